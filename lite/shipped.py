@@ -1,5 +1,7 @@
-"""Files that ship with the package: the atlas, its tasks, the recipes."""
+"""Files that ship with the package (the atlas, its tasks, the recipes), and the folder for what is made from them."""
 
+import os
+import sys
 from pathlib import Path
 
 from lite.errors import UsageError
@@ -16,3 +18,13 @@ def shipped(name: str) -> Path:
         if (root / name).exists():
             return root / name
     raise UsageError(f"{name} did not come with this installation: reinstall literesearcher-lite")
+
+
+def cache_dir() -> Path:
+    """The folder for what can be made again: `LITE_CACHE`, or the system's own place. It need not exist yet."""
+    if chosen := os.environ.get("LITE_CACHE"):
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "literesearcher-lite"
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "literesearcher-lite"
