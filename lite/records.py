@@ -130,6 +130,7 @@ class Generate(Record):
     messages: tuple[Message, ...]
     max_tokens: int
     sampling: Sampling = Sampling()
+    form: Literal["turn", "answer"] = "turn"  # answer: only <answer> will do (a grammar can hold it to that)
     conversation: str = ""  # the same for every turn of one episode, so that a model can keep its cache warm
 
 
@@ -159,8 +160,8 @@ class Observation(Record):
 
     text: str
     ok: bool = True
-    shown: tuple[str, ...] = ()  # URLs whose text the model has now seen (hits)
-    read: tuple[str, ...] = ()  # URLs the model has now visited and found
+    shown: dict[str, str] = Field(default_factory=dict)  # URL -> snippet, of hits the model has now seen
+    read: dict[str, str] = Field(default_factory=dict)  # URL -> evidence, of pages it has now visited and found
     seconds: float = 0.0
 
 

@@ -1,0 +1,428 @@
+"""The loop: a question becomes a trajectory.
+
+`episode()` is a generator that does no input or output: it yields Generate and Call events, receives Reply,
+Observation or Fault, and returns the Trajectory; each Turn is yielded too as it happens, for whoever watches. `drive()` carries the events of many episodes out in step:
+generation batched on one model, calls in each episode's tools. Chat, evaluation and training run these same lines.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lite.dialect import ASK_FOR_ANSWER, ParsedTurn, parse_turn, wrap_response
+from lite.errors import LiteError, UsageError
+from lite.memory import Budget
+from lite.models import Model, load_model
+from lite.records import (
+    Call,
+    Fault,
+    Generate,
+    Message,
+    Observation,
+    Reply,
+    Sampling,
+    Stop,
+    Task,
+    Trajectory,
+    Turn,
+)
+from lite.recipe import Limits
+from lite.reward import contains_answer
+from lite.tools import Toolset, schema_lines
+from lite.world import World
+
+Event = Generate | Call | Turn  # a Turn asks for nothing: it lets a listener see what was just said or observed
+Answer = Reply | Observation | Fault | None
+
+_SYSTEM = """\
+You are a research assistant. You answer a question by searching the web and reading its pages, step by step, until \
+you are sure. Do not answer from memory alone: look it up. Search first; visit the pages that look useful; follow \
+their links; search again with other words when nothing useful comes back.
+
+In every turn think first, then do exactly one of two things.
+To use a tool:
+<think>what you know, and what you need next</think>
+<tool_call>
+{{"name": <function-name>, "arguments": <args-json-object>}}
+</tool_call>
+The tool's answer comes back inside <tool_response></tool_response>.
+To answer the question:
+<think>why you are sure</think>
+<answer>the answer</answer>
+
+# Tools
+You are provided with function signatures within <tools></tools> XML tags:
+<tools>
+{tools}
+</tools>
+
+The answer holds only words, numbers or a phrase that answer the question, no explanation.
+Current date: {date}"""
+
+
+def system_prompt(date: str, file: str | Path | None = None) -> str:
+    """The system prompt, ending in the current date (DESIGN §7).
+
+    Args:
+        date: the world's build date by default, never the clock, so that a run repeats.
+        file: a text that takes the prompt's place; `{tools}` and `{date}` in it are filled in.
+    """
+    text = _SYSTEM.replace("{{", "{").replace("}}", "}")
+    if file is not None:
+        try:
+            text = Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"the prompt file {file} cannot be read ({error}): name a UTF-8 text file") from None
+    return text.replace("{tools}", schema_lines()).replace("{date}", date)
+
+
+@dataclass
+class _Progress:
+    """What one episode has so far."""
+
+    task: Task
+    attempt: int
+    messages: list[Message]
+    opening: int
+    turns: list[Turn] = field(default_factory=list)
+    seen: dict[str, str] = field(default_factory=dict)  # URL -> text the model has seen of it
+    read: list[str] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+    malformed: int = 0
+    late: bool = False
+
+    def end(self, stop: Stop, fault: Fault | None = None, error: str | None = None) -> Trajectory:
+        answer = self.turns[-1].answer if self.turns and stop is not Stop.FAILED else None
+        return Trajectory(
+            task_id=self.task.id,
+            question=self.task.question,
+            attempt=self.attempt,
+            messages=tuple(self.messages[: self.opening]),
+            turns=tuple(self.turns),
+            answer=answer,
+            answered=answer is not None,
+            stop=stop,
+            failed=fault.where if fault else None,
+            error=fault.error if fault else error,
+            sources=self._sources(answer),
+        )
+
+    def _sources(self, answer: str | None) -> tuple[str, ...]:
+        """Pages the answer rests on: those whose seen text holds it, visited ones first, then the other visited."""
+        if answer is None:
+            return ()
+        holding = [url for url, text in self.seen.items() if contains_answer(text, answer)]
+        order = [u for u in self.read if u in holding] + [u for u in self.read if u not in holding]
+        return tuple(dict.fromkeys([*order, *(u for u in holding if u not in self.read)]))
+
+
+def episode(
+    task: Task,
+    *,
+    system: str,
+    budget: Budget,
+    limits: Limits,
+    sampling: Sampling,
+    attempt: int = 0,
+) -> Generator[Event, Answer, Trajectory]:
+    """One attempt at one task, as a generator of events. Reads no clock and does no input or output."""
+    messages = [Message(role="system", content=system), Message(role="user", content=task.question)]
+    progress = _Progress(task, attempt, messages, opening=len(messages))
+    conversation = f"{task.id}/{attempt}"
+    if budget.room(messages) < 1:
+        return progress.end(Stop.CONTEXT, error=f"the question alone fills the window of {budget.context} tokens")
+    while True:
+        limit = _limit_reached(progress, limits, budget)
+        if limit is not None:
+            _ask(messages)
+        reply = yield Generate(
+            messages=tuple(messages),
+            max_tokens=max(1, budget.last_room(messages) if limit else budget.room(messages)),
+            sampling=sampling,
+            form="answer" if limit else "turn",
+            conversation=conversation,
+        )
+        if isinstance(reply, Fault):
+            return progress.end(Stop.FAILED, reply)
+        assert isinstance(reply, Reply)
+        progress.late |= reply.late
+        parsed = parse_turn(reply.text)
+        turn = _turn(reply, parsed, asked=limit is not None)
+        messages.append(Message(role="assistant", content=reply.text))
+        yield turn
+        if parsed.answer is not None or limit is not None:
+            progress.turns.append(turn)
+            return progress.end(limit or Stop.ANSWERED)
+        observation = yield from _act(progress, parsed, limits)
+        if isinstance(observation, Fault):
+            progress.turns.append(turn)
+            return progress.end(Stop.FAILED, observation)
+        text = budget.fit(messages, observation.text)
+        messages.append(Message(role="user", content=wrap_response(text)))
+        turn = _observed(turn, observation, text)
+        progress.turns.append(turn)
+        yield turn
+        stop = _hopeless(progress, parsed, limits)
+        if stop is not None:
+            return progress.end(stop)
+
+
+def _limit_reached(progress: _Progress, limits: Limits, budget: Budget) -> Stop | None:
+    if len(progress.turns) >= limits.turns:
+        return Stop.TURNS
+    if limits.calls is not None and progress.calls.total() >= limits.calls:
+        return Stop.CALLS
+    if progress.late:
+        return Stop.TIME
+    return Stop.CONTEXT if budget.room(progress.messages) < 1 else None
+
+
+def _hopeless(progress: _Progress, parsed: ParsedTurn, limits: Limits) -> Stop | None:
+    """Why going on would lead nowhere: unreadable turns in a row, or a call repeated after its warning."""
+    if progress.malformed >= limits.malformed:
+        return Stop.MALFORMED
+    if parsed.call is not None and progress.calls[_key(parsed.call)] > limits.repeated:
+        return Stop.REPEATED
+    return None
+
+
+def _act(progress: _Progress, parsed: ParsedTurn, limits: Limits) -> Generator[Event, Answer, Observation | Fault]:
+    """The observation that answers a turn: from the tools, or an error the loop itself can tell."""
+    if parsed.call is None:
+        progress.malformed += 1
+        return Observation(text=f"Error: {parsed.malformed}. Write one <tool_call> or one <answer>.", ok=False)
+    progress.malformed = 0
+    key = _key(parsed.call)
+    progress.calls[key] += 1
+    if progress.calls[key] >= limits.repeated:
+        count = progress.calls[key]
+        return Observation(text=f"Error: this same call has now been made {count} times. Try another.", ok=False)
+    observation = yield parsed.call
+    assert isinstance(observation, Observation | Fault)
+    if isinstance(observation, Observation):
+        progress.seen |= observation.shown | observation.read
+        progress.read += [url for url in observation.read if url not in progress.read]
+    return observation
+
+
+def _ask(messages: list[Message]) -> None:
+    """Ask for the last answer, in the user message that stands last: some templates refuse two in a row."""
+    last = messages.pop()
+    messages.append(Message(role="user", content=f"{last.content}\n\n{ASK_FOR_ANSWER}"))
+
+
+def _key(call: Call) -> str:
+    return call.model_dump_json()
+
+
+def _turn(reply: Reply, parsed: ParsedTurn, *, asked: bool) -> Turn:
+    return Turn(
+        text=reply.text,
+        think=parsed.think,
+        call=parsed.call,
+        answer=parsed.answer,
+        malformed="cut off at its token limit" if parsed.malformed and reply.finish == "length" else parsed.malformed,
+        repairs=parsed.repairs,
+        asked=asked,
+        prompt_tokens=reply.prompt_tokens,
+        cached_tokens=reply.cached_tokens,
+        completion_tokens=reply.completion_tokens,
+        token_ids=reply.token_ids,
+        logprobs=reply.logprobs,
+        model_seconds=reply.seconds,
+    )
+
+
+def _observed(turn: Turn, observation: Observation, text: str) -> Turn:
+    return turn.model_copy(
+        update={
+            "observation": text,
+            "tool_error": not observation.ok and turn.malformed is None,
+            "shortened": text != observation.text,
+            "shown": tuple(observation.shown),
+            "read": tuple(observation.read),
+            "tool_seconds": observation.seconds,
+        }
+    )
+
+
+# ---------------------------------------------------------------- driving
+
+
+class Listener:
+    """Told what happens while it happens; `index` is the episode's place in the input. Override what you need."""
+
+    def said(self, index: int, turn: Turn) -> None:
+        """The model wrote a turn; its call, if it made one, is carried out next."""
+
+    def observed(self, index: int, turn: Turn) -> None:
+        """The turn's observation is there."""
+
+    def ended(self, index: int, trajectory: Trajectory) -> None:
+        """An episode is over."""
+
+
+@dataclass
+class Episode:
+    """The generator of `episode()`, the tools its calls are carried out by, and its time limit in seconds."""
+
+    steps: Generator[Event, Answer, Trajectory]
+    tools: Toolset
+    seconds: float | None = None
+    index: int = 0
+    started: float = 0.0
+    pending: Generate | None = None
+    trajectory: Trajectory | None = None
+
+
+def drive(
+    episodes: Iterable[Episode],
+    model: Model,
+    *,
+    width: int = 1,
+    listener: Listener | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[tuple[int, Trajectory]]:
+    """Run episodes in step, `width` at a time, and yield (place in the input, trajectory) as each one ends.
+
+    A request that comes back as a Fault is tried once more; a second Fault ends its episode as `failed`. The time
+    limit is looked at after each generation: an episode that is over it is asked for its answer.
+    """
+    watch = listener or Listener()
+    waiting = enumerate(episodes)
+    live: list[Episode] = []
+    while True:
+        while len(live) < width and (following := next(waiting, None)) is not None:
+            index, fresh = following
+            fresh.index, fresh.started = index, clock()
+            _advance(fresh, None, watch, clock)
+            live.append(fresh)
+        generating = [one for one in live if one.pending is not None]
+        for one, reply in zip(generating, _generate(model, generating), strict=True):
+            if isinstance(reply, Reply) and one.seconds is not None and clock() - one.started > one.seconds:
+                reply = reply.model_copy(update={"late": True})
+            _advance(one, reply, watch, clock)
+        for one in live:
+            if one.trajectory is not None:
+                trajectory = one.trajectory.model_copy(update={"seconds": round(clock() - one.started, 3)})
+                watch.ended(one.index, trajectory)
+                yield one.index, trajectory
+        live = [one for one in live if one.trajectory is None]
+        if not live and not generating:
+            return
+
+
+def _generate(model: Model, episodes: Sequence[Episode]) -> list[Reply | Fault]:
+    requests = [one.pending for one in episodes if one.pending is not None]
+    if not requests:
+        return []
+    replies = model.generate(requests)
+    again = [n for n, reply in enumerate(replies) if isinstance(reply, Fault)]
+    if again:
+        for n, reply in zip(again, model.generate([requests[n] for n in again]), strict=True):
+            replies[n] = reply
+    return replies
+
+
+def _advance(one: Episode, answer: Answer, watch: Listener, clock: Callable[[], float]) -> None:
+    """Send `answer` in and carry out what needs no model, up to the next Generate or the end."""
+    one.pending = None
+    try:
+        while one.pending is None:
+            event = next(one.steps) if answer is None else one.steps.send(answer)
+            answer = None
+            if isinstance(event, Generate):
+                one.pending = event
+            elif isinstance(event, Call):
+                answer = _run_tool(one.tools, event, clock)
+            elif event.observation is None:
+                watch.said(one.index, event)
+            else:
+                watch.observed(one.index, event)
+    except StopIteration as end:
+        one.trajectory = end.value
+
+
+def _run_tool(tools: Toolset, call: Call, clock: Callable[[], float]) -> Observation | Fault:
+    started = clock()
+    for attempt in (1, 2):
+        try:
+            observation = tools.run(call)
+        except (LiteError, OSError, MemoryError) as error:  # the world's fault, never the model's
+            if attempt == 2:
+                return Fault(where="tool", error=f"{type(error).__name__}: {error}")
+        else:
+            return observation.model_copy(update={"seconds": round(clock() - started, 6)})
+    raise AssertionError("unreachable")
+
+
+def start(
+    task: Task,
+    world: World,
+    model: Model,
+    *,
+    limits: Limits,
+    sampling: Sampling,
+    attempt: int = 0,
+    prompt: str | Path | None = None,
+    date: str | None = None,
+) -> Episode:
+    """An episode of `task` in `world`, ready for `drive()`: prompt, budget and masked tools put together."""
+    steps = episode(
+        task,
+        system=system_prompt(date or world.date, prompt),
+        budget=Budget(model.context, limits.turn_tokens, limits.answer_tokens, model.count),
+        limits=limits,
+        sampling=sampling,
+        attempt=attempt,
+    )
+    tools = Toolset(world, mask=task.mask, results=limits.results, visit_words=limits.visit_words)
+    return Episode(steps, tools, limits.seconds)
+
+
+def ask(
+    world: World | str | Path,
+    question: str,
+    *,
+    model: Model | str,
+    limits: Limits | None = None,
+    sampling: Sampling | None = None,
+    context: int = 8192,
+    grammar: bool = False,
+    prompt: str | Path | None = None,
+    listener: Listener | None = None,
+) -> Trajectory:
+    """Research one question in a world.
+
+    Args:
+        world: an open world, or the folder of one.
+        model: a loaded model, or its name (see `lite.models`); a model loaded here is closed again.
+        context, grammar: how to load a model given by name.
+        prompt: a file that replaces the system prompt.
+
+    Raises:
+        UsageError: the question alone does not fit the model's window.
+        LiteError: the world or the model cannot be opened.
+    """
+    if not question.strip():
+        raise UsageError("the question is empty: ask something")
+    with ExitStack() as stack:
+        if not isinstance(world, World):
+            world = stack.enter_context(World.open(world))
+        if isinstance(model, str):
+            model = stack.enter_context(closing(load_model(model, context=context, grammar=grammar)))
+        one = start(
+            Task(id="ask", question=question, answers=()),
+            world,
+            model,
+            limits=limits or Limits(),
+            sampling=sampling or Sampling(),
+            prompt=prompt,
+        )
+        [(_, trajectory)] = drive([one], model, listener=listener)
+    if trajectory.stop is Stop.CONTEXT and not trajectory.turns:
+        raise UsageError(f"{trajectory.error}: shorten it, or give the model a larger --context")
+    return trajectory

@@ -1,0 +1,191 @@
+"""The text protocol between model and loop: `<think>`, `<tool_call>`, `<tool_response>`, `<answer>`.
+
+The tags and their order are upstream's (DESIGN §7), so that LiteResearcher-4B's weights feel at home. `parse_turn`
+never raises: what cannot be read is named, what can be repaired is repaired and the repair is named too.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lite.records import Call
+
+STOP = "<tool_response>"  # generation ends before it: what follows is the world's to write
+
+ASK_FOR_ANSWER = (
+    "You have now reached the limit of this research. Do not call any more tools. Based on all the information "
+    "above, think once more and give what you consider the most likely answer in the following format:\n"
+    "<think>your final thinking</think>\n<answer>your answer</answer>"
+)
+
+# One well-formed turn as llama.cpp's GBNF. A tag cannot start inside the thinking or the answer, strings are JSON
+# strings without control characters, and repetitions are bounded, so that a tiny model cannot babble for ever.
+_GRAMMAR = r"""
+think ::= "<think>" [^<\n] [^<]{0,500} "</think>\n"
+answer ::= "<answer>" [^<\n]{1,160} "</answer>"
+call ::= "<tool_call>\n" ( search | visit ) "\n</tool_call>"
+search ::= "{\"name\": \"search\", \"arguments\": {\"query\": [" string ( ", " string ){0,2} "]}}"
+visit ::= "{\"name\": \"visit\", \"arguments\": {\"url\": [" string ( ", " string ){0,2} "], \"goal\": " string "}}"
+string ::= "\"" ( [^"\\\x00-\x1f] | "\\" ["\\/bfnrt] ){1,240} "\""
+"""
+TURN_GRAMMAR = "root ::= think ( call | answer )" + _GRAMMAR
+ANSWER_GRAMMAR = "root ::= think answer" + _GRAMMAR
+
+_TAGS = re.compile(r"<(?=/?(?:think|tool_call|tool_response|tools|answer)\b|\|[^|<>\s]{1,40}\|>|/?s>)")
+_FENCE = re.compile(r"^```[a-zA-Z]*\s*|\s*```$")
+_TRAILING_COMMA = re.compile(r",(\s*[}\]])")
+
+
+def quote(text: str) -> str:
+    """Page text as data: its protocol tags and chat-template tokens lose their power (`<` becomes `&lt;`)."""
+    return _TAGS.sub("&lt;", text)
+
+
+def wrap_response(observation: str) -> str:
+    """The user message that carries an observation back to the model."""
+    return f"<tool_response>\n{observation}\n</tool_response>"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTurn:
+    """What a turn says: a call, an answer, or why neither could be read."""
+
+    think: str = ""
+    call: Call | None = None
+    answer: str | None = None
+    malformed: str | None = None
+    repairs: tuple[str, ...] = ()
+
+
+def render_turn(think: str, call: Call | None = None, answer: str | None = None) -> str:
+    """A turn in the dialect; `parse_turn` is its inverse for texts that hold none of the tags."""
+    head = f"<think>\n{think}\n</think>\n"
+    if call is not None:
+        body = json.dumps({"name": call.tool, "arguments": call.arguments}, ensure_ascii=False)
+        return f"{head}<tool_call>\n{body}\n</tool_call>"
+    return f"{head}<answer>{answer or ''}</answer>"
+
+
+def parse_turn(text: str, *, strict: bool = False) -> ParsedTurn:
+    """Read one assistant turn. With `strict`, a turn that would need a repair is malformed.
+
+    The first of call and answer counts: what a model writes after its call is its guess at the tool's response.
+    """
+    repairs: list[str] = []
+    think, rest = _split_thinking(text, repairs)
+    parsed = _read_action(think, rest, repairs)
+    if strict and parsed.repairs and parsed.malformed is None:
+        return ParsedTurn(think=think, malformed=f"needs repair: {parsed.repairs[0]}", repairs=parsed.repairs)
+    return parsed
+
+
+def _split_thinking(text: str, repairs: list[str]) -> tuple[str, str]:
+    """The thinking and what follows it. A template may have opened `<think>` for the model."""
+    body = text.lstrip()
+    opened = body.startswith("<think>")
+    if opened:
+        body = body[len("<think>") :]
+    head, closed, rest = body.partition("</think>")
+    if closed:
+        actions = [position for tag in ("<tool_call>", "<answer>") if (position := head.find(tag)) >= 0]
+        if actions and not ("<tool_call>" in rest or "<answer>" in rest):
+            repairs.append("action_inside_think")
+            return head[: min(actions)].strip(), head[min(actions) :]
+        return head.strip(), rest
+    if opened:  # never closed: the thinking ends where an action begins
+        actions = [position for tag in ("<tool_call>", "<answer>") if (position := body.find(tag)) >= 0]
+        if not actions:
+            return body.strip(), ""
+        repairs.append("unclosed_think")
+        return body[: min(actions)].strip(), body[min(actions) :]
+    start = min((position for tag in ("<tool_call>", "<answer>") if (position := body.find(tag)) >= 0), default=0)
+    return body[:start].strip(), body[start:]
+
+
+def _read_action(think: str, rest: str, repairs: list[str]) -> ParsedTurn:
+    call_at, answer_at = rest.find("<tool_call>"), rest.find("<answer>")
+    if call_at >= 0 and (answer_at < 0 or call_at < answer_at):
+        body, closed, tail = rest[call_at + len("<tool_call>") :].partition("</tool_call>")
+        if not closed:
+            body = body.partition("<answer>")[0]
+            repairs.append("unclosed_tool_call")
+        if "<tool_call>" in tail:
+            repairs.append("second_call_dropped")
+        call = _read_call(body, repairs)
+        if isinstance(call, Call):
+            return ParsedTurn(think=think, call=call, repairs=tuple(repairs))
+        return ParsedTurn(think=think, malformed=call, repairs=tuple(repairs))
+    if answer_at >= 0:
+        answer, closed, _ = rest[answer_at + len("<answer>") :].partition("</answer>")
+        if not closed:
+            repairs.append("unclosed_answer")
+        if answer.strip():
+            return ParsedTurn(think=think, answer=answer.strip(), repairs=tuple(repairs))
+        return ParsedTurn(think=think, malformed="the answer is empty", repairs=tuple(repairs))
+    reason = "the turn is empty" if not (think or rest.strip()) else "neither <tool_call> nor <answer> was found"
+    return ParsedTurn(think=think or rest.strip(), malformed=reason, repairs=tuple(repairs))
+
+
+def _read_call(body: str, repairs: list[str]) -> Call | str:
+    """The call in `body`, or why there is none."""
+    value = _read_json(body.strip(), repairs)
+    if not isinstance(value, Mapping):
+        return "the tool call is not a JSON object"
+    if "function" in value and isinstance(value["function"], Mapping):
+        value = value["function"]
+        repairs.append("function_wrapper")
+    name, arguments = value.get("name"), value.get("arguments")
+    if arguments is None and isinstance(value.get("parameters"), Mapping):
+        arguments = value["parameters"]
+        repairs.append("parameters_for_arguments")
+    if not isinstance(name, str) or not name:
+        return 'the tool call has no "name"'
+    if isinstance(arguments, str):
+        repairs.append("arguments_as_string")
+        arguments = _read_json(arguments.strip(), repairs)
+    if not isinstance(arguments, Mapping):
+        return 'the tool call has no "arguments" object'
+    return Call(tool=name, arguments={str(key): item for key, item in arguments.items()})
+
+
+_MENDS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("code_fence", lambda text: _FENCE.sub("", text)),
+    ("text_around_json", lambda text: text[text.find("{") : text.rfind("}") + 1] if "}" in text else text),
+    ("trailing_comma", lambda text: _TRAILING_COMMA.sub(r"\1", text)),
+    ("missing_brace", lambda text: text + "}" * min(4, max(0, text.count("{") - text.count("}")))),
+)
+
+
+def _read_json(text: str, repairs: list[str]) -> Any:
+    """`text` as JSON, after as few repairs as it takes, one on top of the other; None when none of them help."""
+    applied: list[str] = []
+    value = _loads(text)
+    for name, mend in _MENDS:
+        mended = mend(text)
+        if value is None and mended != text:
+            text = mended
+            applied.append(name)
+            value = _loads(text)
+    if value is None and (value := _python_literal(text)) is not None:
+        applied.append("single_quotes")
+    if value is not None:
+        repairs += applied
+    return value
+
+
+def _loads(text: str) -> Any:
+    try:
+        return json.loads(text, strict=False)  # a raw newline inside a string is what small models write
+    except (ValueError, RecursionError):
+        return None
+
+
+def _python_literal(text: str) -> Any:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+    return value if isinstance(value, Mapping) else None

@@ -1,0 +1,88 @@
+"""Graders: how right is an answer? Each grade is 0 to 1; numbers are compared as numbers."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from lite.records import Reward, Stop, Task, Trajectory
+
+_ARTICLES = {"a", "an", "the"}
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[\u3400-\u9fff\u3040-\u30ff]|[^\W_]+")
+# A number with an optional currency before and unit behind. A capitalised word behind it is a name ("12 Monkeys"),
+# except in units that are written so.
+_NUMBER = re.compile(
+    r"^(?:about |c\. ?|[$€£¥])?([+-]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
+    r"(?:\s*((?:[a-zµ%°]|K$|[KMGT]?W|MHz|GHz|Hz)\S*(?: [a-z]\S*){0,2}))?$"
+)
+_SCALE = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+
+
+def tokens(text: str) -> list[str]:
+    """Words of an answer for comparison: folded case and accents, no articles or punctuation, hanzi one by one."""
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    folded = "".join(char for char in folded if not unicodedata.combining(char))
+    found = [token.replace(",", "") if token[0].isdigit() else token for token in _TOKEN.findall(folded)]
+    return [token for token in found if token not in _ARTICLES] or found
+
+
+def number(text: str) -> tuple[float, str] | None:
+    """The number that `text` is, with its unit ("" if none); "3.5 million km" is (3500000.0, "km"). Else None."""
+    plain = unicodedata.normalize("NFKC", text).replace("\u2212", "-").strip().rstrip(".")
+    match = _NUMBER.match(plain)
+    if match is None:
+        return None
+    value, unit = float(match[1].replace(",", "").replace(" ", "")), match[2] or ""
+    scale, _, rest = unit.partition(" ")
+    return (value * _SCALE[scale], rest) if scale in _SCALE else (value, unit)
+
+
+def exact(answer: str, references: Sequence[str], tolerance: float | None = None) -> float:
+    """1.0 if `answer` is one of `references` after normalisation, or the same number.
+
+    Args:
+        tolerance: relative difference allowed between numbers; None: none beyond rounding of the last bits.
+    """
+    said, value = tokens(answer), number(answer)
+    for reference in references:
+        if said and said == tokens(reference):
+            return 1.0
+        expected = number(reference)
+        if value and expected and _same_number(value, expected, tolerance or 0.0):
+            return 1.0
+    return 0.0
+
+
+def _same_number(one: tuple[float, str], other: tuple[float, str], tolerance: float) -> bool:
+    """Equal within a relative tolerance. A unit may be left out, but two that are given must be the same."""
+    if one[1] and other[1] and tokens(one[1]) != tokens(other[1]):
+        return False
+    return abs(one[0] - other[0]) <= max(1e-9, tolerance) * abs(other[0])
+
+
+def f1(answer: str, references: Sequence[str]) -> float:
+    """Token F1 with the best-matching reference (SQuAD's measure)."""
+    return max((_f1(tokens(answer), tokens(reference)) for reference in references), default=0.0)
+
+
+def _f1(said: list[str], expected: list[str]) -> float:
+    common = sum((Counter(said) & Counter(expected)).values())
+    return 2 * common / (len(said) + len(expected)) if common else 0.0
+
+
+def contains_answer(text: str, answer: str) -> bool:
+    """Whether the words of `answer` stand in `text`, in order and next to each other."""
+    words = tokens(answer)
+    return bool(words) and f" {' '.join(words)} " in f" {' '.join(tokens(text))} "
+
+
+def grade(task: Task, trajectory: Trajectory) -> Reward:
+    """Grade one trajectory: exact match is its value, F1 stands beside it.
+
+    A trajectory that failed through no fault of the model's gets no grade at all; one without an answer gets 0.
+    """
+    if trajectory.stop is Stop.FAILED or not task.answers:
+        return Reward()
+    answer = trajectory.answer or ""
+    parts = {"exact": exact(answer, task.answers, task.tolerance), "f1": f1(answer, task.answers)}
+    return Reward(value=parts["exact"], parts=parts)

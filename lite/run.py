@@ -1,0 +1,140 @@
+"""A run directory: what was asked for (`manifest.json`) and what came of it (`trajectories.jsonl`, append-only).
+
+A record is one line, written and flushed whole. A killed run leaves at most one half-written line, which the next
+opening cuts off; what is complete is never written again.
+"""
+
+import fcntl
+import json
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+from lite import __version__
+from lite.errors import UsageError
+from lite.records import Trajectory
+
+
+class Run:
+    """An open run directory. One process writes at a time; the lock dies with it."""
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._file = (path / "trajectories.jsonl").open("ab+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise UsageError(f"{path} is being written by another process: wait for it, or name another run") from None
+        _cut_half_line(self._file.fileno())
+
+    @classmethod
+    def start(cls, path: str | Path, settings: dict[str, Any]) -> Self:
+        """Create a run, or go on with one of the same settings.
+
+        Raises:
+            UsageError: the folder holds a run of other settings, or something else.
+        """
+        folder = Path(path)
+        manifest = {"lite": __version__, "python": platform.python_version(), "settings": settings}
+        known = read_manifest(folder, missing_ok=True)
+        if known is not None:
+            differing = sorted(
+                key
+                for key in known["settings"].keys() | settings.keys()
+                if known["settings"].get(key) != settings.get(key)
+            )
+            if differing:
+                raise UsageError(
+                    f"{folder} holds a run with other settings ({', '.join(differing)}): name another folder with --out"
+                )
+            return cls(folder, known)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.iterdir()):
+                raise UsageError(f"{folder} is not empty and holds no run: name another folder")
+            _write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be written ({error.strerror}): name another folder") from None
+        return cls(folder, manifest)
+
+    def append(self, trajectory: Trajectory) -> None:
+        """Write one trajectory; it is on its way to the disk when this returns."""
+        self._file.write(trajectory.to_json().encode() + b"\n")
+        self._file.flush()
+
+    def trajectories(self) -> Iterator[Trajectory]:
+        """What the run holds so far, in the order it was written."""
+        yield from read_trajectories(self.path)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the run, whole or not at all."""
+        _write_atomically(self.path / name, text)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_manifest(path: str | Path, *, missing_ok: bool = False) -> dict[str, Any] | None:
+    """The manifest of a run. Raises UsageError when there is none (unless `missing_ok`) or it cannot be read."""
+    file = Path(path) / "manifest.json"
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("settings"), dict):
+            raise ValueError("not a manifest")
+    except FileNotFoundError:
+        if missing_ok:
+            return None
+        raise UsageError(f"{path} is not a run (it has no manifest.json): give the folder of lite eval --out") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read ({error}): name another folder") from None
+    return manifest
+
+
+def read_trajectories(path: str | Path) -> Iterator[Trajectory]:
+    """The trajectories of a run folder. Raises UsageError naming the line that is not one."""
+    file = Path(path) / "trajectories.jsonl"
+    if not file.exists():
+        raise UsageError(f"{path} holds no trajectories.jsonl: give the folder of a run")
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.endswith(b"\n"):
+                return  # a record in the making
+            try:
+                yield Trajectory.from_json(line)
+            except ValidationError:
+                raise UsageError(f"{file}, line {number} is no trajectory: remove the line to go on") from None
+
+
+def _cut_half_line(descriptor: int) -> None:
+    """Drop what follows the last newline: the line a killed process was writing."""
+    end = size = os.fstat(descriptor).st_size
+    while end > 0:
+        start = max(0, end - 65536)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    if end < size:
+        os.ftruncate(descriptor, end)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".part")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

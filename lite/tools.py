@@ -1,0 +1,147 @@
+"""What the model may call: `search` and `visit`, their schemas, and the text they answer with.
+
+The schemas and the observation text are upstream's training environment's, to the letter (DESIGN §7). A call that
+cannot be carried out is answered by `Error: …`: the model's fault is an observation, never an exception.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lite.dialect import quote
+from lite.records import Call, Observation, Results, Visit
+from lite.world import World
+
+SCHEMAS: tuple[dict[str, Any], ...] = (
+    {
+        "type": "function",
+        "function": {
+            "name": "search",
+            "description": "Performs batched web searches: supply an array 'query'; the tool retrieves the top 10 "
+            "results for each query in one call.",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "query": {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "description": "Array of query strings. Include multiple complementary search queries in a "
+                        "single call.",
+                    }
+                },
+                "required": ["query"],
+            },
+        },
+    },
+    {
+        "type": "function",
+        "function": {
+            "name": "visit",
+            "description": "Visit webpage(s) and return the summary of the content.",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "url": {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "description": "The URL(s) of the webpage(s) to visit. Can be a single URL or an array of URLs.",
+                    },
+                    "goal": {
+                        "type": "string",
+                        "description": "The specific information goal for visiting webpage(s).",
+                    },
+                },
+                "required": ["url", "goal"],
+            },
+        },
+    },
+)
+
+_JOIN = "\n\n=======\n\n"
+MOST_AT_ONCE = 10  # queries or URLs one call may carry; the rest is dropped and the model is told
+
+
+def schema_lines() -> str:
+    """The two tools as JSON function schemas, one a line, as they stand inside `<tools></tools>`."""
+    return "\n".join(json.dumps(schema, ensure_ascii=False) for schema in SCHEMAS)
+
+
+class Toolset:
+    """The two tools over one world, for one task: its masked pages exist for neither of them.
+
+    Args:
+        world: where the tools look.
+        mask: URLs that are hidden, from search and visit alike.
+        results: hits a query (upstream: 10).
+        visit_words: words of evidence a visited page.
+    """
+
+    def __init__(self, world: World, *, mask: Sequence[str] = (), results: int = 10, visit_words: int = 400) -> None:
+        self._world = world
+        self._mask = tuple(mask)
+        self._results = results
+        self._visit_words = visit_words
+
+    def run(self, call: Call) -> Observation:
+        """Carry out one call. Never raises for what the model wrote."""
+        if call.tool == "search":
+            return self._search(call.arguments)
+        if call.tool == "visit":
+            return self._visit(call.arguments)
+        return _error(f"there is no tool named {call.tool}. The tools are search and visit.")
+
+    def _search(self, arguments: dict[str, Any]) -> Observation:
+        queries = _strings(arguments.get("query"))
+        if not queries:
+            return _error('search needs "query", an array of strings.')
+        shown: dict[str, str] = {}
+        parts = []
+        for query in queries[:MOST_AT_ONCE]:
+            results = self._world.search(query, self._results, mask=self._mask)
+            parts.append(_search_text(results, already=shown))
+            shown |= {hit.url: hit.snippet for hit in results if hit.url not in shown}
+        return Observation(text=_JOIN.join([*parts, *_dropped(queries)]), shown=shown)
+
+    def _visit(self, arguments: dict[str, Any]) -> Observation:
+        urls = list(dict.fromkeys(_strings(arguments.get("url"))))
+        goal = arguments.get("goal")
+        if not urls:
+            return _error('visit needs "url", an array of strings.')
+        if not isinstance(goal, str):
+            return _error('visit needs "goal", a string that says what to look for.')
+        views = [self._world.visit(url, goal, words=self._visit_words, mask=self._mask) for url in urls[:MOST_AT_ONCE]]
+        read = {view.url: view.evidence for view in views if view.found}
+        return Observation(text=_JOIN.join([*map(_visit_text, views), *_dropped(urls)]), read=read)
+
+
+def _search_text(results: Results, already: dict[str, str]) -> str:
+    fresh = [hit for hit in results if hit.url not in already]
+    query = quote(results.query)
+    if not fresh:
+        return f"No results found for '{query}'. Try with a more general query."
+    lines = [f"{n}. [{quote(hit.title)}]({quote(hit.url)})\n{quote(hit.snippet)}" for n, hit in enumerate(fresh, 1)]
+    return f"A Google search for '{query}' found {len(fresh)} results:\n\n## Web Results\n" + "\n\n".join(lines)
+
+
+def _visit_text(view: Visit) -> str:
+    evidence, summary = quote(view.evidence), quote(view.summary)
+    if not view.found:
+        evidence = "The provided webpage content could not be accessed. Please check the URL or file format."
+        summary = "The webpage content could not be processed, and therefore, no information is available."
+    head = f"The useful information in {quote(view.url)} for user goal {quote(view.goal)} as follows: "
+    return f"{head}\n\nEvidence in page: \n{evidence}\n\nSummary: \n{summary}"
+
+
+def _strings(value: Any) -> list[str]:
+    """A list of non-empty strings; a bare string counts as a list of one (DESIGN §7)."""
+    items = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return [item.strip() for item in items if isinstance(item, str) and item.strip()]
+
+
+def _dropped(items: Sequence[str]) -> list[str]:
+    extra = len(items) - MOST_AT_ONCE
+    return [f"Error: {extra} more were asked for at once; at most {MOST_AT_ONCE} are answered."] if extra > 0 else []
+
+
+def _error(message: str) -> Observation:
+    return Observation(text=f"Error: {message}", ok=False)

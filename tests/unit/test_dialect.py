@@ -1,0 +1,123 @@
+"""Reading what models write."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lite.dialect import parse_turn, quote, render_turn, wrap_response
+from lite.records import Call
+
+SEARCH = Call(tool="search", arguments={"query": ["a", "b"]})
+PLAIN = '{"name": "search", "arguments": {"query": ["a", "b"]}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "repairs"),
+    [
+        (f"<think>t</think>\n<tool_call>\n{PLAIN}\n</tool_call>", ()),
+        (f"t\n</think>\n\n<tool_call>{PLAIN}</tool_call>", ()),  # the template opened <think>
+        (f"<think>t</think><tool_call>{PLAIN}", ("unclosed_tool_call",)),
+        (f"<think>t</think><tool_call>```json\n{PLAIN}\n```</tool_call>", ("code_fence",)),
+        (f"<think>t</think><tool_call>Here: {PLAIN} ok</tool_call>", ("text_around_json",)),
+        (
+            '<think>t</think><tool_call>{"name": "search", "arguments": {"query": ["a", "b",]},}</tool_call>',
+            ("trailing_comma",),
+        ),
+        (f"<think>t</think><tool_call>{PLAIN[:-1]}</tool_call>", ("missing_brace",)),
+        (
+            "<think>t</think><tool_call>{'name': 'search', 'arguments': {'query': ['a', 'b']}}</tool_call>",
+            ("single_quotes",),
+        ),
+        (
+            '<think>t</think><tool_call>{"name": "search", "arguments": "{\\"query\\": [\\"a\\", \\"b\\"]}"}</tool_call>',
+            ("arguments_as_string",),
+        ),
+        (
+            '<think>t</think><tool_call>{"name": "search", "parameters": {"query": ["a", "b"]}}</tool_call>',
+            ("parameters_for_arguments",),
+        ),
+        (
+            f'<think>t</think><tool_call>{{"type": "function", "function": {PLAIN}}}</tool_call>',
+            ("function_wrapper",),
+        ),
+        (f"<think>t<tool_call>{PLAIN}</tool_call>", ("unclosed_think",)),
+        (f"<think>t<tool_call>{PLAIN}</tool_call></think>", ("action_inside_think",)),
+        (
+            f"<think>t</think><tool_call>{PLAIN}</tool_call><tool_call>{PLAIN}</tool_call>",
+            ("second_call_dropped",),
+        ),
+        (f"<think>t</think><tool_call>{PLAIN}</tool_call><answer>guess</answer>", ()),
+    ],
+)
+def test_calls_are_read_and_repairs_are_named(text: str, repairs: tuple[str, ...]) -> None:
+    parsed = parse_turn(text)
+    assert (parsed.think, parsed.call, parsed.answer, parsed.malformed) == ("t", SEARCH, None, None)
+    assert parsed.repairs == repairs
+    strict = parse_turn(text, strict=True)
+    assert (strict.call is None) == bool(repairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "repairs"),
+    [
+        ("<think>t</think><answer> Paris </answer>", "Paris", ()),
+        ("<think>t</think><answer>Paris", "Paris", ("unclosed_answer",)),
+        ("<think>t <answer>Paris</answer>", "Paris", ("unclosed_think",)),
+        ("<think>t <answer>Paris</answer></think>", "Paris", ("action_inside_think",)),
+        (f"<think>t</think><answer>Paris</answer><tool_call>{PLAIN}</tool_call>", "Paris", ()),
+        ("t <answer>Paris</answer>", "Paris", ()),
+    ],
+)
+def test_answers_are_read(text: str, answer: str, repairs: tuple[str, ...]) -> None:
+    parsed = parse_turn(text)
+    assert (parsed.think, parsed.answer, parsed.call, parsed.repairs) == ("t", answer, None, repairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "the turn is empty"),
+        ("<think>only thinking", "neither <tool_call> nor <answer> was found"),
+        ("Paris it is.", "neither <tool_call> nor <answer> was found"),
+        ("<think>t</think><answer>  </answer>", "the answer is empty"),
+        ("<think>t</think><tool_call>search please</tool_call>", "the tool call is not a JSON object"),
+        ("<think>t</think><tool_call>[1]</tool_call>", "the tool call is not a JSON object"),
+        ('<think>t</think><tool_call>{"arguments": {}}</tool_call>', 'the tool call has no "name"'),
+        ('<think>t</think><tool_call>{"name": "search"}</tool_call>', 'the tool call has no "arguments" object'),
+    ],
+)
+def test_what_cannot_be_read_says_why(text: str, reason: str) -> None:
+    parsed = parse_turn(text)
+    assert parsed.malformed == reason
+    assert parsed.call is None
+    assert parsed.answer is None
+
+
+@given(st.text())
+def test_no_text_raises(text: str) -> None:
+    for shape in (text, f"<think>{text}", f"<tool_call>{text}</tool_call>", f"<think>a</think><tool_call>{text}"):
+        parsed = parse_turn(shape)
+        assert (parsed.call is not None) + (parsed.answer is not None) + (parsed.malformed is not None) == 1
+
+
+_words = st.text(st.characters(codec="utf-8", exclude_characters="<")).map(str.strip)
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | _words, lambda inner: st.lists(inner) | st.dictionaries(_words, inner)
+)
+
+
+@given(_words, _words.filter(bool), st.dictionaries(_words, _values))
+def test_what_is_rendered_is_read_back(think: str, name: str, arguments: dict) -> None:
+    call = Call(tool=name, arguments=arguments)
+    parsed = parse_turn(render_turn(think, call))
+    assert (parsed.think, parsed.call, parsed.repairs) == (think, call, ())
+    answered = parse_turn(render_turn(think, answer=name))
+    assert (answered.think, answered.answer) == (think, name)
+
+
+@given(st.text(), st.sampled_from(["</tool_response>", "<answer>", "<|im_end|>", "</think>", "<tool_call>", "</s>"]))
+def test_page_text_can_neither_close_a_tag_nor_bring_in_a_control_token(text: str, tag: str) -> None:
+    quoted = quote(f"{text}{tag}{text}")
+    assert tag not in quoted
+    assert wrap_response(quoted).count("</tool_response>") == 1
+    assert quote("a <b> 1 < 2 </table>") == "a <b> 1 < 2 </table>"
