@@ -1,0 +1,277 @@
+"""llama.cpp in this process: many conversations decoded together, their prompts computed once.
+
+Each conversation keeps a sequence in one KV cache. A turn's prompt is the ids that the sequence already stands for
+plus the ids of the new text, so sampled tokens are never decoded and tokenised again; what another conversation
+begins with (the system prompt) is shared instead of computed. Prompts are computed one after the other, replies
+together.
+"""
+
+import codecs
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite.dialect import ANSWER_GRAMMAR, STOP, TURN_GRAMMAR
+from lite.errors import ModelError
+from lite.extras import need
+from lite.models.cache import Conversation, PromptCache
+from lite.models.chat import ChatTemplate, ControlTokens
+from lite.models.engine import SEQUENCES, Grammar, Weights, available_memory
+from lite.models.sampling import choose, log_probability, random_for
+from lite.models.threads import cores, wait_passively
+from lite.records import Fault, Generate, Message, Reply
+
+_STOP = STOP.encode()
+_SHARE = 0.3  # of the free memory may go into a cache larger than one window
+
+
+@dataclass(eq=False)
+class _Turn:
+    """One request on its way."""
+
+    request: Generate
+    rendered: str
+    ids: list[int]
+    room: int  # tokens it may still sample at its start
+    random: np.random.Generator
+    grammar: Grammar | None
+    conversation: Conversation | None = None
+    cached: int = 0
+    sampled: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)  # len(data) after each sampled token
+    data: bytes = b""
+    stop: int = -1  # where in `data` the stop tag begins
+    finish: str = ""
+    seconds: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Cells it may come to need."""
+        return len(self.ids) + self.room
+
+
+class LlamaCpp:
+    """A GGUF model run by llama.cpp (extra `llama`). Not for two threads at once.
+
+    Args:
+        path: the model file.
+        context: window of one conversation in tokens; what the model was trained for may be less.
+        grammar: True holds every turn to the dialect's grammar; a string is a GBNF grammar of your own. The
+            log-probabilities stay those of the unconstrained model.
+        threads: CPU threads for reading and writing; None: all cores read, one writes.
+        name: what the run's manifest calls it.
+
+    Raises:
+        MissingExtra: llama-cpp-python is not installed.
+        ModelError: the file cannot be used, or there is no memory for it.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        context: int = 8192,
+        grammar: bool | str = False,
+        threads: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        wait_passively()
+        self._cache: PromptCache | None = None
+        self._grammars: dict[str, Grammar] = {}
+        self._weights = Weights(need("llama_cpp", "llama"), path)
+        try:
+            self.name = name or f"llamacpp:{path}"
+            self.context = min(context, self._weights.trained_context)
+            self._threads = (threads or 1, threads or cores())
+            self._template = _chat_template(self._weights, path)
+            self._control = ControlTokens(self._weights.control_tokens())
+            if grammar:
+                sources = (TURN_GRAMMAR, ANSWER_GRAMMAR) if grammar is True else (grammar, grammar)
+                for form, source in zip(("turn", "answer"), sources, strict=True):
+                    self._grammars[form] = Grammar(self._weights, source)
+            self._cache = PromptCache(self._weights, self.context, self._threads)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Free the cache and the weights. The model cannot be used afterwards."""
+        for grammar in self._grammars.values():
+            grammar.close()
+        if self._cache is not None:
+            self._cache.close()
+        self._weights.close()
+        self._grammars, self._cache = {}, None
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Tokens of the prompt these messages make, the opening of the assistant's turn included."""
+        return len(self._ids(self._render(messages)))
+
+    def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
+        """One reply per request, in order. Replies do not depend on the order of the requests."""
+        cache = self._room_for(prepared := [self._prepare(request) for request in requests])
+        waiting = [turn for turn in prepared if isinstance(turn, _Turn)]
+        results: dict[_Turn, Reply | Fault] = {}
+        live: list[_Turn] = []
+        try:
+            while waiting or live:
+                while waiting and _fits(waiting[0], live, cache):
+                    live.append(turn := waiting.pop(0))
+                    self._read(turn, cache)
+                for turn in [turn for turn in live if turn.finish]:
+                    live.remove(turn)
+                    results[turn] = self._close_turn(turn, cache)
+                if live:
+                    self._write(live, cache)
+        except BaseException:
+            for turn in live:
+                if turn.conversation is not None:
+                    cache.forget(turn.conversation)
+            raise
+        return [turn if isinstance(turn, Fault) else results[turn] for turn in prepared]
+
+    # ------------------------------------------------------------ prompts
+
+    def _render(self, messages: Sequence[Message]) -> str:
+        shield = self._control.shield
+        return self._template.render([Message(role=each.role, content=shield(each.content)) for each in messages])
+
+    def _ids(self, rendered: str, *, opening: bool = True) -> list[int]:
+        ids: list[int] = []
+        for piece in self._control.split(rendered):
+            ids += [piece] if isinstance(piece, int) else self._weights.tokenize(piece)
+        if opening and self._weights.opens_with_bos and ids[:1] != [self._weights.bos]:
+            ids.insert(0, self._weights.bos)
+        return ids
+
+    def _prepare(self, request: Generate) -> _Turn | Fault:
+        try:
+            rendered = self._render(request.messages)
+        except ValueError as error:
+            return Fault(where="model", error=str(error))
+        known = self._cache.find(request.conversation) if self._cache else None
+        chars, count = known.stands_for(rendered) if known else (0, 0)
+        ids = (known.ids[:count] if known else []) + self._ids(rendered[chars:], opening=not chars)
+        if len(ids) >= self.context:
+            return Fault(
+                where="model", error=f"a prompt of {len(ids)} tokens does not fit the window of {self.context}"
+            )
+        turn = sum(message.role == "assistant" for message in request.messages)
+        grammar = self._grammars.get(request.form)
+        return _Turn(
+            request=request,
+            rendered=rendered,
+            ids=ids,
+            room=max(1, min(request.max_tokens, self.context - len(ids))),
+            random=random_for(request.sampling.seed, request.conversation, turn),
+            grammar=grammar.fresh() if grammar else None,
+        )
+
+    def _room_for(self, turns: Sequence[_Turn | Fault]) -> PromptCache:
+        """A cache for these turns together, or for as many of them as the memory allows (the others wait)."""
+        if self._cache is None:
+            raise ModelError(f"{self.name} is closed: load it again")
+        wanted = sum(turn.size for turn in turns if isinstance(turn, _Turn))
+        if wanted > self._cache.cells:
+            cells = min(wanted, int(available_memory() * _SHARE / self._weights.cell_bytes))
+            if cells > self._cache.cells:
+                self._cache.close()
+                self._cache = PromptCache(self._weights, -(-cells // 4096) * 4096, self._threads)
+        return self._cache
+
+    # ------------------------------------------------------------ turns
+
+    def _read(self, turn: _Turn, cache: PromptCache) -> None:
+        """Compute the prompt and sample the first token."""
+        started = time.perf_counter()
+        try:
+            turn.conversation, turn.cached, logits = cache.read(turn.request.conversation, turn.ids)
+            self._sample(turn, logits)
+        except RuntimeError as error:
+            turn.finish = str(error)
+        turn.seconds += time.perf_counter() - started
+
+    def _write(self, live: Sequence[_Turn], cache: PromptCache) -> None:
+        """One more token for each turn. The time is shared among them."""
+        started = time.perf_counter()
+        try:
+            logits = cache.write([(turn.conversation, turn.sampled[-1]) for turn in live if turn.conversation])
+            for turn, row in zip(live, logits, strict=True):
+                self._sample(turn, row)
+        except RuntimeError as error:
+            for turn in live:
+                turn.conversation, turn.finish = None, str(error)
+        for turn in live:
+            turn.seconds += (time.perf_counter() - started) / len(live)
+
+    def _sample(self, turn: _Turn, logits: NDArray[np.float32]) -> None:
+        """Choose the next token; sets `finish` when it is the last one."""
+        sampling, grammar = turn.request.sampling, turn.grammar
+        token = choose(logits, sampling, set(turn.sampled), turn.random, grammar.allows if grammar else None)
+        if token is None:  # the grammar has no way on
+            turn.finish = "stop"
+            return
+        turn.sampled.append(token)
+        turn.logprobs.append(log_probability(logits, token, sampling.temperature))
+        if self._weights.ends_turn(token):
+            turn.finish = "stop"
+            return
+        if grammar:
+            grammar.accept(token)
+        tail = max(0, len(turn.data) - len(_STOP))
+        turn.data += self._weights.piece(token)
+        turn.ends.append(len(turn.data))
+        turn.stop = turn.data.find(_STOP, tail)
+        if turn.stop >= 0:
+            turn.finish = "stop"
+        elif len(turn.sampled) >= turn.room:
+            turn.finish = "length"
+
+    def _close_turn(self, turn: _Turn, cache: PromptCache) -> Reply | Fault:
+        if turn.grammar:
+            turn.grammar.close()
+        if turn.conversation is None:
+            return Fault(where="model", error=turn.finish)
+        whole, sampled = turn.data, turn.sampled  # what the conversation stands for, and its ids (no end of turn)
+        spoken = sampled[: len(turn.ends)]
+        if turn.stop >= 0:  # tokens from the one in which the stop tag begins are not part of the turn
+            spoken = [token for token, end in zip(spoken, turn.ends, strict=True) if end <= turn.stop]
+            whole = turn.data[: turn.ends[len(spoken) - 1]] if spoken else b""
+            sampled = sampled[: len(spoken) + (len(whole) < turn.stop)]
+        turn.conversation.settle(turn.rendered, turn.ids, self._control.shield(_decode(whole)), spoken)
+        cache.release(turn.conversation)
+        return Reply(
+            text=_decode(turn.data[: turn.stop] if turn.stop >= 0 else turn.data),
+            finish="length" if turn.finish == "length" else "stop",
+            prompt_tokens=len(turn.ids),
+            cached_tokens=turn.cached,
+            completion_tokens=len(turn.sampled),
+            token_ids=tuple(sampled),
+            logprobs=tuple(turn.logprobs[: len(sampled)]),
+            seconds=turn.seconds,
+        )
+
+
+def _fits(turn: _Turn, live: Sequence[_Turn], cache: PromptCache) -> bool:
+    """May this turn start beside the others? One alone always may."""
+    return not live or (len(live) < SEQUENCES and sum(each.size for each in [*live, turn]) <= cache.cells)
+
+
+def _decode(data: bytes) -> str:
+    """Text of sampled bytes; a character cut off at the end is left out."""
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(data)
+
+
+def _chat_template(weights: Weights, path: str | Path) -> ChatTemplate:
+    source = weights.chat_template()
+    if source is None:
+        raise ModelError(f"{path} has no chat template: take an instruct model")
+    try:
+        return ChatTemplate(source, bos=weights.token_text(weights.bos), eos=weights.token_text(weights.eos))
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}: take another file of this model") from None

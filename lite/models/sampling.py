@@ -1,0 +1,79 @@
+"""One token out of a row of logits: the same on every machine, in every batch order."""
+
+import hashlib
+from collections.abc import Callable, Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite.records import Sampling
+
+Allowed = Callable[[NDArray[np.int32]], NDArray[np.bool_]]
+_FIRST_LOOK = 64  # a grammar is tried on this many of the likeliest tokens before it is tried on all
+
+
+def random_for(seed: int, conversation: str, turn: int) -> np.random.Generator:
+    """Random numbers of one turn of one conversation: they depend on nothing else that is being generated."""
+    digest = hashlib.blake2b(f"{seed}\0{turn}\0{conversation}".encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+
+
+def log_probability(logits: NDArray[np.float32], token: int, temperature: float) -> float:
+    """Natural log-probability of `token` after temperature (1 when greedy), before penalties, cuts and grammar."""
+    scaled = logits / np.float32(temperature or 1.0)
+    top = scaled.max()
+    return float(scaled[token] - top - np.log(np.exp(scaled - top).sum(dtype=np.float64)))
+
+
+def choose(
+    logits: NDArray[np.float32],
+    sampling: Sampling,
+    seen: Collection[int],
+    random: np.random.Generator,
+    allowed: Allowed | None = None,
+) -> int | None:
+    """The next token, in the order of the usual servers: presence penalty, temperature, top-k, top-p.
+
+    Args:
+        logits: shape (vocabulary,).
+        seen: ids already generated in this turn (the presence penalty's memory).
+        allowed: says which of some ids a grammar allows now; the others are out before top-k.
+
+    Returns:
+        The id, or None when the grammar allows no token at all.
+    """
+    if seen and sampling.presence_penalty:
+        logits = logits.copy()
+        logits[np.fromiter(seen, np.int64, len(seen))] -= np.float32(sampling.presence_penalty)
+    limit = 1 if sampling.temperature == 0 else sampling.top_k or len(logits)
+    candidates = _likeliest(logits, limit, allowed)
+    if len(candidates) == 0:
+        return None
+    if sampling.temperature == 0:
+        return int(candidates[0])
+    values = logits[candidates].astype(np.float64)
+    weights = np.exp((values - values[0]) / sampling.temperature)
+    total = np.cumsum(weights)
+    if sampling.top_p < 1:
+        total = total[: int(np.searchsorted(total, sampling.top_p * total[-1])) + 1]
+    return int(candidates[min(int(np.searchsorted(total, random.random() * total[-1], side="right")), len(total) - 1)])
+
+
+def _likeliest(logits: NDArray[np.float32], limit: int, allowed: Allowed | None) -> NDArray[np.int32]:
+    """Ids of the `limit` highest logits among the allowed ones, highest first (the lower id first where equal)."""
+    if allowed is None:
+        return _top(logits, limit)
+    look = min(max(limit, _FIRST_LOOK), len(logits))
+    candidates = _top(logits, look)
+    fit = candidates[allowed(candidates)]
+    if len(fit) >= limit or look == len(logits):
+        return fit[:limit]
+    everything = _top(logits, len(logits))
+    return everything[allowed(everything)][:limit]
+
+
+def _top(logits: NDArray[np.float32], limit: int) -> NDArray[np.int32]:
+    if limit == 1:
+        return np.array([logits.argmax()], np.int32)
+    ids = np.arange(len(logits)) if limit >= len(logits) else np.argpartition(logits, -limit)[-limit:]
+    return ids[np.lexsort((ids, -logits[ids]))].astype(np.int32)
