@@ -1,0 +1,320 @@
+"""An HTML tree becomes Markdown: blocks, lists, headings and links here, tables in `tables.py`.
+
+The walk keeps its own stack, so that no nesting raises RecursionError.
+"""
+
+import re
+from typing import Any
+from urllib.parse import urljoin
+
+from lite.corpus import tables
+
+Element = Any  # an lxml element; only html.py knows the library
+
+_SPACES = re.compile(r"[^\S\n]*\n\s*|[^\S\n]+")
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
+_POWER = re.compile(r"[-+\u2212\u2013]?\d+")
+_PICTURE_NAME = re.compile(r"\.(svg|png|jpe?g|gif|webp)$", re.IGNORECASE)
+_WEB = re.compile(r"https?://[^\s/]", re.IGNORECASE)
+_LABEL = str.maketrans({"[": r"\[", "]": r"\]"})
+_TARGET = str.maketrans({" ": "%20", "|": "%7C", "<": "%3C", ">": "%3E", "\\": "%5C", '"': "%22"})
+
+_BLOCK_TAGS = """
+address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption figure footer form
+header hgroup hr legend li main menu ol optgroup option p search section summary table tbody td tfoot th thead tr ul
+caption html"""
+_DROPPED_TAGS = """
+script style noscript template iframe object embed applet canvas svg nav head title button input select textarea audio
+video map datalist meta link rp"""
+# Class names that mark what is not content, on MediaWiki and by convention elsewhere.
+_CHROME_NAMES = """
+mw-editsection editsection mw-jump-link mw-cite-backlink navbox vertical-navbox navbar catlinks printfooter toc sortkey
+ambox geo-nondefault geo-multi-punct gutter lineno linenos"""
+
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_BLOCKS = {*_BLOCK_TAGS.split(), *_HEADINGS}
+_DROPPED = set(_DROPPED_TAGS.split())
+_CHROME = set(_CHROME_NAMES.split())
+_CHROME_IDS = {"toc", "catlinks", "mw-navigation", "footer", "jump-to-nav"}
+_INLINE_CHROME = {"reference", "noprint"}  # whole pages have been wrapped in `noprint`; a superscript is a mark
+_INLINE = {"span", "sup", "sub", "small", "a", "i", "b", "em", "strong", "abbr"}
+_ROLES = {"navigation", "banner", "contentinfo", "search"}
+_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+
+
+def has_token(value: str | None, token: str) -> bool:
+    """Whether a space-separated attribute such as `class` or `rel` has `token`, in any case."""
+    return value is not None and token in value.lower().split()
+
+
+class Renderer:
+    """Writes one element as Markdown.
+
+    Args:
+        url: the page's own address: a link to a place in the page itself becomes text.
+        base: what links are resolved against.
+        inline: write everything on one line, as a table cell needs it.
+        depth: how many tables stand around.
+        budget: characters that repeated (spanned) cells may still take, shared by the whole document.
+    """
+
+    def __init__(
+        self, url: str, base: str, *, inline: bool = False, depth: int = 0, budget: list[int] | None = None
+    ) -> None:
+        self.url, self.base, self.inline, self.depth = url, base, inline, depth
+        self.budget = [tables.REPEATED] if budget is None else budget
+        self.blocks: list[tuple[str, bool]] = []  # text, and whether it is a list item
+        self.parts: list[str] = []  # of the block being written
+        self.alts: list[str] = []
+        self._prefix: list[str] = []  # of each list or quotation around
+        self._marker = ""  # of the list item that has no text yet
+        self._numbers: list[int | None] = []  # of each list around; None: not numbered
+        self._heading = 0
+        self._link: tuple[str, int] | None = None  # target, and the part it began at
+
+    def render(self, root: Element) -> str:
+        """The Markdown of `root` and all that is in it, without the text after it."""
+        stack: list[tuple[Element, bool]] = [(root, False)]
+        while stack:
+            element, leaving = stack.pop()
+            if leaving:
+                self._leave(element.tag)
+            elif not is_dropped(element) and self._enter(element, element.tag):
+                self.write(element.text)
+                stack.append((element, True))
+                stack.extend((child, False) for child in reversed(element))
+                continue
+            if element is not root:
+                self.write(element.tail)
+        self.flush()
+        if self.inline:
+            return " ".join("".join(self.parts).split())
+        return self._joined()
+
+    def write(self, text: str | None) -> None:
+        """Running text: every run of white space is one space."""
+        if text:
+            text = _SPACES.sub(" ", text)
+            self.parts.append(text if text.isascii() else _INVISIBLE.sub("", text))
+
+    def flush(self) -> None:
+        """End the block being written."""
+        if self.inline or self._heading:
+            self.parts.append(" ")
+            return
+        if self._link:
+            self._close_link()
+            self._link = None
+        if not self.parts:
+            return
+        text = "\n".join(line for part in "".join(self.parts).split("\n") if (line := " ".join(part.split())))
+        self.parts.clear()
+        if text:
+            self.block(text)
+
+    def block(self, text: str) -> None:
+        """A finished block, indented for the lists and quotations around it."""
+        around = "".join(self._prefix)
+        first = "".join(self._prefix[:-1]) + self._marker if self._marker else around
+        self.blocks.append((first + text.replace("\n", "\n" + around), bool(self._marker)))
+        self._marker = ""
+
+    def _joined(self) -> str:
+        out: list[str] = []
+        item = False
+        for text, is_item in self.blocks:
+            out.append("\n" if item and is_item else "\n\n")
+            out.append(text)
+            item = is_item
+        return "".join(out[1:])
+
+    def _enter(self, element: Element, tag: str) -> bool:
+        """Open `element`; False when it was written whole."""
+        if tag == "table":
+            return self._table(element)
+        if tag == "br":
+            self.parts.append(" " if self.inline or self._heading else "\n")
+        elif tag == "img":
+            self._image(element)
+        elif tag == "pre" and not self.inline:
+            self._code(element)
+        elif tag == "math":
+            self._formula(element)
+        elif tag == "sup":
+            return self._superscript(element)
+        else:
+            if tag in _BLOCKS:
+                self._open_block(element, tag)
+            elif tag == "a" and (target := self.target(element.get("href"))):
+                self._link = target, len(self.parts)
+            return True
+        return False
+
+    def _open_block(self, element: Element, tag: str) -> None:
+        if self.inline and tag == "li" and element.getprevious() is not None:
+            self.parts.append("; ")
+            return
+        self.flush()
+        if self.inline:
+            return
+        if tag in ("ul", "ol", "menu", "dir"):
+            self._numbers.append(_number(element.get("start")) if tag == "ol" else None)
+        elif tag == "li":
+            number = self._numbers[-1] if self._numbers else None
+            if number is not None:
+                self._numbers[-1] = number + 1
+            self._marker = "- " if number is None else f"{number}. "
+            self._prefix.append(" " * len(self._marker))
+        elif tag == "blockquote":
+            self._marker = ""
+            self._prefix.append("> ")
+        elif tag in _HEADINGS and not self._heading:
+            self._heading = _HEADINGS[tag]
+
+    def _leave(self, tag: str) -> None:
+        if tag == "a":
+            if self._link:
+                self._close_link()
+                self._link = None
+            return
+        if tag not in _BLOCKS:
+            return
+        if self._heading and self._heading == _HEADINGS.get(tag):
+            self._end_heading()
+            return
+        self.flush()
+        if self.inline or self._heading:
+            return
+        if tag in ("ul", "ol", "menu", "dir"):
+            self._numbers.pop()
+        elif tag in ("li", "blockquote"):
+            self._prefix.pop()
+            self._marker = ""
+
+    def _end_heading(self) -> None:
+        level, self._heading = self._heading, 0
+        text = " ".join("".join(self.parts).split())
+        self.parts.clear()
+        self._link = None
+        if text:
+            self.block("#" * level + " " + text)
+
+    def target(self, href: str | None) -> str | None:
+        """The absolute address of a link; None when it leads nowhere a reader of the web can go."""
+        if not href:
+            return None
+        href = "".join(href.split("\n")).replace("\t", "").replace("\r", "").strip()
+        if not href or href[0] == "#":
+            return None
+        try:
+            address = href if _WEB.match(href) else urljoin(self.base, href)
+        except ValueError:
+            return None
+        page, mark, _ = address.partition("#")
+        if not _WEB.match(address) or (mark and page == self.url.partition("#")[0]):
+            return None
+        address = address.translate(_TARGET)
+        if address.count("(") != address.count(")"):
+            address = address.replace("(", "%28").replace(")", "%29")
+        return address
+
+    def _close_link(self) -> None:
+        if self._link is None:
+            return
+        target, start = self._link
+        text = "".join(self.parts[start:])
+        label = " ".join(text.split())
+        if not label:
+            return
+        before = " " if text[0].isspace() else ""
+        after = " " if text[-1].isspace() else ""
+        self.parts[start:] = [f"{before}[{label.translate(_LABEL)}]({target}){after}"]
+
+    def _image(self, element: Element) -> None:
+        """A picture has no text, except a formula's source, and a sign that stands for the text of a cell."""
+        alt = " ".join((element.get("alt") or "").split())
+        names = element.get("class") or ""
+        if alt and ("tex" in names.split() or "mwe-math" in names):
+            self.write(f" ${alt}$ ")
+        elif alt and self.inline and not _PICTURE_NAME.search(alt):
+            self.alts.append(alt)
+
+    def _formula(self, element: Element) -> None:
+        source = next((a.text for a in element.iter("annotation") if "tex" in (a.get("encoding") or "")), None)
+        source = source or element.get("alttext")
+        self.write(f" ${source.strip()}$ " if source else " ".join("".join(element.itertext()).split()))
+
+    def _superscript(self, element: Element) -> bool:
+        """A footnote mark is left out; a power keeps its meaning on one line (10^6, km^2); else as running text."""
+        if any((link.get("href") or "").startswith("#") for link in element.iter("a")):
+            return False
+        text = "".join(element.itertext()).strip()
+        if _POWER.fullmatch(text):
+            self.write("^" + text)
+            return False
+        return True
+
+    def _code(self, element: Element) -> None:
+        self.flush()
+        pieces: list[str] = []
+        for node in element.iter():
+            if node.tag == "br":
+                pieces.append("\n")
+            pieces.append(node.text or "")
+            if node is not element:
+                pieces.append(node.tail or "")
+        text = "".join(pieces).strip("\n").rstrip()
+        if text:
+            fence = "```" if "```" not in text else "~" * (max(map(len, re.findall(r"~+", text)), default=2) + 1)
+            self.block(f"{fence}\n{text}\n{fence}")
+
+    def _table(self, element: Element) -> bool:
+        if self.depth >= tables.DEPTH or (not self.inline and tables.is_layout(element)):
+            self.flush()
+            return True  # its cells are written as blocks
+        if self._heading:
+            return True
+        if self.inline:
+            self.parts.append(f" {tables.flat(element, self)} ")
+            return False
+        self.flush()
+        for text in tables.blocks(element, self):
+            self.blocks.append((text, False))
+        return False
+
+    def cell(self, element: Element) -> str:
+        """What one cell of a table says, on one line."""
+        inner = Renderer(self.url, self.base, inline=True, depth=self.depth + 1, budget=self.budget)
+        text = inner.render(element)
+        return (text or " ".join(inner.alts)).replace("|", r"\|") if not self.inline else text or " ".join(inner.alts)
+
+
+def is_dropped(element: Element) -> bool:
+    """Whether an element is no content: scripts, navigation, controls, edit links, footnote marks, hidden spans."""
+    tag = element.tag
+    if not isinstance(tag, str) or tag in _DROPPED:
+        return True
+    if not element.attrib:
+        return tag in ("header", "footer") and _is_page_frame(element)
+    get = element.get
+    if (names := get("class")) is not None:
+        tokens = set(names.split())
+        if not _CHROME.isdisjoint(tokens) or (tag in _INLINE and not _INLINE_CHROME.isdisjoint(tokens)):
+            return True
+    if get("role") in _ROLES or get("id") in _CHROME_IDS:
+        return True
+    if tag in _INLINE and (get("hidden") is not None or _HIDDEN.search(get("style") or "")):
+        return True
+    return tag in ("header", "footer") and _is_page_frame(element)
+
+
+def _is_page_frame(element: Element) -> bool:
+    """A header or footer of the page itself; inside an article or section it belongs to the content."""
+    return not any(above.tag in ("article", "main", "section") for above in element.iterancestors())
+
+
+def _number(text: str | None) -> int:
+    try:
+        return int(text or 1)
+    except ValueError:
+        return 1
