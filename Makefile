@@ -39,7 +39,7 @@ lint: $(VENV)/.dev
 	@echo "==> ruff, pyright"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/pyright
+	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
 	rm -rf $(VENV) world runs dist build .pytest_cache .ruff_cache .hypothesis

@@ -23,10 +23,11 @@ LAYERS = (
     ("run", "index", "models", "memory"),
     ("world", "reward", "curriculum"),
     ("tools",),
-    ("agent",),
+    ("agent", "drive"),
+    ("drive",),
     ("tasks", "evaluate", "benchmarks", "bench"),
     ("train", "serve"),
-    ("cli", "console", "doctor", "demo"),
+    ("cli", "console", "doctor", "watch", "demo"),
 )
 LAYER = {unit: level for level, units in enumerate(LAYERS) for unit in units}
 
@@ -58,7 +59,7 @@ DOORS = {
     "uvicorn": ("serve/",),
     "mcp": ("serve/",),
     "click": ("cli.py",),
-    "rich": ("console.py", "cli.py"),
+    "rich": ("console.py", "watch.py"),
 }
 LIGHT = {"pydantic", "numpy", "zstandard", "orjson"}  # small enough to stand anywhere
 PUBLIC = ["Hit", "LiteError", "Page", "Results", "Task", "Trajectory", "Visit", "World", "ask", "evaluate"]
