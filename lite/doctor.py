@@ -222,7 +222,7 @@ def _settings() -> list[Finding]:
         ("GOMP_SPINCOUNT", "lite sets 0"),
         ("OMP_NUM_THREADS", "all cores"),
         ("HF_HUB_OFFLINE", "models named by a hub's name may be downloaded"),
-        ("LITE_CACHE", "the system's cache folder"),
+        ("XDG_CACHE_HOME", "~/.cache"),
     ):
         value = os.environ.get(name)
         findings.append(Finding("setting", name, "ok", f"{value} (yours)" if value is not None else f"unset: {why}"))

@@ -1,7 +1,6 @@
 """Files that ship with the package (the atlas, its tasks, the recipes), and the folder for what is made from them."""
 
 import os
-import sys
 from pathlib import Path
 
 from lite.errors import UsageError
@@ -21,10 +20,6 @@ def shipped(name: str) -> Path:
 
 
 def cache_dir() -> Path:
-    """The folder for what can be made again: `LITE_CACHE`, or the system's own place. It need not exist yet."""
-    if chosen := os.environ.get("LITE_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "literesearcher-lite"
+    """The folder for what can be made again (`$XDG_CACHE_HOME/literesearcher-lite`). It need not exist yet."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "literesearcher-lite"
