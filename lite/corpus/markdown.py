@@ -13,7 +13,7 @@ Element = Any  # an lxml element; only html.py knows the library
 
 _SPACES = re.compile(r"[^\S\n]*\n\s*|[^\S\n]+")
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-_POWER = re.compile(r"[-+\u2212\u2013]?\d+")
+_POWER = re.compile(r"[-+\u2212\u2013]?\d+(?:\s*,\s*\d+)*")
 _PICTURE_NAME = re.compile(r"\.(svg|png|jpe?g|gif|webp)$", re.IGNORECASE)
 _WEB = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 _LABEL = str.maketrans({"[": r"\[", "]": r"\]"})
@@ -26,17 +26,17 @@ caption html"""
 _DROPPED_TAGS = """
 script style noscript template iframe object embed applet canvas svg nav head title button input select textarea audio
 video map datalist meta link rp"""
-# Class names that mark what is not content, on MediaWiki and by convention elsewhere.
+# Class names, and ids, that mark what is not content, on MediaWiki and by convention elsewhere.
 _CHROME_NAMES = """
-mw-editsection editsection mw-jump-link mw-cite-backlink navbox vertical-navbox navbar catlinks printfooter toc sortkey
-ambox geo-nondefault geo-multi-punct gutter lineno linenos"""
+mw-editsection editsection mw-jump-link mw-cite-backlink navbox vertical-navbox navbar catlinks printfooter sortkey
+ambox geo-nondefault geo-multi-punct gutter lineno linenos #catlinks #mw-navigation #footer #jump-to-nav"""
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = {*_BLOCK_TAGS.split(), *_HEADINGS}
 _DROPPED = set(_DROPPED_TAGS.split())
 _CHROME = set(_CHROME_NAMES.split())
-_CHROME_IDS = {"toc", "catlinks", "mw-navigation", "footer", "jump-to-nav"}
-_INLINE_CHROME = {"reference", "noprint"}  # whole pages have been wrapped in `noprint`; a superscript is a mark
+_CONTENTS = {"toc", "#toc"}
+_MARKS = {"reference", "noprint"}  # on a superscript only: `noprint` elsewhere hides ages and whole pages
 _INLINE = {"span", "sup", "sub", "small", "a", "i", "b", "em", "strong", "abbr"}
 _ROLES = {"navigation", "banner", "contentinfo", "search"}
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
@@ -71,6 +71,7 @@ class Renderer:
         self._numbers: list[int | None] = []  # of each list around; None: not numbered
         self._heading = 0
         self._link: tuple[str, int] | None = None  # target, and the part it began at
+        self._tables = 0  # open ones that are written as blocks
 
     def render(self, root: Element) -> str:
         """The Markdown of `root` and all that is in it, without the text after it."""
@@ -155,7 +156,7 @@ class Renderer:
             self.parts.append("; ")
             return
         self.flush()
-        if self.inline:
+        if self.inline or self._heading:
             return
         if tag in ("ul", "ol", "menu", "dir"):
             self._numbers.append(_number(element.get("start")) if tag == "ol" else None)
@@ -168,7 +169,7 @@ class Renderer:
         elif tag == "blockquote":
             self._marker = ""
             self._prefix.append("> ")
-        elif tag in _HEADINGS and not self._heading:
+        elif tag in _HEADINGS:
             self._heading = _HEADINGS[tag]
 
     def _leave(self, tag: str) -> None:
@@ -179,6 +180,8 @@ class Renderer:
             return
         if tag not in _BLOCKS:
             return
+        if tag == "table":
+            self._tables -= 1
         if self._heading and self._heading == _HEADINGS.get(tag):
             self._end_heading()
             return
@@ -269,11 +272,11 @@ class Renderer:
             self.block(f"{fence}\n{text}\n{fence}")
 
     def _table(self, element: Element) -> bool:
-        if self.depth >= tables.DEPTH or (not self.inline and tables.is_layout(element)):
+        deep = self.depth + self._tables >= tables.DEPTH
+        if deep or self._heading or (not self.inline and tables.is_layout(element)):
+            self._tables += 1
             self.flush()
             return True  # its cells are written as blocks
-        if self._heading:
-            return True
         if self.inline:
             self.parts.append(f" {tables.flat(element, self)} ")
             return False
@@ -292,20 +295,27 @@ class Renderer:
 def is_dropped(element: Element) -> bool:
     """Whether an element is no content: scripts, navigation, controls, edit links, footnote marks, hidden spans."""
     tag = element.tag
-    if not isinstance(tag, str) or tag in _DROPPED:
+    if tag in _DROPPED or not isinstance(tag, str):
         return True
     if not element.attrib:
         return tag in ("header", "footer") and _is_page_frame(element)
+    if tag == "body":
+        return False
     get = element.get
-    if (names := get("class")) is not None:
-        tokens = set(names.split())
-        if not _CHROME.isdisjoint(tokens) or (tag in _INLINE and not _INLINE_CHROME.isdisjoint(tokens)):
-            return True
-    if get("role") in _ROLES or get("id") in _CHROME_IDS:
+    names = set((get("class") or "").split())
+    names.add(f"#{get('id')}")
+    if not _CHROME.isdisjoint(names) or (tag == "sup" and not _MARKS.isdisjoint(names)) or get("role") in _ROLES:
         return True
+    if not _CONTENTS.isdisjoint(names):
+        return _leads_nowhere(element)
     if tag in _INLINE and (get("hidden") is not None or _HIDDEN.search(get("style") or "")):
         return True
     return tag in ("header", "footer") and _is_page_frame(element)
+
+
+def _leads_nowhere(element: Element) -> bool:
+    """A table of contents repeats the headings, unless it leads to other pages."""
+    return all((link.get("href") or "#").startswith("#") for link in element.iter("a"))
 
 
 def _is_page_frame(element: Element) -> bool:
