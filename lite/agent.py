@@ -1,38 +1,22 @@
 """The loop: a question becomes a trajectory.
 
-`episode()` is a generator that does no input or output: it yields Generate and Call events, receives Reply,
-Observation or Fault, and returns the Trajectory; each Turn is yielded too as it happens, for whoever watches. `drive()` carries the events of many episodes out in step:
-generation batched on one model, calls in each episode's tools. Chat, evaluation and training run these same lines.
+`episode()` is a generator that does no input or output and reads no clock: it yields Generate and Call events,
+receives Reply, Observation or Fault, and returns the Trajectory. Each Turn is yielded too, as it happens, for whoever
+watches. `lite.drive` carries the events out; chat, evaluation and training run these same lines.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lite.dialect import ASK_FOR_ANSWER, ParsedTurn, parse_turn, wrap_response
-from lite.errors import LiteError, UsageError
+from lite.errors import UsageError
 from lite.memory import Budget
-from lite.models import Model, load_model
-from lite.records import (
-    Call,
-    Fault,
-    Generate,
-    Message,
-    Observation,
-    Reply,
-    Sampling,
-    Stop,
-    Task,
-    Trajectory,
-    Turn,
-)
 from lite.recipe import Limits
+from lite.records import Call, Fault, Generate, Message, Observation, Reply, Sampling, Stop, Task, Trajectory, Turn
 from lite.reward import contains_answer
-from lite.tools import Toolset, schema_lines
-from lite.world import World
+from lite.tools import schema_lines
 
 Event = Generate | Call | Turn  # a Turn asks for nothing: it lets a listener see what was just said or observed
 Answer = Reply | Observation | Fault | None
@@ -147,7 +131,8 @@ def episode(
         )
         if isinstance(reply, Fault):
             return progress.end(Stop.FAILED, reply)
-        assert isinstance(reply, Reply)
+        if not isinstance(reply, Reply):
+            raise TypeError(f"Generate is answered by a Reply or a Fault, not by {type(reply).__name__}")
         progress.late |= reply.late
         parsed = parse_turn(reply.text)
         turn = _turn(reply, parsed, asked=limit is not None)
@@ -201,7 +186,8 @@ def _act(progress: _Progress, parsed: ParsedTurn, limits: Limits) -> Generator[E
         count = progress.calls[key]
         return Observation(text=f"Error: this same call has now been made {count} times. Try another.", ok=False)
     observation = yield parsed.call
-    assert isinstance(observation, Observation | Fault)
+    if not isinstance(observation, Observation | Fault):
+        raise TypeError(f"Call is answered by an Observation or a Fault, not by {type(observation).__name__}")
     if isinstance(observation, Observation):
         progress.seen |= observation.shown | observation.read
         progress.read += [url for url in observation.read if url not in progress.read]
@@ -247,182 +233,3 @@ def _observed(turn: Turn, observation: Observation, text: str) -> Turn:
             "tool_seconds": observation.seconds,
         }
     )
-
-
-# ---------------------------------------------------------------- driving
-
-
-class Listener:
-    """Told what happens while it happens; `index` is the episode's place in the input. Override what you need."""
-
-    def said(self, index: int, turn: Turn) -> None:
-        """The model wrote a turn; its call, if it made one, is carried out next."""
-
-    def observed(self, index: int, turn: Turn) -> None:
-        """The turn's observation is there."""
-
-    def ended(self, index: int, trajectory: Trajectory) -> None:
-        """An episode is over."""
-
-
-@dataclass
-class Episode:
-    """The generator of `episode()`, the tools its calls are carried out by, and its time limit in seconds."""
-
-    steps: Generator[Event, Answer, Trajectory]
-    tools: Toolset
-    seconds: float | None = None
-    index: int = 0
-    started: float = 0.0
-    pending: Generate | None = None
-    trajectory: Trajectory | None = None
-
-
-def drive(
-    episodes: Iterable[Episode],
-    model: Model,
-    *,
-    width: int = 1,
-    listener: Listener | None = None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Iterator[tuple[int, Trajectory]]:
-    """Run episodes in step, `width` at a time, and yield (place in the input, trajectory) as each one ends.
-
-    A request that comes back as a Fault is tried once more; a second Fault ends its episode as `failed`. The time
-    limit is looked at after each generation: an episode that is over it is asked for its answer.
-    """
-    watch = listener or Listener()
-    waiting = enumerate(episodes)
-    live: list[Episode] = []
-    while True:
-        while len(live) < width and (following := next(waiting, None)) is not None:
-            index, fresh = following
-            fresh.index, fresh.started = index, clock()
-            _advance(fresh, None, watch, clock)
-            live.append(fresh)
-        generating = [one for one in live if one.pending is not None]
-        for one, reply in zip(generating, _generate(model, generating), strict=True):
-            if isinstance(reply, Reply) and one.seconds is not None and clock() - one.started > one.seconds:
-                reply = reply.model_copy(update={"late": True})
-            _advance(one, reply, watch, clock)
-        for one in live:
-            if one.trajectory is not None:
-                trajectory = one.trajectory.model_copy(update={"seconds": round(clock() - one.started, 3)})
-                watch.ended(one.index, trajectory)
-                yield one.index, trajectory
-        live = [one for one in live if one.trajectory is None]
-        if not live and not generating:
-            return
-
-
-def _generate(model: Model, episodes: Sequence[Episode]) -> list[Reply | Fault]:
-    requests = [one.pending for one in episodes if one.pending is not None]
-    if not requests:
-        return []
-    replies = model.generate(requests)
-    again = [n for n, reply in enumerate(replies) if isinstance(reply, Fault)]
-    if again:
-        for n, reply in zip(again, model.generate([requests[n] for n in again]), strict=True):
-            replies[n] = reply
-    return replies
-
-
-def _advance(one: Episode, answer: Answer, watch: Listener, clock: Callable[[], float]) -> None:
-    """Send `answer` in and carry out what needs no model, up to the next Generate or the end."""
-    one.pending = None
-    try:
-        while one.pending is None:
-            event = next(one.steps) if answer is None else one.steps.send(answer)
-            answer = None
-            if isinstance(event, Generate):
-                one.pending = event
-            elif isinstance(event, Call):
-                answer = _run_tool(one.tools, event, clock)
-            elif event.observation is None:
-                watch.said(one.index, event)
-            else:
-                watch.observed(one.index, event)
-    except StopIteration as end:
-        one.trajectory = end.value
-
-
-def _run_tool(tools: Toolset, call: Call, clock: Callable[[], float]) -> Observation | Fault:
-    started = clock()
-    for attempt in (1, 2):
-        try:
-            observation = tools.run(call)
-        except (LiteError, OSError, MemoryError) as error:  # the world's fault, never the model's
-            if attempt == 2:
-                return Fault(where="tool", error=f"{type(error).__name__}: {error}")
-        else:
-            return observation.model_copy(update={"seconds": round(clock() - started, 6)})
-    raise AssertionError("unreachable")
-
-
-def start(
-    task: Task,
-    world: World,
-    model: Model,
-    *,
-    limits: Limits,
-    sampling: Sampling,
-    attempt: int = 0,
-    prompt: str | Path | None = None,
-    date: str | None = None,
-) -> Episode:
-    """An episode of `task` in `world`, ready for `drive()`: prompt, budget and masked tools put together."""
-    steps = episode(
-        task,
-        system=system_prompt(date or world.date, prompt),
-        budget=Budget(model.context, limits.turn_tokens, limits.answer_tokens, model.count),
-        limits=limits,
-        sampling=sampling,
-        attempt=attempt,
-    )
-    tools = Toolset(world, mask=task.mask, results=limits.results, visit_words=limits.visit_words)
-    return Episode(steps, tools, limits.seconds)
-
-
-def ask(
-    world: World | str | Path,
-    question: str,
-    *,
-    model: Model | str,
-    limits: Limits | None = None,
-    sampling: Sampling | None = None,
-    context: int = 8192,
-    grammar: bool = False,
-    prompt: str | Path | None = None,
-    listener: Listener | None = None,
-) -> Trajectory:
-    """Research one question in a world.
-
-    Args:
-        world: an open world, or the folder of one.
-        model: a loaded model, or its name (see `lite.models`); a model loaded here is closed again.
-        context, grammar: how to load a model given by name.
-        prompt: a file that replaces the system prompt.
-
-    Raises:
-        UsageError: the question alone does not fit the model's window.
-        LiteError: the world or the model cannot be opened.
-    """
-    if not question.strip():
-        raise UsageError("the question is empty: ask something")
-    with ExitStack() as stack:
-        if not isinstance(world, World):
-            world = stack.enter_context(World.open(world))
-        if isinstance(model, str):
-            model = stack.enter_context(closing(load_model(model, context=context, grammar=grammar)))
-        one = start(
-            Task(id="ask", question=question, answers=()),
-            world,
-            model,
-            limits=limits or Limits(),
-            sampling=sampling or Sampling(),
-            prompt=prompt,
-        )
-        [(_, trajectory)] = drive([one], model, listener=listener)
-    if trajectory.stop is Stop.CONTEXT and not trajectory.turns:
-        raise UsageError(f"{trajectory.error}: shorten it, or give the model a larger --context")
-    return trajectory

@@ -2,18 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from pydantic import Field, ValidationError
 
-from lite.agent import Listener, drive, start
+from lite.drive import Listener, drive, open_model, start
 from lite.errors import ModelError, UsageError
-from lite.models import Model, load_model
-from lite.recipe import EvalSettings, Limits
-from lite.records import Record, Sampling, Stop, Task, Trajectory
+from lite.models import Model
+from lite.recipe import EvalSettings
+from lite.records import Record, Stop, Task, Trajectory
 from lite.reward import grade
 from lite.run import Run, read_manifest
 from lite.world import World
@@ -82,44 +82,31 @@ def evaluate(
     world: World | str | Path,
     model: Model | str,
     out: str | Path,
-    context: int = 8192,
-    grammar: bool = False,
-    threads: int | None = None,
-    limits: Limits | None = None,
-    sampling: Sampling | None = None,
-    prompt: str | Path | None = None,
-    limit: int | None = None,
-    width: int = 1,
     listener: Listener | None = None,
     progress: Callable[[int, int], None] | None = None,
+    **settings: Any,
 ) -> Report:
-    """Try every task once and grade it; a task that failed is tried again by the next call. Writes `trajectories.jsonl`, `report.json` and `report.md` into `out`.
+    """Try every task once and grade it; a task that failed is tried again by the next call.
+
+    Writes `trajectories.jsonl`, `report.json` and `report.md` into `out`.
 
     Args:
         tasks: a JSONL file of tasks.
         world, model: open ones, or the folder and the name to open them by.
         out: the run's folder. If it holds a run of the same settings, that run goes on where it stopped.
-        limit: only the first so many tasks.
-        width: episodes run in step.
+        listener: told each turn as it happens.
         progress: called with (tasks done, tasks in all).
+        settings: any other field of `lite.recipe.EvalSettings`: `limit`, `width`, `context`, `limits`, …
 
     Raises:
         UsageError: the tasks cannot be read, or `out` holds a run with other settings.
     """
-    settings = EvalSettings(
-        tasks=str(tasks),
-        world=str(world.path if isinstance(world, World) else world),
-        model=model if isinstance(model, str) else model.name,
-        context=context if isinstance(model, str) else model.context,
-        grammar=grammar,
-        threads=threads,
-        limits=limits or Limits(),
-        sampling=sampling or Sampling(),
-        prompt=None if prompt is None else str(prompt),
-        limit=limit,
-        width=width,
-    )
-    return _evaluate(settings, out, world, model, listener, progress)
+    named = {
+        "tasks": str(tasks),
+        "world": str(world.path if isinstance(world, World) else world),
+        "model": model if isinstance(model, str) else model.name,
+    }
+    return _evaluate(EvalSettings.read(named | settings), out, world, model, listener, progress)
 
 
 def evaluate_again(
@@ -127,7 +114,8 @@ def evaluate_again(
 ) -> Report:
     """Go on with (or report once more on) the run in `out`, everything taken from its manifest."""
     manifest = read_manifest(out)
-    assert manifest is not None
+    if manifest is None:
+        raise UsageError(f"{out} is not a run (it has no manifest.json): give the folder of lite eval --out")
     known = {key: value for key, value in manifest["settings"].items() if key in EvalSettings.model_fields}
     settings = EvalSettings.read(known)
     return _evaluate(settings, out, settings.world, settings.model, listener, progress)
@@ -152,9 +140,7 @@ def _evaluate(
         if progress:
             progress(len(chosen) - len(todo), len(chosen))
         if todo:
-            if isinstance(model, str):
-                loaded = load_model(model, context=settings.context, grammar=settings.grammar, threads=settings.threads)
-                model = stack.enter_context(closing(loaded))
+            model = open_model(stack, model, settings)
             failures = 0
             for count, trajectory in enumerate(_attempt(todo, world, model, settings, listener), 1):
                 run.append(trajectory)
@@ -175,10 +161,7 @@ def _evaluate(
 def _attempt(
     tasks: Sequence[Task], world: World, model: Model, settings: EvalSettings, listener: Listener | None
 ) -> Iterator[Trajectory]:
-    episodes = (
-        start(task, world, model, limits=settings.limits, sampling=settings.sampling, prompt=settings.prompt)
-        for task in tasks
-    )
+    episodes = (start(task, world, model, settings) for task in tasks)
     for index, trajectory in drive(episodes, model, width=settings.width, listener=listener):
         yield trajectory.model_copy(update={"reward": grade(tasks[index], trajectory)})
 
@@ -249,11 +232,8 @@ def rows(report: Report) -> list[tuple[str, str]]:
             "tokens",
             f"{report.prompt_tokens:,} in ({report.cached_tokens:,} from the cache), {report.completion_tokens:,} out",
         ),
-        (
-            "seconds",
-            f"{report.seconds:,.1f} ({report.model_seconds:,.1f} model, {report.tool_seconds:,.2f} tools), "
-            f"{report.model_seconds / turns:.1f} a turn",
-        ),
+        ("seconds", f"{report.seconds:,.1f} ({report.model_seconds:,.1f} model, {report.tool_seconds:,.2f} tools)"),
+        ("model seconds a turn", f"{report.model_seconds / turns:.1f}"),
     ]
     lines += [
         (f"  {name}", f"{group['exact']:.1%} of {group['tasks']:.0f} (F1 {group['f1']:.3f})")

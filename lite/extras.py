@@ -15,7 +15,7 @@ def need(module: str, extra: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
+        if error.name is None or error.name.partition(".")[0] != module.partition(".")[0]:
             raise  # the library is there and lacks one of its own: its message says more than ours
         raise MissingExtra(
             f"{module} is not installed: pip install 'literesearcher-lite[{extra}]'  (lite doctor says more)"

@@ -36,28 +36,33 @@ class Settings(BaseModel):
 class Limits(Settings):
     """What one episode may use. Defaults are for a chat on a laptop; DESIGN §7 has the paper's for training."""
 
-    turns: int = Field(20, ge=1)  # assistant turns; the last answer it may be asked for comes on top
-    calls: int | None = Field(None, ge=0)  # tool calls; None: as many as the turns allow
-    seconds: float | None = Field(None, gt=0)  # wall time; checked between turns
-    turn_tokens: int = Field(768, ge=16)  # the most one turn may write
-    answer_tokens: int = Field(256, ge=16)  # always kept free for the last answer
-    results: int = Field(10, ge=1, le=100)  # hits a query
-    visit_words: int = Field(400, ge=20)  # words of evidence a page
-    malformed: int = Field(3, ge=1)  # unreadable turns in a row before the episode ends
-    repeated: int = Field(3, ge=2)  # the same call this often is answered by a warning; once more ends the episode
+    turns: int = Field(default=20, ge=1)  # assistant turns; the last answer it may be asked for comes on top
+    calls: int | None = Field(default=None, ge=0)  # tool calls; None: as many as the turns allow
+    seconds: float | None = Field(default=None, gt=0)  # wall time; checked between turns
+    turn_tokens: int = Field(default=768, ge=16)  # the most one turn may write
+    answer_tokens: int = Field(default=256, ge=16)  # always kept free for the last answer
+    results: int = Field(default=10, ge=1, le=100)  # hits a query
+    visit_words: int = Field(default=400, ge=20)  # words of evidence a page
+    malformed: int = Field(default=3, ge=1)  # unreadable turns in a row before the episode ends
+    repeated: int = Field(default=3, ge=2)  # the same call so often is answered by a warning; once more ends it all
 
 
-class EvalSettings(Settings):
+class AgentSettings(Settings):
+    """How a model is loaded and how it researches."""
+
+    context: int = Field(default=8192, ge=256)  # tokens, prompt and reply together
+    grammar: bool = False  # hold every turn to the dialect (llama.cpp)
+    threads: int | None = Field(default=None, ge=1)  # CPU threads (llama.cpp); None: the library's choice
+    prompt: str | None = None  # a file that replaces the system prompt
+    limits: Limits = Limits()
+    sampling: Sampling = Sampling()
+
+
+class EvalSettings(AgentSettings):
     """Everything that decides the outcome of an evaluation; the run's manifest holds it."""
 
     tasks: str
     world: str
     model: str
-    context: int = Field(8192, ge=256)
-    grammar: bool = False
-    threads: int | None = None
-    limits: Limits = Limits()
-    sampling: Sampling = Sampling()
-    prompt: str | None = None
-    limit: int | None = Field(None, ge=1)  # only the first so many tasks
-    width: int = Field(1, ge=1)  # episodes in step
+    limit: int | None = Field(default=None, ge=1)  # only the first so many tasks
+    width: int = Field(default=1, ge=1)  # episodes run in step

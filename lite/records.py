@@ -117,9 +117,9 @@ class Message(Record):
 class Sampling(Record):
     """How a model samples. Defaults are upstream's (DESIGN §7); temperature 0 is greedy."""
 
-    temperature: float = Field(0.6, ge=0)
-    top_p: float = Field(0.95, gt=0, le=1)
-    top_k: int = Field(20, ge=0)  # 0: no limit
+    temperature: float = Field(default=0.6, ge=0)
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    top_k: int = Field(default=20, ge=0)  # 0: no limit
     presence_penalty: float = 1.1
     seed: int = 0
 

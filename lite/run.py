@@ -42,7 +42,7 @@ class Run:
         """
         folder = Path(path)
         manifest = {"lite": __version__, "python": platform.python_version(), "settings": settings}
-        known = read_manifest(folder, missing_ok=True)
+        known = read_manifest(folder)
         if known is not None:
             differing = sorted(
                 key
@@ -77,6 +77,7 @@ class Run:
         _write_atomically(self.path / name, text)
 
     def close(self) -> None:
+        """Close the file and let go of the lock."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -86,19 +87,17 @@ class Run:
         self.close()
 
 
-def read_manifest(path: str | Path, *, missing_ok: bool = False) -> dict[str, Any] | None:
-    """The manifest of a run. Raises UsageError when there is none (unless `missing_ok`) or it cannot be read."""
+def read_manifest(path: str | Path) -> dict[str, Any] | None:
+    """The manifest of a run; None where there is none. Raises UsageError when it cannot be read."""
     file = Path(path) / "manifest.json"
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("settings"), dict):
-            raise ValueError("not a manifest")
     except FileNotFoundError:
-        if missing_ok:
-            return None
-        raise UsageError(f"{path} is not a run (it has no manifest.json): give the folder of lite eval --out") from None
+        return None
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read ({error}): name another folder") from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("settings"), dict):
+        raise UsageError(f"{file} is not the manifest of a run: name another folder")
     return manifest
 
 

@@ -44,7 +44,8 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
                     "url": {
                         "type": "array",
                         "items": {"type": "string"},
-                        "description": "The URL(s) of the webpage(s) to visit. Can be a single URL or an array of URLs.",
+                        "description": "The URL(s) of the webpage(s) to visit. Can be a single URL or an array of "
+                        "URLs.",
                     },
                     "goal": {
                         "type": "string",

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -109,9 +110,15 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
 
 def own_units(path: Path) -> Iterator[tuple[str, int]]:
     for name, line in imports(path):
-        parts = name.split(".")
-        if parts[0] == "lite":
-            yield parts[1] if len(parts) > 1 else "", line
+        root, _, rest = name.partition(".")
+        if name == "lite":  # `import lite`: what counts is what is taken from it
+            yield from ((node.attr, node.lineno) for node in ast.walk(tree(path)) if taken_from_lite(node))
+        elif root == "lite":
+            yield rest.split(".")[0], line
+
+
+def taken_from_lite(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "lite"
 
 
 def test_every_module_has_a_layer() -> None:

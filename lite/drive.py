@@ -1,0 +1,186 @@
+"""Carrying out the events of many episodes in step: generation batched on one model, calls in each one's tools.
+
+This is where time passes: the time limits, the one retry after a fault of the world, and whoever watches are here.
+"""
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lite.agent import Answer, Event, episode, system_prompt
+from lite.errors import LiteError, UsageError
+from lite.memory import Budget
+from lite.models import Model, load_model
+from lite.recipe import AgentSettings
+from lite.records import Call, Fault, Generate, Observation, Reply, Stop, Task, Trajectory, Turn
+from lite.tools import Toolset
+from lite.world import World
+
+
+class Listener:
+    """Told what happens while it happens; `index` is the episode's place in the input. Override what you need."""
+
+    def said(self, index: int, turn: Turn) -> None:
+        """The model wrote a turn; its call, if it made one, is carried out next."""
+
+    def observed(self, index: int, turn: Turn) -> None:
+        """The turn's observation is there."""
+
+    def ended(self, index: int, trajectory: Trajectory) -> None:
+        """An episode is over."""
+
+
+@dataclass
+class Episode:
+    """The generator of `episode()`, the tools its calls are carried out by, and its time limit in seconds."""
+
+    steps: Generator[Event, Answer, Trajectory]
+    tools: Toolset
+    seconds: float | None = None
+    index: int = 0
+    started: float = 0.0
+    pending: Generate | None = None
+    trajectory: Trajectory | None = None
+
+
+def drive(
+    episodes: Iterable[Episode],
+    model: Model,
+    *,
+    width: int = 1,
+    listener: Listener | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[tuple[int, Trajectory]]:
+    """Run episodes in step, `width` at a time, and yield (place in the input, trajectory) as each one ends.
+
+    A request that comes back as a Fault is tried once more; a second Fault ends its episode as `failed`. The time
+    limit is looked at after each generation: an episode that is over it is asked for its answer.
+    """
+    watch = listener or Listener()
+    waiting = enumerate(episodes)
+    live: list[Episode] = []
+    while True:
+        while len(live) < width and (following := next(waiting, None)) is not None:
+            index, fresh = following
+            fresh.index, fresh.started = index, clock()
+            _advance(fresh, None, watch, clock)
+            live.append(fresh)
+        generating = [one for one in live if one.pending is not None]
+        for one, reply in zip(generating, _generate(model, generating), strict=True):
+            late = one.seconds is not None and clock() - one.started > one.seconds
+            if late and isinstance(reply, Reply):
+                _advance(one, reply.model_copy(update={"late": True}), watch, clock)
+            else:
+                _advance(one, reply, watch, clock)
+        for one in live:
+            if one.trajectory is not None:
+                trajectory = one.trajectory.model_copy(update={"seconds": round(clock() - one.started, 3)})
+                watch.ended(one.index, trajectory)
+                yield one.index, trajectory
+        live = [one for one in live if one.trajectory is None]
+        if not live and not generating:
+            return
+
+
+def _generate(model: Model, episodes: Sequence[Episode]) -> list[Reply | Fault]:
+    requests = [one.pending for one in episodes if one.pending is not None]
+    if not requests:
+        return []
+    replies = model.generate(requests)
+    again = [n for n, reply in enumerate(replies) if isinstance(reply, Fault)]
+    if again:
+        for n, reply in zip(again, model.generate([requests[n] for n in again]), strict=True):
+            replies[n] = reply
+    return replies
+
+
+def _advance(one: Episode, answer: Answer, watch: Listener, clock: Callable[[], float]) -> None:
+    """Send `answer` in and carry out what needs no model, up to the next Generate or the end."""
+    one.pending = None
+    try:
+        while one.pending is None:
+            event = next(one.steps) if answer is None else one.steps.send(answer)
+            answer = None
+            if isinstance(event, Generate):
+                one.pending = event
+            elif isinstance(event, Call):
+                answer = _run_tool(one.tools, event, clock)
+            elif event.observation is None:
+                watch.said(one.index, event)
+            else:
+                watch.observed(one.index, event)
+    except StopIteration as end:
+        one.trajectory = end.value
+
+
+def _run_tool(tools: Toolset, call: Call, clock: Callable[[], float]) -> Observation | Fault:
+    started = clock()
+    for attempt in (1, 2):
+        try:
+            observation = tools.run(call)
+        except (LiteError, OSError, MemoryError) as error:  # the world's fault, never the model's
+            if attempt == 2:
+                return Fault(where="tool", error=f"{type(error).__name__}: {error}")
+        else:
+            return observation.model_copy(update={"seconds": round(clock() - started, 6)})
+    raise AssertionError("unreachable")
+
+
+def start(task: Task, world: World, model: Model, settings: AgentSettings, *, attempt: int = 0) -> Episode:
+    """An episode of `task` in `world`, ready for `drive()`: prompt, budget and masked tools put together."""
+    limits = settings.limits
+    steps = episode(
+        task,
+        system=system_prompt(world.date, settings.prompt),
+        budget=Budget(model.context, limits.turn_tokens, limits.answer_tokens, model.count),
+        limits=limits,
+        sampling=settings.sampling,
+        attempt=attempt,
+    )
+    tools = Toolset(world, mask=task.mask, results=limits.results, visit_words=limits.visit_words)
+    return Episode(steps, tools, limits.seconds)
+
+
+def ask(
+    world: World | str | Path,
+    question: str,
+    *,
+    model: Model | str,
+    listener: Listener | None = None,
+    **settings: Any,
+) -> Trajectory:
+    """Research one question in a world.
+
+    Args:
+        world: an open world, or the folder of one.
+        model: a loaded model, or its name (see `lite.models`); a model loaded here is closed again.
+        listener: told each turn as it happens.
+        settings: any field of `lite.recipe.AgentSettings`: `context`, `grammar`, `limits`, `sampling`, …
+
+    Raises:
+        UsageError: the question alone does not fit the model's window, or a setting is not one.
+        LiteError: the world or the model cannot be opened.
+    """
+    chosen = AgentSettings.read(settings)
+    if not question.strip():
+        raise UsageError("the question is empty: ask something")
+    task = Task(id="ask", question=question, answers=())
+    with ExitStack() as stack:
+        if not isinstance(world, World):
+            world = stack.enter_context(World.open(world))
+        model = open_model(stack, model, chosen)
+        [(_, trajectory)] = drive([start(task, world, model, chosen)], model, listener=listener)
+    if trajectory.stop is Stop.CONTEXT and not trajectory.turns:
+        raise UsageError(f"{trajectory.error}: shorten it, or give the model a larger --context")
+    return trajectory
+
+
+def open_model(stack: ExitStack, model: Model | str, settings: AgentSettings) -> Model:
+    """`model` itself, or the one it names, closed again when `stack` is."""
+    if not isinstance(model, str):
+        return model
+    loaded = load_model(model, context=settings.context, grammar=settings.grammar, threads=settings.threads)
+    return stack.enter_context(closing(loaded))

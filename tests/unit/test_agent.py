@@ -1,0 +1,170 @@
+"""The episode, driven by hand: no model, no world, every way it can end."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from lite.agent import episode, system_prompt
+from lite.dialect import ASK_FOR_ANSWER, render_turn
+from lite.errors import UsageError
+from lite.memory import Budget
+from lite.recipe import Limits
+from lite.records import Call, Fault, Generate, Message, Observation, Reply, Sampling, Stop, Task, Trajectory, Turn
+
+TASK = Task(id="t", question="Which city?", answers=("Paris",))
+
+
+def words(messages: Sequence[Message]) -> int:
+    return sum(len(message.content.split()) for message in messages)
+
+
+def search(query: str) -> str:
+    return render_turn("look", Call(tool="search", arguments={"query": [query]}))
+
+
+def play(
+    replies: Sequence[str | Reply | Fault],
+    *,
+    limits: Limits | None = None,
+    context: int = 4000,
+    observation: Observation | Fault | None = None,
+) -> tuple[Trajectory, list[Generate], list[Call]]:
+    """Run one episode: replies in order, the same observation for every call."""
+    limits = limits or Limits(turn_tokens=200, answer_tokens=50)
+    budget = Budget(context, limits.turn_tokens, limits.answer_tokens, words)
+    steps = episode(TASK, system="You look things up.", budget=budget, limits=limits, sampling=Sampling())
+    asked: list[Generate] = []
+    called: list[Call] = []
+    pending = iter(replies)
+    answer = None
+    try:
+        while True:
+            event = steps.send(answer)
+            answer = None
+            if isinstance(event, Generate):
+                asked.append(event)
+                reply = next(pending)
+                answer = Reply(text=reply) if isinstance(reply, str) else reply
+            elif isinstance(event, Call):
+                called.append(event)
+                answer = observation or Observation(text="It is Paris.", shown={"https://a.test/": "It is Paris."})
+            else:
+                assert isinstance(event, Turn)
+    except StopIteration as end:
+        return end.value, asked, called
+
+
+def test_an_answer_ends_the_episode_with_the_pages_it_rests_on() -> None:
+    trajectory, asked, called = play([search("city"), render_turn("sure", answer="Paris")])
+    assert (trajectory.stop, trajectory.answer, trajectory.answered) == (Stop.ANSWERED, "Paris", True)
+    assert trajectory.sources == ("https://a.test/",)
+    assert [call.arguments["query"] for call in called] == [["city"]]
+    first, second = asked
+    assert [message.role for message in first.messages] == ["system", "user"]
+    assert second.messages[:2] == first.messages
+    assert second.messages[2].content == search("city")
+    assert second.messages[3].content == "<tool_response>\nIt is Paris.\n</tool_response>"
+    assert first.conversation == second.conversation
+
+
+def test_visited_pages_come_first_and_pages_that_say_nothing_of_the_answer_are_no_sources() -> None:
+    seen = Observation(
+        text="…",
+        shown={"https://hit.test/": "Paris", "https://other.test/": "Lyon"},
+        read={"https://page.test/": "in Paris"},
+    )
+    trajectory, _, _ = play([search("a"), render_turn("", answer="Paris")], observation=seen)
+    assert trajectory.sources == ("https://page.test/", "https://hit.test/")
+
+
+@pytest.mark.parametrize(
+    ("limits", "stop"),
+    [
+        (Limits(turns=2, turn_tokens=200, answer_tokens=50), Stop.TURNS),
+        (Limits(calls=2, turn_tokens=200, answer_tokens=50), Stop.CALLS),
+    ],
+)
+def test_at_a_limit_the_agent_is_asked_for_its_answer(limits: Limits, stop: Stop) -> None:
+    trajectory, asked, called = play([search("a"), search("b"), render_turn("", answer="Paris")], limits=limits)
+    assert (trajectory.stop, trajectory.answered, trajectory.answer) == (stop, True, "Paris")
+    assert len(called) == 2
+    assert asked[-1].form == "answer"
+    assert asked[-1].messages[-1].content.endswith(ASK_FOR_ANSWER)
+    assert asked[-1].messages[-1].role == "user"
+    assert [turn.asked for turn in trajectory.turns] == [False, False, True]
+
+
+def test_asked_for_an_answer_and_still_calling_ends_unanswered() -> None:
+    limits = Limits(turns=1, turn_tokens=200, answer_tokens=50)
+    trajectory, _, called = play([search("a"), search("b")], limits=limits)
+    assert (trajectory.stop, trajectory.answered, trajectory.answer) == (Stop.TURNS, False, None)
+    assert len(called) == 1
+
+
+def test_when_time_is_up_the_agent_is_asked() -> None:
+    late = Reply(text=search("a"), late=True)
+    trajectory, asked, _ = play([late, render_turn("", answer="Paris")])
+    assert (trajectory.stop, trajectory.answer) == (Stop.TIME, "Paris")
+    assert asked[-1].form == "answer"
+
+
+def test_an_observation_that_does_not_fit_is_shortened_and_room_is_kept_for_the_answer() -> None:
+    long = Observation(text=" ".join(f"word{n}" for n in range(5000)))
+    trajectory, asked, _ = play(
+        [search("a"), search("b"), search("c"), render_turn("", answer="x")], observation=long, context=800
+    )
+    assert trajectory.stop is Stop.CONTEXT
+    assert trajectory.answered
+    assert trajectory.turns[0].shortened
+    for event in asked:
+        assert words(event.messages) + event.max_tokens <= 800
+        assert event.max_tokens >= 50
+
+
+def test_a_question_larger_than_the_window_ends_before_the_model_is_asked() -> None:
+    trajectory, asked, _ = play([], context=100)
+    assert (trajectory.stop, asked, trajectory.turns) == (Stop.CONTEXT, [], ())
+    assert "100 tokens" in (trajectory.error or "")
+
+
+def test_unreadable_turns_are_told_and_then_end_it() -> None:
+    trajectory, asked, called = play(["hm"] * 3)
+    assert (trajectory.stop, called) == (Stop.MALFORMED, [])
+    assert asked[1].messages[-1].content.startswith("<tool_response>\nError: neither <tool_call> nor <answer>")
+    assert not any(turn.tool_error for turn in trajectory.turns)
+    recovered, _, _ = play(["hm", "hm", search("a"), "hm", render_turn("", answer="Paris")])
+    assert recovered.stop is Stop.ANSWERED
+    assert [turn.malformed is not None for turn in recovered.turns] == [True, True, False, True, False]
+
+
+def test_the_same_call_is_told_once_and_then_ends_it() -> None:
+    trajectory, asked, called = play([search("a")] * 4)
+    assert trajectory.stop is Stop.REPEATED
+    assert len(called) == 2
+    assert "made 3 times" in asked[3].messages[-1].content
+
+
+@pytest.mark.parametrize("where", ["model", "tool"])
+def test_a_fault_of_the_world_fails_the_episode_and_gives_no_answer(where: str) -> None:
+    fault = Fault(where=where, error="down")
+    trajectory, _, _ = play([fault]) if where == "model" else play([search("a")], observation=fault)
+    assert (trajectory.stop, trajectory.failed, trajectory.error) == (Stop.FAILED, where, "down")
+    assert (trajectory.answer, trajectory.answered) == (None, False)
+
+
+def test_the_trajectory_keeps_ids_and_survives_json() -> None:
+    reply = Reply(text=render_turn("", answer="Paris"), token_ids=(1, 2), logprobs=(-0.5, 0.0), completion_tokens=2)
+    trajectory, _, _ = play([reply])
+    assert trajectory.turns[0].token_ids == (1, 2)
+    assert Trajectory.from_json(trajectory.to_json()) == trajectory
+
+
+def test_the_system_prompt_ends_in_the_date_and_can_be_replaced(tmp_path) -> None:
+    text = system_prompt("2026-01-02")
+    assert text.endswith("Current date: 2026-01-02")
+    tools = text.partition("<tools>\n")[2].partition("\n</tools>")[0].split("\n")
+    assert [line.startswith('{"type": "function"') for line in tools] == [True, True]
+    (tmp_path / "p.txt").write_text("Today {date}.")
+    assert system_prompt("2026-01-02", tmp_path / "p.txt") == "Today 2026-01-02."
+    with pytest.raises(UsageError, match="prompt file"):
+        system_prompt("2026-01-02", tmp_path / "none.txt")
