@@ -1,0 +1,319 @@
+"""Sources become a world: read, settle, write pages and lexical index, embed, and at the very end `world.json`.
+
+A build may be killed at any moment. Reading goes on after the last batch (its progress is stored with its pages),
+embedding after the last vectors; writing, which takes seconds where those take hours, starts over.
+"""
+
+import errno
+import hashlib
+import itertools
+import os
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import lite
+from lite.corpus import read_pages, size_of
+from lite.errors import CorpusError, UsageError, WorldError
+from lite.index import lock, manifest
+from lite.index.lexical import LexicalIndex, LexicalWriter
+from lite.index.manifest import Embedding, Settings, Source, WorldInfo
+from lite.index.pages import PageStore, PageWriter
+from lite.index.staging import Staging, text_hash
+from lite.index.vectors import Encoder
+
+PAGES, LEXICAL, STAGING, VECTORS = "pages.sqlite", "lexical", "build.sqlite", "vectors.lance"
+_OURS = {PAGES, f"{PAGES}-journal", LEXICAL, STAGING, f"{STAGING}-wal", f"{STAGING}-shm", f"{STAGING}-journal"}
+_OURS |= {VECTORS, lock.FILE, f"{manifest.FILE}.new"}
+_BATCH = 1000  # records a transaction
+_ENCODED = 256  # pages embedded, and made durable, at a time
+_SAMPLE = 2000  # pages the compression dictionary is trained on
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage is. `read` counts `done` and `total` in bytes of the source, the other stages in pages."""
+
+    stage: str  # read, write, embed
+    pages: int  # so far in this stage
+    done: int
+    total: int
+
+
+def settings_of(
+    sources: Sequence[str | Path], embedder: str, limit: int | None, layout: str | None, base_url: str | None
+) -> Settings:
+    """The settings of a build, its sources described so that a second build knows whether they are the same.
+
+    Raises:
+        UsageError: no source, a source that does not exist, or a limit below 1.
+    """
+    if not sources:
+        raise UsageError("a world needs pages: name at least one source")
+    if limit is not None and limit < 1:
+        raise UsageError(f"a limit of {limit} pages leaves nothing: give 1 or more")
+    described = tuple(Source(name=str(s), bytes=size_of(s), digest=_source_digest(Path(s))) for s in sources)
+    return Settings(sources=described, embedder=embedder, limit=limit, layout=layout, base_url=base_url)
+
+
+def build_date(given: str | None) -> str:
+    """`given`, else the date of SOURCE_DATE_EPOCH, else today's. Raises UsageError unless it is YYYY-MM-DD."""
+    if given is None:
+        epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+        day = datetime.fromtimestamp(int(epoch), UTC).date() if epoch.isdecimal() else date.today()  # noqa: DTZ011
+        return day.isoformat()
+    try:
+        return date.fromisoformat(given).isoformat()
+    except ValueError:
+        raise UsageError(f"{given!r} is not a date: write it as YYYY-MM-DD") from None
+
+
+def build(
+    out: Path,
+    settings: Settings,
+    *,
+    encoder: Callable[[], Encoder] | None,
+    built: str,
+    progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Build the world of `settings` in `out`, or finish the build that was interrupted there.
+
+    Args:
+        out: a new or empty folder, or one where the same build was interrupted or is finished (then nothing is done).
+        settings: from `settings_of`.
+        encoder: loads the embedder when the first page needs it; None for a lexical world.
+        built: the world's date.
+        progress: called a few times a second while the build works.
+
+    Raises:
+        WorldError: `out` holds something else, or another process is writing it.
+        CorpusError: the sources hold no page. What the build had made is removed.
+    """
+    if _finished(out, settings):
+        return
+    existed = out.exists()
+    if existed and not out.is_dir():
+        raise WorldError(f"{out} is a file: name a folder for the world")
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with lock.writing(out), _full_disk(out):
+            if not _finished(out, settings):
+                _Build(out, settings, progress or (lambda _: None)).run(encoder, built)
+            _remove_staging(out)
+    except CorpusError:
+        _remove_staging(out)
+        if not existed:
+            out.rmdir()
+        raise
+
+
+def interrupted(folder: Path) -> str | None:
+    """Why there is no world in `folder` yet, in one line with the next step; None when nothing was begun there."""
+    holder = lock.holder(folder)
+    if holder:
+        return f"{folder} is being built by {holder}: wait until it is done"
+    if (folder / STAGING).exists():
+        return f"the build of {folder} was interrupted: run the same `lite world build` again to finish it"
+    return None
+
+
+def _finished(out: Path, settings: Settings) -> bool:
+    if not (out / manifest.FILE).exists():
+        return False
+    if manifest.read(out).settings.same_as(settings):
+        return True
+    raise WorldError(f"{out} is a finished world of other sources or settings: name another folder, or remove this one")
+
+
+def _remove_staging(out: Path) -> None:
+    for path in out.glob(f"{STAGING}*"):
+        path.unlink()
+
+
+class _Build:
+    def __init__(self, out: Path, settings: Settings, progress: Callable[[Progress], None]) -> None:
+        self._out, self._settings, self._report = out, settings, progress
+        foreign = sorted({entry.name for entry in out.iterdir()} - _OURS)
+        if foreign or ((out / PAGES).exists() and not (out / STAGING).exists()):
+            raise WorldError(
+                f"{out} holds {(foreign or [PAGES])[0]}, which is no part of this build: name a new folder"
+            )
+        try:
+            self._staging = Staging(out / STAGING)
+        except sqlite3.DatabaseError as error:
+            if _is_full(error):
+                raise
+            raise WorldError(f"{out / STAGING} is damaged ({error}): remove {out} and build again") from None
+        self._check_same()
+
+    def _check_same(self) -> None:
+        begun = self._staging.get("settings")
+        if begun is None:
+            self._staging.put("settings", self._settings.model_dump(mode="json"))
+        elif not Settings.model_validate(begun).same_as(self._settings):
+            names = " ".join(source["name"] for source in begun["sources"])
+            raise WorldError(f"{self._out} holds an unfinished build of {names}: finish that, or remove the folder")
+
+    def run(self, encoder: Callable[[], Encoder] | None, built: str) -> None:
+        try:
+            stage = self._staging.get("stage", "read")
+            if stage == "read":
+                self._read()
+                self._staging.put("stage", "write")
+            if stage in {"read", "write"}:
+                self._write()
+                self._staging.put("stage", "embed")
+            embedding = self._embed(encoder()) if encoder else None
+            manifest.write(self._account(embedding, built), self._out)
+        finally:
+            self._staging.close()
+
+    # ------------------------------------------------------------ read
+
+    def _read(self) -> None:
+        for number, source in enumerate(self._settings.sources):
+            self._read_source(f"source {number}", source)
+        if not self._staging.get("records", 0):
+            raise CorpusError("the sources hold no page: name a source with pages")
+
+    def _read_source(self, name: str, source: Source) -> None:
+        done = self._staging.get(name, 0)
+        read = 0
+
+        def count(size: int) -> None:
+            nonlocal read
+            read = size
+
+        layout, base = self._settings.layout, self._settings.base_url
+        records = read_pages(source.name, layout=layout, base_url=base, progress=count)
+        stream = itertools.islice(records, done, None)
+        while batch := list(itertools.islice(stream, self._room())):
+            done += len(batch)
+            self._staging.add(batch, (name, done))
+            self._report(Progress("read", self._staging.get("records"), read, source.bytes))
+
+    def _room(self) -> int:
+        """Records the next batch may have: a limit counts pages, so near it they are taken singly."""
+        limit = self._settings.limit
+        if limit is None:
+            return _BATCH
+        left = limit - self._staging.get("records", 0)
+        return min(_BATCH, left)
+
+    # ------------------------------------------------------------ write
+
+    def _write(self) -> None:
+        total = self._staging.settle()
+        pages = PageWriter(self._out / PAGES, self._staging.sample(_SAMPLE))
+        lexical = LexicalWriter(self._out / LEXICAL)
+        for page in self._staging.pages():
+            pages.add(page)
+            lexical.add(page.id, f"{page.title}\n{page.alias_titles}", page.text)
+            if page.id % _BATCH == 0 or page.id == total:
+                self._report(Progress("write", page.id, page.id, total))
+        pages.finish(self._staging.aliases())
+        lexical.finish()
+
+    # ------------------------------------------------------------ embed
+
+    def _embed(self, encoder: Encoder) -> Embedding:
+        from lite.index.vectors import VectorWriter
+
+        begun = self._staging.get("embedder")
+        if begun not in {None, encoder.fingerprint}:
+            raise WorldError(f"{self._out} was begun with another version of {encoder.name}: remove it and build again")
+        self._staging.put("embedder", encoder.fingerprint)
+        store = PageStore(self._out / PAGES)
+        total = store.counts()["pages"]
+        vectors = VectorWriter(self._out, encoder.dim)
+        stream = store.pages(after=vectors.last)
+        while batch := list(itertools.islice(stream, _ENCODED)):
+            encoded = encoder.encode([f"{page.title}\n{page.text}" for page in batch], kind="passage")
+            vectors.add([page.id for page in batch], encoded)
+            self._report(Progress("embed", batch[-1].id, batch[-1].id, total))
+        store.close()
+        return Embedding(name=encoder.name, fingerprint=encoder.fingerprint, dim=encoder.dim, index=vectors.finish())
+
+    # ------------------------------------------------------------ account
+
+    def _account(self, embedding: Embedding | None, built: str) -> WorldInfo:
+        store = PageStore(self._out / PAGES)
+        digest = digest_of(store)
+        counts = store.counts() | self._staging.counts()
+        store.close()
+        # Equal pages make equal lexical indexes; vector indexes are trained, so each build of one is its own.
+        index_id = (
+            uuid.uuid4().hex if embedding else hashlib.blake2b(f"lexical {digest}".encode(), digest_size=16).hexdigest()
+        )
+        return WorldInfo(
+            digest=digest,
+            index_id=index_id,
+            built=built,
+            version=lite.__version__,
+            embedding=embedding,
+            settings=self._settings,
+            **counts,
+        )
+
+
+def digest_of(store: PageStore) -> str:
+    """The content digest of the pages and aliases of a store."""
+    return manifest.content_digest(store.records())
+
+
+def check(folder: Path, info: WorldInfo) -> list[str]:
+    """What is wrong with the finished world in `folder`, a line each: pages, indexes and digest must agree."""
+    store = PageStore(folder / PAGES)
+    counts = store.counts()
+    expected = {"pages": info.pages, "aliases": info.aliases, "links": info.links, "chars": info.chars}
+    found = [f"{counts[name]} {name}, {manifest.FILE} says {n}" for name, n in expected.items() if counts[name] != n]
+    if digest_of(store) != info.digest:
+        found.append("the pages do not give the content digest of world.json")
+    found += [
+        f"the text of {page.url} does not give its hash" for page in store.pages() if text_hash(page.text) != page.hash
+    ]
+    store.close()
+    indexed = LexicalIndex(folder / LEXICAL).count
+    if indexed != info.pages:
+        found.append(f"the lexical index has {indexed} of {info.pages} pages")
+    if info.embedding:
+        from lite.index.vectors import VectorIndex
+
+        rows = VectorIndex(folder).count
+        if rows != info.pages:
+            found.append(f"there are vectors for {rows} of {info.pages} pages")
+    return found
+
+
+def _source_digest(path: Path) -> str:
+    """A digest of a file's bytes, or of the names and bytes of all files of a folder."""
+    state = hashlib.blake2b(digest_size=16)
+    files = sorted(entry for entry in path.rglob("*") if entry.is_file()) if path.is_dir() else [path]
+    for entry in files:
+        with entry.open("rb") as file:
+            content = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+        name = entry.relative_to(path).as_posix() if path.is_dir() else ""
+        state.update(f"{len(name)}:{name}".encode(errors="surrogateescape") + content.digest())
+    return state.hexdigest()
+
+
+@contextmanager
+def _full_disk(out: Path) -> Iterator[None]:
+    """A disk that fills up is one clear line; what was written stays, and the next run goes on from it."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        raise WorldError(f"no space left on the disk of {out}: free some and run the same command again") from None
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    text = str(error).lower()  # SQLite, Tantivy and LanceDB have only words for it
+    return "database or disk is full" in text or "no space left" in text

@@ -1,0 +1,127 @@
+"""BM25 over titles and texts in Tantivy: two fields of term frequencies, nothing stored but a page's id.
+
+Queries are built term by term. Tantivy's query parsers are never used: both crash the process on deep parentheses.
+"""
+
+import shutil
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from lite.errors import WorldError
+from lite.index.text import STOPWORDS, analyzer, segment, terms
+
+_TOKENIZER = "lite"
+_HEAP = 256_000_000  # one thread and one heap size: the same pages in the same order make the same segments
+QUERY_TERMS = 64  # distinct terms of a query that are looked up; the rest of a very long one is ignored
+TITLE_BOOST = 1.0
+_MOST_TIES = 4096
+
+
+def _schema() -> Any:
+    builder = tantivy.SchemaBuilder()
+    builder.add_integer_field("id", stored=False, indexed=True, fast=True)
+    builder.add_text_field("title", tokenizer_name=_TOKENIZER, index_option="freq")
+    builder.add_text_field("body", tokenizer_name=_TOKENIZER, index_option="freq")
+    return builder.build()
+
+
+class LexicalWriter:
+    """Writes a whole index into `path`, replacing what is there. Readers see it when `finish` returns."""
+
+    def __init__(self, path: Path) -> None:
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        index = tantivy.Index(_schema(), path=str(path))
+        index.register_tokenizer(_TOKENIZER, analyzer())
+        self._writer = index.writer(heap_size=_HEAP, num_threads=1)
+
+    def add(self, page: int, title: str, text: str) -> None:
+        """Add one page. Ids ascend in the order of URLs, so that equal scores fall in that order."""
+        self._writer.add_document(tantivy.Document(id=page, title=segment(title), body=segment(text)))
+
+    def finish(self) -> None:
+        """Commit and wait until the segments are merged."""
+        self._writer.commit()
+        self._writer.wait_merging_threads()
+
+
+class LexicalIndex:
+    """Read access to an index; the process's own and safe to use from many threads."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            index = tantivy.Index.open(str(path))
+        except ValueError as error:
+            raise WorldError(f"{path} is not a lexical index ({error}): build the world again") from None
+        index.register_tokenizer(_TOKENIZER, analyzer())
+        self._schema = index.schema
+        self._searcher = index.searcher()
+
+    @property
+    def count(self) -> int:
+        """Pages in the index."""
+        return self._searcher.num_docs
+
+    def search(
+        self, query: str, k: int, *, hidden: Collection[int] = (), stopwords: bool = True
+    ) -> list[tuple[int, float]]:
+        """The `k` best pages as (id, BM25 score), equal scores in the order of ids.
+
+        Args:
+            query: any text; only its words count.
+            k: how many.
+            hidden: ids that must not appear.
+            stopwords: False drops English function words from the query, unless nothing else is in it.
+        """
+        asked = query_terms(query, stopwords=stopwords)
+        if not asked or k < 1:
+            return []
+        return self._ranked(self._any_of(asked), k, hidden)
+
+    def by_title(self, words: str, k: int, *, hidden: Collection[int] = ()) -> list[tuple[int, float]]:
+        """The `k` pages whose titles fit `words` best."""
+        asked = query_terms(words, stopwords=True)
+        query = tantivy.Query.boolean_query([self._should("title", term) for term in asked])
+        return self._ranked(query, k, hidden) if asked else []
+
+    def frequency(self, term: str) -> int:
+        """How many pages have `term` (as `lite.index.text.terms` gives it) in their text."""
+        return self._searcher.doc_freq("body", term)
+
+    def _any_of(self, asked: list[str]) -> Any:
+        clauses = []
+        for term in asked:
+            clauses.append(self._should("body", term))
+            if TITLE_BOOST:
+                occur, query = self._should("title", term)
+                clauses.append((occur, tantivy.Query.boost_query(query, TITLE_BOOST)))
+        return tantivy.Query.boolean_query(clauses)
+
+    def _should(self, field: str, term: str) -> tuple[Any, Any]:
+        return tantivy.Occur.Should, tantivy.Query.term_query(self._schema, field, term, "freq")
+
+    def _ranked(self, query: Any, k: int, hidden: Collection[int]) -> list[tuple[int, float]]:
+        """Best `k`. Hits are fetched until the score falls below the k-th, so that no tie is cut by chance."""
+        limit = k + len(hidden) + 8
+        while True:
+            found = self._searcher.search(query, limit, count=False).hits
+            ids = self._searcher.fast_field_values("id", [address for _, address in found])
+            hits = [(page, score) for page, (score, _) in zip(ids, found, strict=True) if page not in hidden]
+            complete = len(found) < limit or (len(hits) > k and hits[k - 1][1] > hits[-1][1])
+            if complete or limit >= _MOST_TIES:
+                return sorted(hits, key=lambda hit: (-hit[1], hit[0]))[:k]
+            limit *= 4
+
+
+def query_terms(query: str, *, stopwords: bool) -> list[str]:
+    """The distinct terms a query asks for, in order."""
+    distinct = list(dict.fromkeys(terms(query)))
+    if not stopwords:
+        distinct = [term for term in distinct if term not in STOPWORDS] or distinct
+    return distinct[:QUERY_TERMS]
+
+
+IdfOf = Callable[[str], float]

@@ -1,0 +1,181 @@
+"""Where a build collects records before it can settle them: `build.sqlite`, gone when the world is finished.
+
+Which of two texts one URL keeps, and which URL names an exact duplicate, must not depend on the order of the sources.
+So everything is collected first and settled at the end: the smaller content hash wins a URL, and the smallest URL
+names a text. Progress is stored in the transaction of the records it counts, so a killed build goes on where it was.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+import zstandard
+
+from lite.records import Broken, Page
+
+NAMED = 20  # broken records that are kept by name; the others are counted by reason
+
+
+@dataclass(frozen=True, slots=True)
+class SettledPage:
+    """A page as the world will hold it. Ids count from 1 in the order of the URLs."""
+
+    id: int
+    url: str
+    title: str
+    hash: bytes
+    text: str
+    alias_titles: str  # titles of its exact duplicates, one a line
+
+
+def text_hash(text: str) -> bytes:
+    """The content hash that finds exact duplicates: BLAKE2b of the UTF-8 text, 16 bytes."""
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def storable(text: str) -> str:
+    """`text` without lone surrogates, which no UTF-8 file can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+class Staging:
+    """The collected records of one build, in `path`; created when missing."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("pragma journal_mode = wal")
+        self._db.execute("pragma synchronous = normal")
+        self._db.execute("pragma cache_size = -65536")
+        self._compress = zstandard.ZstdCompressor(level=1).compress
+        self._decompress = zstandard.ZstdDecompressor().decompress
+        with self._db:
+            self._db.execute("begin immediate")
+            self._make_tables()
+
+    def _make_tables(self) -> None:
+        db = sqlite_utils.Database(self._db)
+        db["meta"].create({"name": str, "value": str}, pk="name", if_not_exists=True)
+        db["broken"].create({"source": str, "place": str, "reason": str}, if_not_exists=True)
+        db["texts"].create({"id": int, "hash": bytes, "body": bytes}, pk="id", if_not_exists=True)
+        db["texts"].create_index(["hash"], unique=True, if_not_exists=True)
+        columns = {
+            "url": str,
+            "title": str,
+            "hash": bytes,
+            "rivals": int,
+        }  # rivals: 1 where the URL came with two texts
+        db["records"].create(columns, pk="url", not_null={"url", "title", "hash"}, if_not_exists=True)
+
+    # ------------------------------------------------------------ progress
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value kept under `name`."""
+        row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
+        return default if row is None else json.loads(row[0])
+
+    def put(self, name: str, value: Any) -> None:
+        """Keep `value` (JSON) under `name`; durable when this returns, unless a batch is open."""
+        self._db.execute("insert or replace into meta values (?, ?)", (name, json.dumps(value)))
+
+    # ------------------------------------------------------------ collecting
+
+    def add(self, records: Sequence[Page | Broken], progress: tuple[str, Any]) -> None:
+        """One transaction: the records of a batch and the progress that counts them."""
+        pages = [record for record in records if isinstance(record, Page)]
+        broken = [record for record in records if isinstance(record, Broken)]
+        texts, rows = [], []
+        for page in pages:
+            text = storable(page.text)
+            content = text_hash(text)
+            texts.append((content, self._compress(text.encode())))
+            rows.append((storable(page.url), storable(page.title), content))
+        with self._db:
+            self._db.execute("begin immediate")
+            self._db.executemany("insert or ignore into texts (hash, body) values (?, ?)", texts)
+            self._db.executemany(
+                """insert into records (url, title, hash, rivals) values (?, ?, ?, 0)
+                on conflict (url) do update set
+                rivals = rivals or hash != excluded.hash,
+                title = iif((excluded.hash, excluded.title) < (hash, title), excluded.title, title),
+                hash = min(hash, excluded.hash)""",
+                rows,
+            )
+            self._add_broken(broken)
+            self.put("records", self.get("records", 0) + len(pages))
+            self.put(*progress)
+
+    def _add_broken(self, broken: Sequence[Broken]) -> None:
+        if not broken:
+            return
+        counts = Counter(self.get("broken", {})) + Counter(record.reason for record in broken)
+        self.put("broken", counts)
+        kept = self._db.execute("select count(*) from broken").fetchone()[0]
+        named = [(record.source, record.where, record.reason) for record in broken[: NAMED - kept]]
+        self._db.executemany("insert into broken values (?, ?, ?)", named)
+
+    # ------------------------------------------------------------ settling
+
+    def settle(self) -> int:
+        """Decide names and aliases; the number of pages. Done again from the start when it was interrupted."""
+        with self._db:
+            self._db.execute("begin immediate")
+            self._db.execute("create index if not exists records_by_text on records (hash, url)")
+            self._db.execute("drop table if exists settled")
+            self._db.execute("create table settled (id integer primary key, url text not null, hash blob not null)")
+            self._db.execute(
+                "insert into settled (url, hash) select min(url), hash from records group by hash order by 1"
+            )
+        return self._db.execute("select count(*) from settled").fetchone()[0]
+
+    def pages(self) -> Iterator[SettledPage]:
+        """The settled pages in the order of their ids, which is the order of their URLs."""
+        rows = self._db.execute(
+            """select s.id, s.url, r.title, s.hash, t.body,
+            (select group_concat(a.title, char(10)) from records a where a.hash = s.hash and a.url != s.url)
+            from settled s join records r on r.url = s.url join texts t on t.hash = s.hash order by s.id"""
+        )
+        for key, url, title, content, body, others in rows:
+            yield SettledPage(key, url, title, content, self._decompress(body).decode(), others or "")
+
+    def aliases(self) -> Iterable[tuple[str, int, str]]:
+        """(URL, page id, title) of every exact duplicate, in the order of their URLs."""
+        return self._db.execute(
+            """select r.url, s.id, r.title from records r join settled s on s.hash = r.hash
+            where r.url != s.url order by r.url"""
+        )
+
+    def sample(self, count: int) -> list[bytes]:
+        """About `count` texts spread evenly over the settled pages."""
+        total = self._db.execute("select count(*) from settled").fetchone()[0]
+        rows = self._db.execute(
+            "select t.body from settled s join texts t on t.hash = s.hash where s.id % ? = 0 order by s.id",
+            (max(1, total // count),),
+        )
+        return [self._decompress(body) for (body,) in rows]
+
+    def counts(self) -> dict[str, Any]:
+        """What was read: records, records whose URL was there before, URLs with two texts, broken ones by reason."""
+        urls, rivals = self._db.execute("select count(*), coalesce(sum(rivals), 0) from records").fetchone()
+        records = self.get("records", 0)
+        broken = [Broken(source=s, where=w, reason=r) for s, w, r in self._db.execute("select * from broken")]
+        return {
+            "records": records,
+            "repeated": records - urls,
+            "conflicts": rivals,
+            "broken": self.get("broken", {}),
+            "broken_first": broken,
+        }
+
+    def close(self) -> None:
+        """Close the file; what was added is kept."""
+        self._db.close()

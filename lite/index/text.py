@@ -1,0 +1,261 @@
+"""How text becomes terms and passages. Index, queries, snippets and visits all use these rules, so that they agree.
+
+Terms: runs of letters and digits are words, lower-cased, accents folded, English stems by Porter. Scripts written
+without spaces (Chinese, Japanese kana) become overlapping pairs of characters: measured best on Chinese questions,
+and no dictionary has to be loaded.
+"""
+
+# ruff: noqa: RUF001  # Chinese punctuation and typographic quotes are meant
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+# Han (with extensions and compatibility forms), hiragana, katakana.
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
+_UNSPACED_CHAR = re.compile(rf"[{_UNSPACED}]")
+
+# Words that carry no topic. Only ever dropped from queries: the index keeps them.
+STOPWORDS = frozenset(
+    """a about after all also an and any are as at be because been before being between both but by can could did do
+    does doing during each for from further had has have having he her here hers him his how i if in into is it its
+    just me more most my no nor not of off on once only or other our out over own same she should so some such than
+    that the their them then there these they this those through to too under until up was we were what when where
+    which while who whom whose why will with would you your s t""".split()  # noqa: SIM905  # a list of 130 strings would fill the screen
+)
+
+
+def segment(text: str) -> str:
+    """`text` as terms before stemming, one space between them: the form in which both index and queries see it."""
+    text = unicodedata.normalize("NFKC", text)
+    if not _UNSPACED_CHAR.search(text):
+        return " ".join(_WORD.findall(text))
+    out: list[str] = []
+    for word in _WORD.findall(text):
+        if len(word) > 1 and _UNSPACED_CHAR.match(word):
+            out.extend(word[i : i + 2] for i in range(len(word) - 1))
+        else:
+            out.append(word)
+    return " ".join(out)
+
+
+def words(text: str) -> int:
+    """How many words a reader has to take in: the parts of an address count, two unspaced characters make one."""
+    if text.isascii():
+        return len(_WORD.findall(text))
+    unspaced = len(_UNSPACED_CHAR.findall(text))
+    return len(_WORD.findall(_UNSPACED_CHAR.sub(" ", text) if unspaced else text)) + (unspaced + 1) // 2
+
+
+@cache
+def analyzer() -> Any:
+    """Tantivy's analyzer for segmented text; the same object serves the index and `terms`."""
+    import tantivy
+
+    steps = tantivy.Filter
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
+    for step in (steps.remove_long(40), steps.lowercase(), steps.ascii_fold(), steps.stemmer("english")):
+        builder = builder.filter(step)
+    return builder.build()
+
+
+_STEMS: dict[str, str] = {}  # word -> stem, "" for what the analyzer drops
+_STEMS_LIMIT = 200_000
+
+
+def terms(text: str) -> list[str]:
+    """The index terms of `text`, in order, repeats kept."""
+    found = segment(text).split()
+    try:
+        stems = [_STEMS[word] for word in found]
+    except KeyError:
+        if len(_STEMS) > _STEMS_LIMIT:
+            _STEMS.clear()
+        analyze = analyzer().analyze
+        for word in set(found).difference(_STEMS):
+            _STEMS[word] = "".join(analyze(word))
+        stems = [_STEMS[word] for word in found]
+    return [stem for stem in stems if stem]
+
+
+# ---------------------------------------------------------------- passages
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a page that can be shown by itself; `text` is the page's own Markdown."""
+
+    text: str
+    kind: str = "text"  # text, list, code or row
+    heading: str = ""  # titles of the sections around it, outermost first, joined by " > "
+    header: str = ""  # of a row: the table's header row
+
+
+PASSAGE_WORDS = 60
+_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*$")
+_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
+_FENCE = re.compile(r"\s*(```|~~~)")
+_RULE = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|?$")
+_SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[^\Wa-z_])|(?<=[。！？；])(?![”’」』）])")
+_ABBREVIATED = re.compile(
+    r"(?:^|[\s(\"'])(?:[A-Z]|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|St|Sr|Jr|Prof|Gen|Col|Lt|Sgt|Rev|No|Nos|vs|ca|cf|e\.g|i\.e|etc|approx|Inc"
+    r"|Co|Corp|Ltd|Mt|Ft|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec)\.$"
+)
+
+
+def sentences(text: str) -> list[str]:
+    """`text` cut after sentences; initials and common abbreviations do not end one."""
+    out: list[str] = []
+    start = 0
+    for gap in _SENTENCE.finditer(text):
+        piece = text[start : gap.end()].strip()
+        if piece and not _ABBREVIATED.search(piece[-12:]):
+            out.append(piece)
+            start = gap.end()
+    rest = text[start:].strip()
+    return [*out, rest] if rest else out
+
+
+def passages(text: str) -> list[Passage]:
+    """`text` (Markdown) in reading order as passages of about `PASSAGE_WORDS` words.
+
+    Each keeps the headings above it. Paragraphs are cut between sentences, list items are grouped, a fenced block
+    stays whole, and every row of a table is a passage that knows its header row.
+    """
+    out: list[Passage] = []
+    path: list[tuple[int, str]] = []
+    for kind, lines in _blocks(text):
+        if kind == "heading":
+            mark = _HEADING.match(lines[0])
+            level, title = (len(mark[1]), mark[2]) if mark else (1, lines[0])
+            path = [*(part for part in path if part[0] < level), (level, title)]
+            continue
+        heading = " > ".join(title for _, title in path if title)
+        if kind == "table":
+            out.extend(_rows(lines, heading))
+        elif kind == "code":
+            out.append(Passage("\n".join(lines), "code", heading))
+        elif kind == "list":
+            out.extend(Passage(part, "list", heading) for part in _packed(_items(lines), "\n"))
+        else:
+            paragraph = " ".join(line.strip() for line in lines)
+            pieces = (piece for sentence in sentences(paragraph) for piece in _bounded(sentence))
+            joint = "" if _UNSPACED_CHAR.search(paragraph[-1:] + paragraph[:1]) else " "
+            out.extend(Passage(part, "text", heading) for part in _packed(pieces, joint))
+    return out
+
+
+def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Runs of lines of one kind: heading, table, list, code or text."""
+    block: list[str] = []
+    kind = ""
+    fence = ""
+    for line in text.splitlines():
+        if fence:
+            block.append(line)
+            if line.strip().startswith(fence):
+                yield "code", block
+                block, kind, fence = [], "", ""
+            continue
+        found = _kind(line, kind)
+        if block and (found != kind or kind == "heading"):
+            yield kind, block
+            block = []
+        kind = found
+        if kind:
+            block.append(line)
+        if kind == "code":
+            fence = line.strip()[:3]
+    if block:
+        yield kind, block
+
+
+def _kind(line: str, before: str) -> str:
+    if not line.strip():
+        return ""
+    if _FENCE.match(line):
+        return "code"
+    if line.startswith("#") and _HEADING.match(line):
+        return "heading"
+    if line.lstrip().startswith("|"):
+        return "table"
+    if _ITEM.match(line) or (before == "list" and line[:1] in " \t"):
+        return "list"
+    return "text"
+
+
+def _rows(lines: list[str], heading: str) -> Iterator[Passage]:
+    lines = [line.strip() for line in lines]
+    header = ""
+    if len(lines) > 1 and _RULE.match(lines[1]):
+        header, lines = lines[0], lines[2:]
+        if not lines:
+            yield Passage(header, "row", heading)
+    for line in lines:
+        if line.strip("| \t-:"):
+            yield Passage(line, "row", heading, header)
+
+
+def _items(lines: list[str]) -> Iterator[str]:
+    """List items with the lines that continue them."""
+    item: list[str] = []
+    for line in lines:
+        if _ITEM.match(line) and item:
+            yield "\n".join(item)
+            item = []
+        item.append(line.rstrip())
+    if item:
+        yield "\n".join(item)
+
+
+def _bounded(sentence: str) -> Iterator[str]:
+    """A sentence of three passages or more (a page without punctuation) is cut between words."""
+    if words(sentence) <= 3 * PASSAGE_WORDS:
+        yield sentence
+        return
+    parts = sentence.split()
+    if len(parts) * 3 < words(sentence):  # hardly any spaces: cut by characters
+        size = 2 * PASSAGE_WORDS
+        yield from (sentence[i : i + size] for i in range(0, len(sentence), size))
+        return
+    yield from (" ".join(parts[i : i + PASSAGE_WORDS]) for i in range(0, len(parts), PASSAGE_WORDS))
+
+
+def _packed(pieces: Iterable[str], joint: str) -> Iterator[str]:
+    """Pieces joined while they stay within `PASSAGE_WORDS`."""
+    held: list[str] = []
+    size = 0
+    for piece in pieces:
+        count = words(piece)
+        if held and size + count > PASSAGE_WORDS:
+            yield joint.join(held)
+            held, size = [], 0
+        held.append(piece)
+        size += count
+    if held:
+        yield joint.join(held)
+
+
+# ---------------------------------------------------------------- links
+
+# Possessive quantifiers: a page of ten thousand open brackets costs no more than it is long.
+_LINK = re.compile(
+    r"(!?)\[((?:[^\[\]\n]|\[[^\[\]\n]{0,200}+\]){0,500}+)\]"
+    r"\(\s*+<?((?:[^()\s<>]|\([^()\s]{0,200}+\)){1,2000}+)>?(?:\s[^()\n]{0,200}+)?\)"
+)
+
+
+def links(text: str) -> Iterator[tuple[str, str]]:
+    """(target, anchor) of every Markdown link of `text` that is not an image, in order."""
+    for image, anchor, target in _LINK.findall(text):
+        if not image:
+            yield target, anchor
+
+
+def plain(text: str) -> str:
+    """`text` with Markdown links replaced by their anchors, images by their descriptions."""
+    return _LINK.sub(r"\2", text) if "](" in text else text

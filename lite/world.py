@@ -1,0 +1,297 @@
+"""The virtual world: a closed copy of the web with a search engine and a browser that give the same answer twice."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import log
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from lite.errors import UsageError, WorldError
+from lite.index import build as building
+from lite.index import manifest
+from lite.index.build import Progress
+from lite.index.extract import Piece, extract, pieces_of, snippet
+from lite.index.fusion import fuse
+from lite.index.lexical import LexicalIndex, query_terms
+from lite.index.manifest import WorldInfo
+from lite.index.pages import PageStore, StoredPage
+from lite.index.urls import url_words
+from lite.records import Hit, Results, Visit
+
+Mode = Literal["hybrid", "lexical", "dense"]
+Fusion = Literal["rrf", "weighted"]
+WEIGHTS = (0.7, 1.0)  # lexical and dense, as upstream
+_DEPTH = 50  # ranks of each leg that fusion looks at
+_KEPT = 256  # pages whose passages are kept in memory
+
+__all__ = ["Progress", "World", "WorldInfo"]
+
+
+class World:
+    """A finished world, open for reading. Safe for threads; a process that forks opens its own afterwards.
+
+    Made by `World.build` or `World.open`; a context manager.
+    """
+
+    def __init__(self, path: Path, info: WorldInfo) -> None:
+        self.path = path
+        self._info = info
+        self._pages = PageStore(path / building.PAGES)
+        self._lexical = LexicalIndex(path / building.LEXICAL)
+        self._dense: Any = None
+        self._read = lru_cache(_KEPT)(self._read_page)
+        self._masked = lru_cache(64)(self._resolve_all)
+        self._idf = lru_cache(100_000)(self._inverse_frequency)
+
+    # ------------------------------------------------------------ open and close
+
+    @classmethod
+    def build(
+        cls,
+        sources: str | Path | Sequence[str | Path],
+        out: str | Path,
+        *,
+        embedder: str = "none",
+        limit: int | None = None,
+        layout: str | None = None,
+        base_url: str | None = None,
+        date: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Self:
+        """Build a world from `sources` in the folder `out` and open it.
+
+        An interrupted build goes on where it stopped; the same build of a finished world does nothing.
+
+        Args:
+            sources: files or folders of pages (`lite.corpus.read_pages` says which).
+            out: a new or empty folder.
+            embedder: "none" for a lexical world, else a name that `lite.models.embed.load_embedder` knows.
+            limit: stop after this many pages.
+            layout: of JSONL sources, when it is not recognised.
+            base_url: address of files that name none.
+            date: the world's date, YYYY-MM-DD; by default that of SOURCE_DATE_EPOCH, else today's.
+            progress: called with how far the build is.
+
+        Raises:
+            UsageError: a source or an argument cannot be used.
+            WorldError: `out` holds something else, or another process is writing it.
+            MissingExtra: the embedder's library is not installed.
+        """
+        given = [sources] if isinstance(sources, str | Path) else list(sources)
+        settings = building.settings_of(given, embedder, limit, layout, base_url)
+        encoder = None if embedder == "none" else _loader(embedder)
+        building.build(Path(out), settings, encoder=encoder, built=building.build_date(date), progress=progress)
+        return cls.open(out)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open the finished world in the folder `path`.
+
+        Raises:
+            WorldError: there is no world, it is not finished, or this version cannot read it.
+        """
+        folder = Path(path)
+        if not folder.is_dir():
+            raise WorldError(f"{folder} is not a folder: build a world with `lite world build SOURCE --out {folder}`")
+        if not (folder / manifest.FILE).exists():
+            unfinished = building.interrupted(folder)
+            if unfinished:
+                raise WorldError(unfinished)
+        return cls(folder, manifest.read(folder))
+
+    def close(self) -> None:
+        """Close the files. The world cannot be used afterwards."""
+        self._pages.close()
+        self._dense = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------ what it is
+
+    @property
+    def digest(self) -> str:
+        """The content digest: equal for worlds of the same pages."""
+        return self._info.digest
+
+    @property
+    def index_id(self) -> str:
+        """The id of the indexes: equal where searches answer alike."""
+        return self._info.index_id
+
+    @property
+    def date(self) -> str:
+        """The date of the world, YYYY-MM-DD."""
+        return self._info.built
+
+    def info(self) -> WorldInfo:
+        """The world's own account, with its path and the bytes of its parts on disk."""
+        sizes = manifest.sizes(self.path)
+        return self._info.model_copy(update={"path": str(self.path), "sizes": sizes})
+
+    def check(self) -> list[str]:
+        """What is wrong with the world, a line each; empty when pages, indexes and digest agree."""
+        return building.check(self.path, self._info)
+
+    # ------------------------------------------------------------ search
+
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        mode: Mode | None = None,
+        mask: Sequence[str] = (),
+        fusion: Fusion = "rrf",
+        weights: tuple[float, float] = WEIGHTS,
+    ) -> Results:
+        """The `k` pages that fit `query` best. Any text is a query; only its words count.
+
+        Args:
+            query: what to look for.
+            k: how many hits, at least 1.
+            mode: "hybrid", "lexical" or "dense"; by default hybrid where the world has vectors, else lexical.
+            mask: URLs that do not exist for this search, in any spelling and under any alias.
+            fusion: how hybrid joins its two rankings, "rrf" or "weighted".
+            weights: of the lexical and the dense scores, for "weighted".
+
+        Raises:
+            UsageError: the mode is not available in this world, or an argument is out of range.
+            WorldError: the embedder is not the one the world was built with.
+        """
+        if k < 1:
+            raise UsageError(f"{k} hits were asked for: ask for 1 or more")
+        mode, notes = self._mode(query, mode)
+        hidden = self._masked(tuple(mask))
+        depth = max(k, _DEPTH) if mode == "hybrid" else k
+        lexical = self._lexical.search(query, depth, hidden=hidden) if mode != "dense" else []
+        dense = self._nearest_vectors(query, depth, hidden) if mode != "lexical" else []
+        ranked = fuse(lexical, dense, fusion, weights) if mode == "hybrid" else lexical or dense
+        asked = query_terms(query, stopwords=False)
+        hits = tuple(self._hit(page, score, asked) for page, score in ranked[:k])
+        return Results(query=query, mode=mode, hits=hits, notes=notes)
+
+    def _mode(self, query: str, asked: Mode | None) -> tuple[Mode, tuple[str, ...]]:
+        """The mode that will run, and why it is not the one asked for."""
+        if asked not in {None, "hybrid", "lexical", "dense"}:
+            raise UsageError(f"no search mode is called {asked!r}: use hybrid, lexical or dense")
+        if self._info.embedding is None:
+            if asked in {"hybrid", "dense"}:
+                raise UsageError(
+                    f"{self.path} has no vectors for {asked} search: use lexical, or build it with --embedder"
+                )
+            return "lexical", ()
+        mode = asked or "hybrid"
+        if mode == "lexical" or not query.strip():
+            return mode, ()
+        if self._encoder().unknown_share(query) <= 0.5:
+            return mode, ()
+        name = self._info.embedding.name
+        if mode == "dense":
+            return mode, (f"most of the query is unknown to {name}: the ranking means little",)
+        return "lexical", (f"most of the query is unknown to {name}: dense search was left out",)
+
+    def _nearest_vectors(self, query: str, k: int, hidden: frozenset[int]) -> list[tuple[int, float]]:
+        if not query.strip():
+            return []
+        vector = self._encoder().encode([query], kind="query")[0]
+        return self._dense[1].search(vector, k, hidden=hidden)
+
+    def _encoder(self) -> Any:
+        """The embedder, loaded and compared when it is first needed."""
+        if self._dense is None or self._dense[2] != os.getpid():
+            if self._dense is not None:
+                raise WorldError(f"{self.path} was opened before this process forked: open it again after the fork")
+            self._dense = (*self._open_dense(), os.getpid())
+        return self._dense[0]
+
+    def _open_dense(self) -> tuple[Any, Any]:
+        from lite.index.vectors import VectorIndex
+
+        built = self._info.embedding
+        assert built is not None  # noqa: S101  # _mode has looked
+        encoder = _loader(built.name)()
+        if encoder.fingerprint != built.fingerprint:
+            raise WorldError(
+                f"{self.path} was built with another version of {built.name} ({built.fingerprint}, here "
+                f"{encoder.fingerprint}): install that one, build the world again, or search with --mode lexical"
+            )
+        return encoder, VectorIndex(self.path)
+
+    def _hit(self, key: int, score: float, asked: list[str]) -> Hit:
+        page, pieces = self._read(key)
+        return Hit(url=page.url, title=page.title, snippet=snippet(pieces, asked, self._idf), score=round(score, 6))
+
+    # ------------------------------------------------------------ visit
+
+    def visit(
+        self,
+        url: str,
+        goal: str = "",
+        *,
+        words: int = 400,
+        mask: Sequence[str] = (),
+        mode: Literal["extract", "raw"] = "extract",
+    ) -> Visit:
+        """What a reader with `goal` takes from the page at `url`; `found` is False when there is none.
+
+        Args:
+            url: of a page or an alias, in any spelling; a fragment is dropped only when the full URL is unknown.
+            goal: what to look for; without one the head of the page is shown.
+            words: the most words of evidence, about.
+            mask: URLs that do not exist for this visit.
+            mode: "extract" for the passages that serve the goal, "raw" for the whole text.
+
+        Raises:
+            UsageError: an argument is out of range.
+        """
+        if words < 1:
+            raise UsageError(f"{words} words of evidence were asked for: ask for 1 or more")
+        if mode not in {"extract", "raw"}:
+            raise UsageError(f"no visit mode is called {mode!r}: use extract or raw")
+        key, name = self._pages.find(url) or (0, "")
+        if not key or key in self._masked(tuple(mask)):
+            return Visit(url=url, goal=goal, found=False, mode=mode)
+        page, pieces = self._read(key)
+        if mode == "raw":
+            return Visit(url=name, goal=goal, title=page.title, evidence=page.text, mode="raw")
+        evidence, summary = extract(pieces, query_terms(goal, stopwords=False), self._idf, words)
+        return Visit(url=name, goal=goal, title=page.title, evidence=evidence, summary=summary)
+
+    def resolve(self, url: str) -> str | None:
+        """The URL under which the page at `url` is stored, None when there is none."""
+        found = self._pages.find(url)
+        return self._pages.page(found[0]).url if found else None
+
+    def nearest(self, url: str, k: int = 3, *, mask: Sequence[str] = ()) -> list[str]:
+        """URLs of the `k` pages whose titles fit the words of an unknown `url` best."""
+        hits = self._lexical.by_title(url_words(url), k, hidden=self._masked(tuple(mask)))
+        known = self._pages.urls([page for page, _ in hits])
+        return [known[page] for page, _ in hits]
+
+    # ------------------------------------------------------------ kept in memory
+
+    def _read_page(self, key: int) -> tuple[StoredPage, tuple[Piece, ...]]:
+        page = self._pages.page(key)
+        return page, pieces_of(page.text)
+
+    def _resolve_all(self, mask: tuple[str, ...]) -> frozenset[int]:
+        return frozenset(found[0] for url in mask if (found := self._pages.find(url)))
+
+    def _inverse_frequency(self, term: str) -> float:
+        pages, having = self._lexical.count, self._lexical.frequency(term)
+        return log(1 + (pages - having + 0.5) / (having + 0.5))
+
+
+def _loader(name: str) -> Callable[[], Any]:
+    """A call that loads the embedder; the library it needs is looked for now, before any work is done."""
+    from lite.models.embed import load_embedder
+
+    return lambda: load_embedder(name)
