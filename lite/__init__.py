@@ -8,20 +8,22 @@
 Names are loaded when first used: `import lite` brings in no library but the standard one.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lite.agent import ask
+    from lite.drive import ask
     from lite.errors import LiteError
     from lite.evaluate import evaluate
     from lite.records import Hit, Page, Results, Task, Trajectory, Visit
     from lite.world import World
 
 _HOME = {
-    "ask": "agent",
+    "ask": "drive",
     "evaluate": "evaluate",
     "World": "world",
     "LiteError": "errors",
@@ -38,3 +40,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOME])
+
+
+class _Package(ModuleType):
+    """Importing the module `lite.evaluate` would bind it over the function of that name: public names stay."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

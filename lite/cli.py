@@ -101,7 +101,7 @@ def world_build(sources: tuple[str, ...], out: Path, **options: Any) -> None:
     from lite.world import World
 
     with console.ProgressView("pages") as view:
-        built = World.build(sources, out, progress=view.update, **options)
+        built = World.build(sources, out, progress=view.stage_of_build, **options)
     with built:
         console.show_info(built.info())
 
@@ -176,12 +176,14 @@ def visit(directory: Path, url: str, goal: str, words: int, raw: bool, as_json: 
 
     with World.open(directory) as opened:
         seen = opened.visit(url, goal, words=words, mode="raw" if raw else "extract")
+        near = [] if seen.found else opened.nearest(url, 1)
     if as_json:
         console.show_json(seen.model_dump(mode="json"))
     elif seen.found:
         console.show_visit(seen)
     if not seen.found:
-        raise UsageError(f"{url} is not in {directory}: lite search {directory} QUERY shows what is")
+        hint = f"the nearest is {near[0]}" if near else f"lite search {directory} QUERY shows what is"
+        raise UsageError(f"{url} is not in {directory}: {hint}")
 
 
 # ---------------------------------------------------------------- the agent

@@ -9,18 +9,23 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from rich import progress
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from lite.doctor import Diagnosis, purpose
 from lite.records import Results, Visit
 
+if TYPE_CHECKING:  # the doctor prints too, and must not need what a world needs
+    from lite.world import Progress, WorldInfo
+
 # C0 and C1 controls but newline and tab, and the marks that turn the direction of text around.
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_EXAMPLES = 5  # reasons, and broken records, that the account of a world names
 _QUIET = 10.0  # seconds between two lines of progress where there is no terminal
 
 out = Console(highlight=False)
@@ -60,7 +65,7 @@ def show_results(results: Results) -> None:
         out.print()
         out.print(Text.assemble(f"{place}. ", plain(hit.title or hit.url, "bold"), (f"  {hit.score:.4f}", "dim")))
         out.print(Text.assemble("   ", plain(hit.url, "cyan")), soft_wrap=True)
-        out.print(Padding(plain(hit.snippet), (0, 0, 0, 3)))
+        out.print(Padding(plain(hit.snippet), (0, 0, 0, 3), expand=False))
 
 
 def show_visit(visit: Visit) -> None:
@@ -81,6 +86,36 @@ def table(rows: Sequence[tuple[str, str]], title: str | None = None) -> None:
     width = max((len(what) for what, _ in rows), default=0)
     for what, figure in rows:
         out.print(Text.assemble(plain(f"  {what:<{width}}  ", "dim"), plain(figure)), soft_wrap=True)
+
+
+def show_info(info: "WorldInfo") -> None:
+    """What a world holds, how it was made, and what of its sources could not be read."""
+    vectors = "none (lexical only)"
+    if info.embedding is not None:
+        vectors = f"{info.embedding.name}, {info.embedding.dim} dimensions, {info.embedding.index}"
+    rows = [
+        ("pages", f"{info.pages:,} ({info.chars:,} characters, {info.links:,} links)"),
+        ("aliases", f"{info.aliases:,} further URLs of the same pages"),
+        ("vectors", vectors),
+        ("date", info.built),
+        ("content digest", info.digest),
+        ("index id", info.index_id),
+        ("built by", f"literesearcher-lite {info.version}"),
+        ("sources", ", ".join(source.name for source in info.settings.sources)),
+        ("records read", f"{info.records:,} ({info.repeated:,} repeated URLs, {info.conflicts:,} with several texts)"),
+        *((f"left out: {count:,}", reason) for reason, count in _commonest(info.broken)),
+        *(("  for example", f"{one.source}, {one.where}: {one.reason}") for one in info.broken_first[:_EXAMPLES]),
+        ("size", ", ".join(f"{name} {_size(size)}" for name, size in info.sizes.items())),
+    ]
+    table(rows, title=info.path)
+
+
+def _commonest(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: -pair[1])[:_EXAMPLES]
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
 
 
 # ---------------------------------------------------------------- the doctor
@@ -119,14 +154,15 @@ class ProgressView(AbstractContextManager["ProgressView"]):
         self._unit = unit
         self._stage = ""
         self._began = self._told = time.monotonic()
+        self._before = (0.0, 0)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("{task.fields[note]}"),
         )
-        self._bar = Progress(*columns, TimeRemainingColumn(), console=err) if err.is_terminal else None
-        self._task = None
+        self._bar = progress.Progress(*columns, TimeRemainingColumn(), console=err) if err.is_terminal else None
+        self._task = TaskID(0)
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -137,36 +173,29 @@ class ProgressView(AbstractContextManager["ProgressView"]):
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, stage: str, done: float, total: float | None, count: int) -> None:
+    def stage_of_build(self, now: "Progress") -> None:
+        """What `World.build` calls."""
+        self.update(now.stage, now.done, now.total, now.pages)
+
+    def update(self, stage: str, done: float, total: float, count: int) -> None:
         """`done` of `total` (bytes, pages, tasks: whatever measures the stage); `count` units came through so far."""
         now = time.monotonic()
         fresh = stage != self._stage
-        if fresh:
-            self._stage, self._began = stage, now
-            self._base = count if total is not None and done >= total else 0
-        rate = count / (now - self._began) if now > self._began else 0.0
-        note = f"{count:,} {self._unit}, {rate:,.1f}/s"
+        if fresh:  # what a resumed stage had done before is not this process's speed
+            self._stage, self._began, self._before = stage, now, (done, count)
+        seconds, moved = now - self._began, done - self._before[0]
+        rate = (count - self._before[1]) / seconds if seconds > 1 else 0.0
+        note = f"{count:,} {self._unit}" + (f", {rate:,.{0 if rate >= 10 else 2}f}/s" if rate else "")
         if self._bar is not None:
-            if fresh or self._task is None:
+            if fresh:
                 self._task = self._bar.add_task(stage, total=total, note="")
             self._bar.update(self._task, completed=done, total=total, note=note)
         elif fresh or now - self._told > _QUIET:
             self._told = now
-            left = f", {_duration((now - self._began) * (total - done) / done)} left" if total and done else ""
-            err.print(f"{stage}: {note}{left}" if not fresh else f"{stage} ...", soft_wrap=True)
+            left = f", {_duration(seconds * (total - done) / moved)} left" if moved > 0 else ""
+            err.print(f"{stage}: {note}{left}", soft_wrap=True)
 
 
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
-
-
-def counted(number: int, thing: str) -> str:
-    """`1 page`, `3 pages`."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
-
-
-def shortened(items: Sequence[str], most: int) -> list[str]:
-    """The first few of `items`, and how many more there are."""
-    rest = len(items) - most
-    return [*items[:most], *([f"... and {rest} more"] if rest > 0 else [])]

@@ -56,14 +56,14 @@ class EpisodeView(Listener, AbstractContextManager["EpisodeView"]):
             out.print(_call_line(turn.call), soft_wrap=True)
         if turn.malformed is not None:
             say(f"unreadable turn: {turn.malformed}", "red")
-            out.print(Padding(plain(turn.text, "dim"), (0, 0, 0, 3)))
+            out.print(Padding(plain(turn.text, "dim"), (0, 0, 0, 3), expand=False))
 
     def observed(self, index: int, turn: Turn) -> None:
         """Print what came back."""
         text = turn.observation or ""
         lines = text.splitlines()
         shown = lines if self._full else lines[:_EXCERPT]
-        out.print(Padding(plain("\n".join(shown), "red" if turn.tool_error else "dim"), (0, 0, 0, 3)))
+        out.print(Padding(plain("\n".join(shown), "red" if turn.tool_error else "dim"), (0, 0, 0, 3), expand=False))
         if len(lines) > len(shown):
             say(f"   ... {len(lines) - len(shown)} more lines", "dim")
 
