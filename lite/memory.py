@@ -41,7 +41,8 @@ class Budget:
         return min(self.context - self.count(messages), self.answer)
 
     def fit(self, messages: Sequence[Message], observation: str) -> str:
-        """The longest head of `observation`, cut between words, after which a turn and an answer still fit."""
+        """`observation` whole if a turn and an answer fit behind it, else its head in two thirds of what is free."""
+        free = self.context - self._kept() - self.count(messages)
         limit = self.context - self._kept() - _SHORTEST_TURN
 
         def fits(text: str) -> bool:
@@ -49,6 +50,7 @@ class Budget:
 
         if fits(observation):
             return observation
+        limit -= max(0, free // 3 - _SHORTEST_TURN)
         pieces = observation.split(" ")
         low, high = 0, len(pieces)  # `low` pieces fit, or none does
         while low + 1 < high:
@@ -57,9 +59,5 @@ class Budget:
         return " ".join(pieces[:low]) + _CUT
 
     def _kept(self) -> int:
-        """The last answer, and the request for it."""
-        return self.answer + self._ask
-
-    @property
-    def _ask(self) -> int:
-        return len(ASK_FOR_ANSWER) // 3  # an upper bound for any tokenizer of English
+        """The last answer and the request for it, the latter by an upper bound that holds for any tokenizer."""
+        return self.answer + len(ASK_FOR_ANSWER) // 3

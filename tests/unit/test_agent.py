@@ -1,6 +1,6 @@
 """The episode, driven by hand: no model, no world, every way it can end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 
@@ -23,13 +23,14 @@ def search(query: str) -> str:
 
 
 def play(
-    replies: Sequence[str | Reply | Fault],
+    replies: Iterable[str | Reply | Fault],
     *,
+    last: str | None = None,
     limits: Limits | None = None,
     context: int = 4000,
     observation: Observation | Fault | None = None,
 ) -> tuple[Trajectory, list[Generate], list[Call]]:
-    """Run one episode: replies in order, the same observation for every call."""
+    """Run one episode: replies in order (`last` when asked for the answer), the same observation for every call."""
     limits = limits or Limits(turn_tokens=200, answer_tokens=50)
     budget = Budget(context, limits.turn_tokens, limits.answer_tokens, words)
     steps = episode(TASK, system="You look things up.", budget=budget, limits=limits, sampling=Sampling())
@@ -43,7 +44,7 @@ def play(
             answer = None
             if isinstance(event, Generate):
                 asked.append(event)
-                reply = next(pending)
+                reply = last if last is not None and event.form == "answer" else next(pending)
                 answer = Reply(text=reply) if isinstance(reply, str) else reply
             elif isinstance(event, Call):
                 called.append(event)
@@ -110,14 +111,14 @@ def test_when_time_is_up_the_agent_is_asked() -> None:
 
 def test_an_observation_that_does_not_fit_is_shortened_and_room_is_kept_for_the_answer() -> None:
     long = Observation(text=" ".join(f"word{n}" for n in range(5000)))
-    trajectory, asked, _ = play(
-        [search("a"), search("b"), search("c"), render_turn("", answer="x")], observation=long, context=800
-    )
+    replies = (search(f"a{n}") for n in range(100))
+    trajectory, asked, _ = play(replies, last=render_turn("", answer="x"), observation=long, context=900)
     assert trajectory.stop is Stop.CONTEXT
+    assert len(trajectory.turns) > 3
     assert trajectory.answered
     assert trajectory.turns[0].shortened
     for event in asked:
-        assert words(event.messages) + event.max_tokens <= 800
+        assert words(event.messages) + event.max_tokens <= 900
         assert event.max_tokens >= 50
 
 
