@@ -1,0 +1,102 @@
+"""Markdown and English: links, tables, numbers, lists, and one of several wordings by key."""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
+
+from .model import Zone
+
+T = "https://{}.atlas.test"
+ENCYCLOPEDIA = T.format("encyclopedia")
+GAZETTEER = T.format("gazetteer")
+STATISTICS = T.format("statistics")
+ALMANAC = T.format("almanac")
+HANDBOOK = T.format("handbook")
+
+
+class Page(TypedDict):
+    """One line of the atlas, in the flat layout of the released LiteResearcher corpus."""
+
+    url: str
+    title: str
+    doc: str
+
+
+def page(url: str, title: str, *parts: str) -> Page:
+    """A page whose text is the non-empty parts, a blank line between them."""
+    return {"url": url, "title": title, "doc": "\n\n".join(p for p in parts if p) + "\n"}
+
+
+def link(text: str, url: str) -> str:
+    return f"[{text}]({url})"
+
+
+def choose(key: str, *wordings: str) -> str:
+    """One of the wordings, always the same for the same key, whatever the machine."""
+    return wordings[zlib.crc32(key.encode()) % len(wordings)]
+
+
+def number(value: float) -> str:
+    """`1234567.5` as `1,234,567.5`."""
+    return f"{value:,}"
+
+
+def degrees(lat: float, lon: float) -> str:
+    return f"{abs(lat):.2f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.2f}° {'E' if lon >= 0 else 'W'}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> str:
+    """Key-value lines; a value of None is left out."""
+    return "\n".join(f"- **{key}:** {value}" for key, value in pairs if value is not None)
+
+
+def bullets(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def offset(minutes: int) -> str:
+    """Minutes east of UTC as `UTC+5:45`."""
+    sign = "+" if minutes >= 0 else "−"
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{sign}{hours}" + (f":{rest:02d}" if rest else "")
+
+
+def clock(zone: Zone) -> str:
+    if zone.summer is None:
+        return f"{offset(zone.standard)} all year"
+    return f"{offset(zone.standard)}, and {offset(zone.summer)} in summer"
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """`1 airport`, `3 airports`; small numbers in words."""
+    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    shown = words[n] if n < len(words) else number(n)
+    return f"{shown} {one if n == 1 else many or one + 's'}"
+
+
+def upper(text: str) -> str:
+    """The first letter as a capital, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def rank(n: int) -> str:
+    """`1st`, `2nd`, `13th`."""
+    tail = "th" if 10 <= n % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{tail}"
+
+
+def temperature(celsius: float) -> str:
+    """`1,538 °C`: a minus sign, not a hyphen, below zero."""
+    shown = number(int(celsius)) if celsius == int(celsius) else number(celsius)
+    return shown.replace("-", "−") + " °C"
