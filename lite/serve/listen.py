@@ -1,0 +1,65 @@
+"""Put an ASGI application on a port, tell where, and serve until it is interrupted."""
+
+import socket
+from collections.abc import Callable, Collection
+from typing import Any
+
+from lite.errors import UsageError
+from lite.extras import need
+from lite.serve.guard import App, Guard
+
+
+def listen(
+    app: App,
+    host: str,
+    port: int,
+    *,
+    allow: Collection[str] = (),
+    ready: Callable[[str], None] | None = None,
+    **settings: Any,
+) -> None:
+    """Serve `app`, guarded, on `host` and `port` until Ctrl-C or a TERM signal.
+
+    Args:
+        app: an ASGI application.
+        host: the address to listen on.
+        port: 0 takes any free one.
+        allow: Host names that are let in besides those of this machine (see `Guard`).
+        ready: told the server's address (`http://127.0.0.1:8018`) once it takes requests.
+        settings: further ones of `uvicorn.Config`.
+
+    Raises:
+        UsageError: the address cannot be listened on.
+        MissingExtra: uvicorn is not installed.
+    """
+    uvicorn = need("uvicorn", "serve")
+    listener = _bind(host, port)
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{listener.getsockname()[1]}"
+    guarded = Guard(app, bound=host, names=allow)
+    defaults = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": 3}
+    server = uvicorn.Server(uvicorn.Config(guarded, **(defaults | settings)))
+    if ready is not None:
+        _tell_when_started(server, ready, address)
+    with listener:
+        server.run(sockets=[listener])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=256)
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"cannot listen on {host} port {port} ({why}): choose others with --host and --port") from None
+
+
+def _tell_when_started(server: Any, ready: Callable[[str], None], address: str) -> None:
+    startup = server.startup
+
+    async def start(*args: Any, **named: Any) -> None:
+        await startup(*args, **named)
+        if server.started:
+            ready(address)
+
+    server.startup = start
