@@ -151,6 +151,7 @@ class World:
         mask: Sequence[str] = (),
         fusion: Fusion = "rrf",
         weights: tuple[float, float] = WEIGHTS,
+        stopwords: bool = False,
     ) -> Results:
         """The `k` pages that fit `query` best. Any text is a query; only its words count.
 
@@ -161,6 +162,7 @@ class World:
             mask: URLs that do not exist for this search, in any spelling and under any alias.
             fusion: how hybrid joins its two rankings, "rrf" or "weighted".
             weights: of the lexical and the dense scores, for "weighted".
+            stopwords: True also looks up the query's English function words: three times slower, seldom better.
 
         Raises:
             UsageError: the mode is not available in this world, or an argument is out of range.
@@ -171,7 +173,7 @@ class World:
         mode, notes = self._mode(query, mode)
         hidden = self._masked(tuple(mask))
         depth = max(k, _DEPTH) if mode == "hybrid" else k
-        lexical = self._lexical.search(query, depth, hidden=hidden) if mode != "dense" else []
+        lexical = self._lexical.search(query, depth, hidden=hidden, stopwords=stopwords) if mode != "dense" else []
         dense = self._nearest_vectors(query, depth, hidden) if mode != "lexical" else []
         ranked = fuse(lexical, dense, fusion, weights) if mode == "hybrid" else lexical or dense
         asked = query_terms(query, stopwords=False)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import lite
 from lite.corpus import read_pages, size_of
@@ -243,7 +244,7 @@ class _Build:
     def _account(self, embedding: Embedding | None, built: str) -> WorldInfo:
         store = PageStore(self._out / PAGES)
         digest = digest_of(store)
-        counts = store.counts() | self._staging.counts()
+        counts: dict[str, Any] = store.counts() | self._staging.counts()
         store.close()
         # Equal pages make equal lexical indexes; vector indexes are trained, so each build of one is its own.
         index_id = (

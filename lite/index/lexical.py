@@ -1,10 +1,13 @@
 """BM25 over titles and texts in Tantivy: two fields of term frequencies, nothing stored but a page's id.
 
+A term counts in the title as in the text, each by its own field's statistics: that alone takes the table page of
+1,118 questions into the top ten for 83 % instead of 63 %; twice the weight gains there and loses elsewhere.
+
 Queries are built term by term. Tantivy's query parsers are never used: both crash the process on deep parentheses.
 """
 
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,6 @@ from lite.index.text import STOPWORDS, analyzer, segment, terms
 _TOKENIZER = "lite"
 _HEAP = 256_000_000  # one thread and one heap size: the same pages in the same order make the same segments
 QUERY_TERMS = 64  # distinct terms of a query that are looked up; the rest of a very long one is ignored
-TITLE_BOOST = 1.0
 _MOST_TIES = 4096
 
 
@@ -66,7 +68,7 @@ class LexicalIndex:
         return self._searcher.num_docs
 
     def search(
-        self, query: str, k: int, *, hidden: Collection[int] = (), stopwords: bool = True
+        self, query: str, k: int, *, hidden: Collection[int] = (), stopwords: bool = False
     ) -> list[tuple[int, float]]:
         """The `k` best pages as (id, BM25 score), equal scores in the order of ids.
 
@@ -74,7 +76,7 @@ class LexicalIndex:
             query: any text; only its words count.
             k: how many.
             hidden: ids that must not appear.
-            stopwords: False drops English function words from the query, unless nothing else is in it.
+            stopwords: True also looks up the English function words of the query.
         """
         asked = query_terms(query, stopwords=stopwords)
         if not asked or k < 1:
@@ -92,13 +94,7 @@ class LexicalIndex:
         return self._searcher.doc_freq("body", term)
 
     def _any_of(self, asked: list[str]) -> Any:
-        clauses = []
-        for term in asked:
-            clauses.append(self._should("body", term))
-            if TITLE_BOOST:
-                occur, query = self._should("title", term)
-                clauses.append((occur, tantivy.Query.boost_query(query, TITLE_BOOST)))
-        return tantivy.Query.boolean_query(clauses)
+        return tantivy.Query.boolean_query([self._should(field, term) for term in asked for field in ("body", "title")])
 
     def _should(self, field: str, term: str) -> tuple[Any, Any]:
         return tantivy.Occur.Should, tantivy.Query.term_query(self._schema, field, term, "freq")
@@ -117,11 +113,18 @@ class LexicalIndex:
 
 
 def query_terms(query: str, *, stopwords: bool) -> list[str]:
-    """The distinct terms a query asks for, in order."""
-    distinct = list(dict.fromkeys(terms(query)))
+    """The distinct terms a query asks for, in order.
+
+    Without `stopwords`, function words are left out unless the query has nothing else; a word in capitals (WHO, IT)
+    is a name, not one of them.
+    """
+    said = segment(query)
     if not stopwords:
-        distinct = [term for term in distinct if term not in STOPWORDS] or distinct
-    return distinct[:QUERY_TERMS]
+        shouted = said.isupper()
+        kept = [word for word in said.split() if not _is_stopword(word, shouted=shouted)]
+        said = " ".join(kept) or said
+    return list(dict.fromkeys(terms(said)))[:QUERY_TERMS]
 
 
-IdfOf = Callable[[str], float]
+def _is_stopword(word: str, *, shouted: bool) -> bool:
+    return word.lower() in STOPWORDS and (shouted or len(word) == 1 or not word.isupper())

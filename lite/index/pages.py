@@ -184,7 +184,9 @@ class PageWriter:
         dictionary = _train(sample)
         if dictionary:
             self._db.execute("insert into dictionary values (?)", (dictionary.as_bytes(),))
-        compressor = zstandard.ZstdCompressor(level=3, **({"dict_data": dictionary} if dictionary else {}))
+        compressor = (
+            zstandard.ZstdCompressor(level=3, dict_data=dictionary) if dictionary else zstandard.ZstdCompressor(level=3)
+        )
         self._compress = compressor.compress
         self._rows: list[tuple[int, str, str, bytes, int, bytes]] = []
         self._spellings: list[tuple[str, int]] = []
@@ -193,10 +195,10 @@ class PageWriter:
 
     def _make_tables(self) -> None:
         db = sqlite_utils.Database(self._db)
-        db["dictionary"].create({"data": bytes})
+        db.table("dictionary").create({"data": bytes})
         columns = {"id": int, "url": str, "title": str, "hash": bytes, "chars": int, "body": bytes}
-        db["pages"].create(columns, pk="id", not_null=set(columns))
-        db["pages"].create_index(["url"], unique=True)
+        db.table("pages").create(columns, pk="id", not_null=set(columns))
+        db.table("pages").create_index(["url"], unique=True)
         self._db.execute("create table aliases (url text primary key, page int not null, title text) without rowid")
         self._db.execute("create table spellings (key text primary key, page int not null) without rowid")
         self._db.execute(

@@ -64,17 +64,17 @@ class Staging:
 
     def _make_tables(self) -> None:
         db = sqlite_utils.Database(self._db)
-        db["meta"].create({"name": str, "value": str}, pk="name", if_not_exists=True)
-        db["broken"].create({"source": str, "place": str, "reason": str}, if_not_exists=True)
-        db["texts"].create({"id": int, "hash": bytes, "body": bytes}, pk="id", if_not_exists=True)
-        db["texts"].create_index(["hash"], unique=True, if_not_exists=True)
+        db.table("meta").create({"name": str, "value": str}, pk="name", if_not_exists=True)
+        db.table("broken").create({"source": str, "place": str, "reason": str}, if_not_exists=True)
+        db.table("texts").create({"id": int, "hash": bytes, "body": bytes}, pk="id", if_not_exists=True)
+        db.table("texts").create_index(["hash"], unique=True, if_not_exists=True)
         columns = {
             "url": str,
             "title": str,
             "hash": bytes,
             "rivals": int,
         }  # rivals: 1 where the URL came with two texts
-        db["records"].create(columns, pk="url", not_null={"url", "title", "hash"}, if_not_exists=True)
+        db.table("records").create(columns, pk="url", not_null={"url", "title", "hash"}, if_not_exists=True)
 
     # ------------------------------------------------------------ progress
 

@@ -17,6 +17,7 @@ from typing import Any
 # Han (with extensions and compatibility forms), hiragana, katakana.
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _UNSPACED_CHAR = re.compile(rf"[{_UNSPACED}]")
 
 # Words that carry no topic. Only ever dropped from queries: the index keeps them.
@@ -31,22 +32,29 @@ STOPWORDS = frozenset(
 
 def segment(text: str) -> str:
     """`text` as terms before stemming, one space between them: the form in which both index and queries see it."""
+    return " ".join(_split(text))
+
+
+def _split(text: str) -> list[str]:
+    if text.isascii():
+        return _ASCII_WORD.findall(text)
     text = unicodedata.normalize("NFKC", text)
+    found = _WORD.findall(text)
     if not _UNSPACED_CHAR.search(text):
-        return " ".join(_WORD.findall(text))
+        return found
     out: list[str] = []
-    for word in _WORD.findall(text):
+    for word in found:
         if len(word) > 1 and _UNSPACED_CHAR.match(word):
             out.extend(word[i : i + 2] for i in range(len(word) - 1))
         else:
             out.append(word)
-    return " ".join(out)
+    return out
 
 
 def words(text: str) -> int:
     """How many words a reader has to take in: the parts of an address count, two unspaced characters make one."""
     if text.isascii():
-        return len(_WORD.findall(text))
+        return len(_ASCII_WORD.findall(text))
     unspaced = len(_UNSPACED_CHAR.findall(text))
     return len(_WORD.findall(_UNSPACED_CHAR.sub(" ", text) if unspaced else text)) + (unspaced + 1) // 2
 
@@ -69,7 +77,7 @@ _STEMS_LIMIT = 200_000
 
 def terms(text: str) -> list[str]:
     """The index terms of `text`, in order, repeats kept."""
-    found = segment(text).split()
+    found = _split(text)
     try:
         stems = [_STEMS[word] for word in found]
     except KeyError:
@@ -96,11 +104,12 @@ class Passage:
 
 
 PASSAGE_WORDS = 60
+_FULL = 6 * PASSAGE_WORDS  # characters
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*$")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _RULE = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|?$")
-_SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[^\Wa-z_])|(?<=[。！？；])(?![”’」』）])")
+_SENTENCE = re.compile(r"[.!?。！？；](?:(?<=[。！？；])[”’」』）]*|[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[^\Wa-z_]))")
 _ABBREVIATED = re.compile(
     r"(?:^|[\s(\"'])(?:[A-Z]|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|St|Sr|Jr|Prof|Gen|Col|Lt|Sgt|Rev|No|Nos|vs|ca|cf|e\.g|i\.e|etc|approx|Inc"
     r"|Co|Corp|Ltd|Mt|Ft|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec)\.$"
@@ -213,31 +222,34 @@ def _items(lines: list[str]) -> Iterator[str]:
 
 
 def _bounded(sentence: str) -> Iterator[str]:
-    """A sentence of three passages or more (a page without punctuation) is cut between words."""
-    if words(sentence) <= 3 * PASSAGE_WORDS:
+    """A sentence as long as three passages (a page without punctuation) is cut, between words where it has any."""
+    if _size(sentence) <= 3 * _FULL:
         yield sentence
-        return
-    parts = sentence.split()
-    if len(parts) * 3 < words(sentence):  # hardly any spaces: cut by characters
-        size = 2 * PASSAGE_WORDS
-        yield from (sentence[i : i + size] for i in range(0, len(sentence), size))
-        return
-    yield from (" ".join(parts[i : i + PASSAGE_WORDS]) for i in range(0, len(parts), PASSAGE_WORDS))
+    elif sentence.count(" ") * 20 > len(sentence):
+        parts = sentence.split()
+        yield from (" ".join(parts[i : i + PASSAGE_WORDS]) for i in range(0, len(parts), PASSAGE_WORDS))
+    else:
+        yield from (sentence[i : i + 2 * PASSAGE_WORDS] for i in range(0, len(sentence), 2 * PASSAGE_WORDS))
 
 
 def _packed(pieces: Iterable[str], joint: str) -> Iterator[str]:
-    """Pieces joined while they stay within `PASSAGE_WORDS`."""
+    """Pieces joined while they make no more than a passage."""
     held: list[str] = []
-    size = 0
+    room = _FULL
     for piece in pieces:
-        count = words(piece)
-        if held and size + count > PASSAGE_WORDS:
+        size = _size(piece)
+        if held and size > room:
             yield joint.join(held)
-            held, size = [], 0
+            held, room = [], _FULL
         held.append(piece)
-        size += count
+        room -= size
     if held:
         yield joint.join(held)
+
+
+def _size(text: str) -> int:
+    """Length in characters, an unspaced one counting for three: a quick measure of words."""
+    return len(text) if text.isascii() else len(text) + 2 * len(_UNSPACED_CHAR.findall(text))
 
 
 # ---------------------------------------------------------------- links
