@@ -20,7 +20,10 @@ _XML = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]+
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # What pages call these is read by browsers as the superset (WHATWG Encoding).
 _SUPERSETS = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "iso8859-9": "cp1254"}
+_NO_PAGE = {"utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape"}
 _DEPTH = "Excessive depth"
+
+MAX_HTML = 16 * 2**20  # bytes; a tree takes up to thirty times its text
 
 
 class Document:
@@ -38,8 +41,11 @@ class Document:
             charset: what the transport said (an HTTP header); a byte-order mark is stronger, a meta element weaker.
 
         Raises:
-            NotAPage: nothing to parse, or elements nested deeper than the parser follows (2,048).
+            NotAPage: nothing to parse, more than `MAX_HTML` bytes, or elements nested deeper than 2,048, where the
+                parser stops.
         """
+        if len(data) > MAX_HTML:
+            raise NotAPage(f"HTML longer than {MAX_HTML >> 20} MB ({len(data) >> 20} MB)")
         text = decode(data, charset)
         parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         try:
@@ -99,13 +105,13 @@ def decode(data: bytes, charset: str | None = None) -> str:
 
 
 def _codec(name: str | None) -> str | None:
-    """Python's name of an encoding of text; None where there is none. UTF-16 in a meta element cannot be true."""
+    """Python's name of an encoding that a page can have; None for any other. No meta element is written in UTF-16."""
     try:
         known = codecs.lookup((name or "").strip()).name
-        b"".decode(known)  # refuses codecs that are no encodings of text, such as base64
+        b" ".decode(known)  # raises for what is no encoding of text, such as base64
     except (LookupError, ValueError):
         return None
-    return None if known.startswith(("utf-16", "utf-32", "utf-7")) else _SUPERSETS.get(known, known)
+    return None if known in _NO_PAGE else _SUPERSETS.get(known, known)
 
 
 def _words(element: Any) -> str:

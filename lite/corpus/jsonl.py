@@ -54,9 +54,10 @@ def read_jsonl(
     if layout is not None and layout not in LAYOUTS:
         raise UsageError(f"no layout is called {layout!r}; use one of: {', '.join(LAYOUTS)}")
     fields = LAYOUTS[layout] if layout else None
-    name, misfits, number, keys = str(path), 0, 0, ""
+    name, misfits, number, keys, first = str(path), 0, 0, "", ""
     for number, record in _records(path, count):
         if isinstance(record, Broken):
+            first = first or record.reason
             yield record
             continue
         fields = fields or _recognise(record)
@@ -73,7 +74,7 @@ def read_jsonl(
     if number == 0:
         raise CorpusError(f"{path} is empty; give a file with one JSON object a line")
     if fields is None:
-        raise CorpusError(_unrecognised(path, keys))
+        raise CorpusError(_unrecognised(path, keys, first))
 
 
 def _recognise(record: dict[str, Any]) -> Callable[[dict[str, Any]], Fields] | None:
@@ -84,16 +85,14 @@ def _recognise(record: dict[str, Any]) -> Callable[[dict[str, Any]], Fields] | N
     return None
 
 
-def _unrecognised(path: Path, keys: str) -> str:
+def _unrecognised(path: Path, keys: str, first: str) -> str:
     if keys:
         return (
             f"{path} has no record with a url and a text under a known name (it has: {keys}); "
             "rename them to url, title and doc"
         )
-    return (
-        f"{path} holds no JSON object on a line of its own; "
-        f"for a JSON array: jq -c '.[]' {path.name} > {path.stem}.jsonl"
-    )
+    array = f"; for a JSON array: jq -c '.[]' {path.name} > pages.jsonl" if ".json" in path.suffixes else ""
+    return f"{path} holds no JSON object on a line of its own ({first}){array or '; give one with an object a line'}"
 
 
 def _records(path: Path, count: Count) -> Iterator[tuple[int, dict[str, Any] | Broken]]:

@@ -15,7 +15,9 @@ _SPACES = re.compile(r"[^\S\n]*\n\s*|[^\S\n]+")
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _POWER = re.compile(r"[-+\u2212\u2013]?\d+(?:\s*,\s*\d+)*")
 _PICTURE_NAME = re.compile(r"\.(svg|png|jpe?g|gif|webp)$", re.IGNORECASE)
-_WEB = re.compile(r"https?://[^\s/]", re.IGNORECASE)
+_ITEM = "\x1f"  # between the items of a list in a cell; no running text holds it, for it counts as white space
+_ITEMS = re.compile(r"\s*\x1f\s*")
+_WEB = re.compile(r"https?://[^\s/?#\[]", re.IGNORECASE)
 _LABEL = str.maketrans({"[": r"\[", "]": r"\]"})
 _TARGET = str.maketrans({" ": "%20", "|": "%7C", "<": "%3C", ">": "%3E", "\\": "%5C", '"': "%22"})
 
@@ -75,21 +77,28 @@ class Renderer:
 
     def render(self, root: Element) -> str:
         """The Markdown of `root` and all that is in it, without the text after it."""
-        stack: list[tuple[Element, bool]] = [(root, False)]
-        while stack:
-            element, leaving = stack.pop()
-            if leaving:
-                self._leave(element.tag)
-            elif not is_dropped(element) and self._enter(element, element.tag):
+        around: list[Element] = []
+        element = root
+        while True:
+            if not is_dropped(element) and self._enter(element, element.tag):
                 self.write(element.text)
-                stack.append((element, True))
-                stack.extend((child, False) for child in reversed(element))
-                continue
-            if element is not root:
+                if (child := next(iter(element), None)) is not None:
+                    around.append(element)
+                    element = child
+                    continue
+                self._leave(element.tag)
+            while element is not root:
                 self.write(element.tail)
+                if (after := element.getnext()) is not None:
+                    element = after
+                    break
+                element = around.pop()
+                self._leave(element.tag)
+            else:
+                break
         self.flush()
         if self.inline:
-            return " ".join("".join(self.parts).split())
+            return " ".join(_ITEMS.sub("; ", "".join(self.parts)).split())
         return self._joined()
 
     def write(self, text: str | None) -> None:
@@ -105,7 +114,7 @@ class Renderer:
             return
         if self._link:
             self._close_link()
-            self._link = None
+            self._link = self._link and (self._link[0], 0)  # one that has no text yet waits for it
         if not self.parts:
             return
         text = "\n".join(line for part in "".join(self.parts).split("\n") if (line := " ".join(part.split())))
@@ -153,7 +162,7 @@ class Renderer:
 
     def _open_block(self, element: Element, tag: str) -> None:
         if self.inline and tag == "li" and element.getprevious() is not None:
-            self.parts.append("; ")
+            self.parts.append(_ITEM)
             return
         self.flush()
         if self.inline or self._heading:
@@ -174,9 +183,8 @@ class Renderer:
 
     def _leave(self, tag: str) -> None:
         if tag == "a":
-            if self._link:
-                self._close_link()
-                self._link = None
+            self._close_link()
+            self._link = None
             return
         if tag not in _BLOCKS:
             return
@@ -195,10 +203,10 @@ class Renderer:
             self._marker = ""
 
     def _end_heading(self) -> None:
+        self._close_link()
         level, self._heading = self._heading, 0
         text = " ".join("".join(self.parts).split())
         self.parts.clear()
-        self._link = None
         if text:
             self.block("#" * level + " " + text)
 
@@ -232,6 +240,7 @@ class Renderer:
         before = " " if text[0].isspace() else ""
         after = " " if text[-1].isspace() else ""
         self.parts[start:] = [f"{before}[{label.translate(_LABEL)}]({target}){after}"]
+        self._link = None
 
     def _image(self, element: Element) -> None:
         """A picture has no text, except a formula's source, and a sign that stands for the text of a cell."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 Element = Any  # an lxml element; only html.py knows the library
 
 REPEATED = 4_000_000  # characters that spans may repeat in one document; past it a span counts as one cell
+SLOTS = 1_000_000  # of a rectangle; a table that would need more is written row by row without one
 DEPTH = 12  # tables inside tables; deeper ones are written as plain blocks
 _HEADER_ROWS = 3  # as many rows of headings at the top are joined to one
 _DATA = re.compile(r"wikitable|infobox|sortable|dataframe|datatable")
@@ -42,11 +43,13 @@ def _is_data(table: Element) -> bool:
 
 def blocks(table: Element, renderer: "Renderer") -> list[str]:
     """The table's caption, if it has one, and the table, each a block."""
-    elements, stray = _rows(table)
-    grid = _grid(elements, renderer)
+    rows, stray = _rows(table)
     caption = table.find("caption")
     above = [text for text in (renderer.cell(caption) if caption is not None else "", " ".join(stray.split())) if text]
-    grid = _without_empty(grid)
+    width = max((sum(_span(cell.get("colspan"), 1000) for cell in row) for row in rows), default=0)
+    if width * len(rows) > SLOTS:
+        return above + [text for row in rows if (text := _flat_row(row, renderer))]
+    grid = _without_empty(_grid(rows, renderer))
     while grid and len({slot[0] for slot in grid[0]}) == 1 and (len(grid) > 1 or len(grid[0]) > 1):
         above.append(grid.pop(0)[0][1])  # a row of one cell above all others is a caption in fact
         grid = _without_empty(grid)
@@ -60,8 +63,12 @@ def blocks(table: Element, renderer: "Renderer") -> list[str]:
 def flat(table: Element, renderer: "Renderer") -> str:
     """A table inside a cell, on one line: cells joined by commas, rows by semicolons."""
     rows, stray = _rows(table)
-    lines = (", ".join(text for cell in row if (text := renderer.cell(cell))) for row in rows)
+    lines = (_flat_row(row, renderer) for row in rows)
     return "; ".join(line for line in (" ".join(stray.split()), *lines) if line)
+
+
+def _flat_row(cells: list[Element], renderer: "Renderer") -> str:
+    return ", ".join(text for cell in cells if (text := renderer.cell(cell)))
 
 
 def _rows(table: Element) -> tuple[list[list[Element]], str]:
@@ -81,7 +88,7 @@ def _rows(table: Element) -> tuple[list[list[Element]], str]:
         elif element.tag not in ("caption", "script", "style", "template"):
             stray.append(element.text or "")
             stack.extend(reversed(element))
-    return rows, "".join(stray)
+    return rows, " ".join(stray)
 
 
 def _grid(rows: list[list[Element]], renderer: "Renderer") -> list[list[Slot]]:
