@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 from lite.errors import UsageError
@@ -25,7 +26,7 @@ def listen(
         host: the address to listen on.
         port: 0 takes any free one.
         allow: Host names that are let in besides those of this machine (see `Guard`).
-        ready: told the server's address (`http://127.0.0.1:8018`) once it takes requests.
+        ready: told the server's address (`http://127.0.0.1:8018`) once it can be called.
         settings: further ones of `uvicorn.Config`.
 
     Raises:
@@ -39,10 +40,11 @@ def listen(
     guarded = Guard(app, bound=host, names=allow)
     defaults = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": 3}
     server = uvicorn.Server(uvicorn.Config(guarded, **(defaults | settings)))
-    if ready is not None:
-        _tell_when_started(server, ready, address)
     with listener:
-        server.run(sockets=[listener])
+        if ready is not None:
+            ready(address)  # from here on the system takes connections, and the server answers them in a moment
+        with suppress(KeyboardInterrupt):  # how a person stops a server
+            server.run(sockets=[listener])
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -52,14 +54,3 @@ def _bind(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(f"cannot listen on {host} port {port} ({why}): choose others with --host and --port") from None
-
-
-def _tell_when_started(server: Any, ready: Callable[[str], None], address: str) -> None:
-    startup = server.startup
-
-    async def start(*args: Any, **named: Any) -> None:
-        await startup(*args, **named)
-        if server.started:
-            ready(address)
-
-    server.startup = start
