@@ -12,10 +12,15 @@ Allowed = Callable[[NDArray[np.int32]], NDArray[np.bool_]]
 _FIRST_LOOK = 64  # a grammar is tried on this many of the likeliest tokens before it is tried on all
 
 
-def random_for(seed: int, conversation: str, turn: int) -> np.random.Generator:
-    """Random numbers of one turn of one conversation: they depend on nothing else that is being generated."""
+def turn_seed(seed: int, conversation: str, turn: int) -> int:
+    """Seed (128 bits) of one turn of one conversation: it depends on nothing else that is being generated."""
     digest = hashlib.blake2b(f"{seed}\0{turn}\0{conversation}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+    return int.from_bytes(digest, "little")
+
+
+def random_for(seed: int, conversation: str, turn: int) -> np.random.Generator:
+    """Random numbers of one turn of one conversation."""
+    return np.random.Generator(np.random.Philox(key=turn_seed(seed, conversation, turn)))
 
 
 def log_probability(logits: NDArray[np.float32], token: int, temperature: float) -> float:

@@ -1,0 +1,216 @@
+"""A model behind an OpenAI-compatible server (llama-server, vLLM, SGLang, Ollama, a hosted one): chat completions."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from lite.dialect import STOP
+from lite.errors import ModelError
+from lite.models.sampling import turn_seed
+from lite.records import Fault, Generate, Message, Reply
+
+KEY_VARIABLE = "OPENAI_API_KEY"
+_CONCURRENT = 16  # requests under way at once
+_TRIES = 3
+_PAUSE = 1.0  # seconds before the second try; doubled for each further one
+_LONGEST_PAUSE = 20.0  # of what a server's Retry-After may ask for
+_BYTES_PER_TOKEN = 3.0  # before the first reply tells better: rather too many tokens than too few
+_PER_MESSAGE = 8  # tokens a chat template puts around a message
+_ENOUGH = 200  # tokens of a prompt from which the ratio can be told
+
+
+class OpenAI:
+    """Asks `{base_url}/chat/completions`. The key, if one is needed, stands in the environment (OPENAI_API_KEY).
+
+    Args:
+        name: the model's name on the server.
+        base_url: with or without the final `/v1`.
+        context: window in tokens that the episode may fill. The server does not say it, so this is taken on trust.
+        timeout: seconds to wait for a reply (10 for the connection).
+
+    `count` is an estimate: the server's tokenizer is out of reach, so bytes are divided by what its `usage` figures
+    have shown so far. It errs towards too many.
+
+    Raises:
+        ModelError: the server does not answer, or refuses the key.
+    """
+
+    def __init__(self, name: str, base_url: str, *, context: int = 8192, timeout: float = 600.0) -> None:
+        self.context = context
+        self._model = name
+        self._ratio = _Ratio()
+        key = os.environ.get(KEY_VARIABLE, "")
+        try:
+            url = httpx.URL(base_url.rstrip("/"))
+            self._shown = str(url.copy_with(userinfo=b""))  # a password in the address is nobody's to read
+            self.name = f"openai:{name}@{self._shown}"
+            self._url = str(url) if url.path.endswith("/v1") else f"{url}/v1"
+            self._client = httpx.Client(
+                headers={"Authorization": f"Bearer {key}"} if key else {},
+                timeout=httpx.Timeout(timeout, connect=10.0),
+                limits=httpx.Limits(max_connections=_CONCURRENT),
+            )
+            self._knock()
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeEncodeError):
+            raise ModelError("that is no address of a server: write openai:NAME@http://HOST:PORT/v1") from None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Estimated tokens of the prompt these messages make (see the class)."""
+        return self._ratio.tokens(_size(messages)) + _PER_MESSAGE * (len(messages) + 1)
+
+    def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
+        """One reply per request, in order, asked for concurrently. What the server fails at is a Fault."""
+        if len(requests) == 1:
+            return [self._ask(requests[0])]
+        with ThreadPoolExecutor(max_workers=_CONCURRENT) as pool:
+            return list(pool.map(self._ask, requests))
+
+    def _knock(self) -> None:
+        """Is there a server, and does it take the key? Servers without a list of models pass too."""
+        try:
+            response = self._client.get(f"{self._url}/models", timeout=10.0)
+        except httpx.UnsupportedProtocol:
+            raise
+        except httpx.HTTPError as error:
+            raise ModelError(
+                f"no model server answers at {self._shown} ({_reason(error)}): start it, or correct the address"
+            ) from None
+        if response.status_code in (401, 403):
+            raise ModelError(f"{self._shown} refuses the key: put a valid one into {KEY_VARIABLE}")
+        if response.status_code >= 500:
+            raise ModelError(f"{self._shown} answers with HTTP {response.status_code}: look at the server's log")
+
+    def _ask(self, request: Generate) -> Reply | Fault:
+        estimate = self.count(request.messages)
+        if estimate >= self.context:
+            return _fault(f"a prompt of about {estimate} tokens does not fit the window of {self.context}")
+        started = time.perf_counter()
+        body = self._body(request, min(request.max_tokens, self.context - estimate))
+        for attempt in range(_TRIES):
+            outcome = self._post(body)
+            if isinstance(outcome, Reply):
+                self._ratio.learn(_size(request.messages), outcome.prompt_tokens - _PER_MESSAGE * len(request.messages))
+                return outcome.model_copy(update={"seconds": time.perf_counter() - started})
+            if not outcome.again or attempt == _TRIES - 1:
+                return _fault(outcome.error)
+            time.sleep(outcome.wait or _PAUSE * 2**attempt)
+        raise AssertionError("the last try returns")
+
+    def _body(self, request: Generate, room: int) -> dict[str, Any]:
+        sampling = request.sampling
+        turn = sum(message.role == "assistant" for message in request.messages)
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "max_tokens": room,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "presence_penalty": sampling.presence_penalty,
+            "seed": turn_seed(sampling.seed, request.conversation, turn) % 2**31,
+            "stop": [STOP],
+        }
+        if sampling.top_k:  # not in OpenAI's own API, known to the servers of open weights
+            body["top_k"] = sampling.top_k
+        return body
+
+    def _post(self, body: dict[str, Any]) -> "Reply | _Failure":
+        try:
+            response = self._client.post(f"{self._url}/chat/completions", json=body)
+        except httpx.TimeoutException as error:  # asking again would wait as long again; drive() decides
+            return _Failure(f"{self._shown} gave no reply in time ({_reason(error)})", again=False)
+        except httpx.HTTPError as error:
+            return _Failure(f"{self._shown} failed ({_reason(error)})")
+        if response.status_code != 200:
+            again = response.status_code == 429 or response.status_code >= 500
+            error = f"{self._shown} answered HTTP {response.status_code}: {_message(response)}"
+            return _Failure(error, again=again, wait=_retry_after(response))
+        try:
+            return _reply(response.json())
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+            return _Failure(f"{self._shown} sent something that is no chat completion: {_message(response)}")
+
+
+@dataclass(frozen=True)
+class _Failure:
+    error: str
+    again: bool = True
+    wait: float = 0.0  # seconds the server asked for
+
+
+class _Ratio:
+    """Bytes a token, as low as the server's figures have shown it."""
+
+    def __init__(self) -> None:
+        self._bytes = _BYTES_PER_TOKEN
+        self._known = False
+
+    def tokens(self, size: int) -> int:
+        return math.ceil(size / self._bytes)
+
+    def learn(self, size: int, tokens: int) -> None:
+        if tokens >= _ENOUGH:
+            seen = max(0.5, size / tokens)
+            self._bytes = min(self._bytes, seen) if self._known else seen
+            self._known = True
+
+
+def _reply(body: dict[str, Any]) -> Reply:
+    """The first choice as a Reply. Raises LookupError, TypeError, ValueError or AttributeError for anything else."""
+    choice = body["choices"][0]
+    message = choice["message"]
+    text = message.get("content") or ""
+    thinking = message.get("reasoning_content") or message.get("reasoning") or ""
+    if not isinstance(text, str) or not isinstance(thinking, str):
+        raise TypeError("the content is no text")
+    if thinking and "</think>" not in text:  # the server took the thinking out of the turn: put it back
+        text = f"<think>\n{thinking.strip()}\n</think>\n{text.lstrip()}"
+    usage = body.get("usage") or {}
+    details = usage.get("prompt_tokens_details") or {}
+    return Reply(
+        text=text.partition(STOP)[0],
+        finish="length" if choice.get("finish_reason") == "length" else "stop",
+        prompt_tokens=int(usage.get("prompt_tokens") or 0),
+        cached_tokens=int(details.get("cached_tokens") or 0),
+        completion_tokens=int(usage.get("completion_tokens") or 0),
+    )
+
+
+def _fault(error: str) -> Fault:
+    return Fault(where="model", error=error)
+
+
+def _size(messages: Sequence[Message]) -> int:
+    return sum(len(message.content.encode("utf-8", "replace")) for message in messages)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _message(response: httpx.Response) -> str:
+    """What an error response says, in one short line."""
+    try:
+        error = json.loads(response.content)["error"]
+        text = error["message"] if isinstance(error, dict) else str(error)
+    except (ValueError, KeyError, TypeError):
+        text = response.text
+    return " ".join(str(text).split())[:200] or "nothing"
+
+
+def _retry_after(response: httpx.Response) -> float:
+    try:
+        return min(max(0.0, float(response.headers.get("Retry-After", ""))), _LONGEST_PAUSE)
+    except ValueError:
+        return 0.0
