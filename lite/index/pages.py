@@ -11,7 +11,7 @@ import sqlite_utils
 import zstandard
 
 from lite.errors import WorldError
-from lite.index.staging import SettledPage
+from lite.index.staging import SettledPage, storable
 from lite.index.text import links
 from lite.index.urls import url_key, without_fragment
 
@@ -82,11 +82,7 @@ class PageStore:
 
         The fragment is dropped only when the full URL is unknown in every spelling.
         """
-        try:
-            url.encode()
-        except UnicodeEncodeError:  # a lone surrogate is in no stored URL
-            return None
-        return _find(self._db, url)
+        return _find(self._db, storable(url))
 
     def page(self, key: int) -> StoredPage:
         """The page with id `key`. Raises KeyError when there is none."""
@@ -125,6 +121,34 @@ class PageStore:
         """(URL, anchor) of the pages of this world that page `key` links to, in the order of their URLs."""
         return self._db.execute(
             "select url, anchor from links join pages on id = dst where src = ? order by dst", (key,)
+        ).fetchall()
+
+    def linking(self, key: int, limit: int) -> list[tuple[str, str]]:
+        """(URL, anchor) of the first `limit` pages that link to page `key`, in the order of their URLs."""
+        return self._db.execute(
+            "select url, anchor from links join pages on id = src where dst = ? order by src limit ?", (key, limit)
+        ).fetchall()
+
+    def aliases_of(self, key: int) -> list[str]:
+        """The other URLs of page `key`, in order."""
+        return [url for (url,) in self._db.execute("select url from aliases where page = ? order by url", (key,))]
+
+    def duplicates(self, limit: int) -> list[tuple[str, str, int]]:
+        """(URL, title, number of other URLs) of the `limit` pages that have most of them."""
+        return self._db.execute(
+            """select url, p.title, n from (select page, count(*) as n from aliases group by page
+            order by n desc, page limit ?) join pages p on id = page order by n desc, page""",
+            (limit,),
+        ).fetchall()
+
+    def addresses(self) -> Iterator[str]:
+        """The URL of every page, in order; reads the index of URLs only."""
+        return (url for (url,) in self._db.execute("select url from pages order by url"))
+
+    def titles(self, start: str, end: str, limit: int) -> list[tuple[str, str]]:
+        """(URL, title) of the first `limit` pages whose URLs are at least `start` and below `end`, in order."""
+        return self._db.execute(
+            "select url, title from pages where url >= ? and url < ? order by url limit ?", (start, end, limit)
         ).fetchall()
 
     def counts(self) -> dict[str, int]:
