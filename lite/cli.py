@@ -279,12 +279,11 @@ def evaluate_command(
     with console.ProgressView("tasks") as view:
 
         def progress(done: int, total: int) -> None:
-            view.update("evaluate", done, total, done)
+            view.update("evaluating", done, total, done)
 
         if tasks_or_run.is_dir():
-            given = [name for name, value in (options | {"world": directory, "out": out}).items() if value is not None]
-            if given:
-                raise UsageError(f"{tasks_or_run} is a run and has its own settings: leave out {', '.join(given)}")
+            if any(value is not None for value in (directory, out, *options.values())):
+                raise UsageError(f"{tasks_or_run} is a folder, and a run has its settings in it: give no other options")
             report = evaluate_again(tasks_or_run, progress=progress)
         else:
             needed = {"--world": directory, "--model": options["model"], "--out": out}

@@ -65,7 +65,7 @@ def show_results(results: Results) -> None:
         out.print()
         out.print(Text.assemble(f"{place}. ", plain(hit.title or hit.url, "bold"), (f"  {hit.score:.4f}", "dim")))
         out.print(Text.assemble("   ", plain(hit.url, "cyan")), soft_wrap=True)
-        out.print(Padding(plain(hit.snippet), (0, 0, 0, 3), expand=False))
+        show_indented(hit.snippet)
 
 
 def show_visit(visit: Visit) -> None:
@@ -77,6 +77,14 @@ def show_visit(visit: Visit) -> None:
     if visit.summary:
         out.print()
         out.print(Text.assemble(("Summary: ", "bold"), plain(visit.summary)), soft_wrap=True)
+
+
+def show_indented(text: str, style: str = "") -> None:
+    """A block of text, set in a little; wrapped on a terminal only, so that a file keeps its lines."""
+    if out.is_terminal:
+        out.print(Padding(plain(text, style), (0, 0, 0, 3), expand=False))
+    else:
+        out.print(plain("\n".join(f"   {line}".rstrip() for line in text.splitlines())), soft_wrap=True)
 
 
 def table(rows: Sequence[tuple[str, str]], title: str | None = None) -> None:

@@ -4,12 +4,11 @@ import json
 from contextlib import AbstractContextManager
 from typing import Self
 
-from rich.padding import Padding
 from rich.rule import Rule
 from rich.status import Status
 from rich.text import Text
 
-from lite.console import out, plain, say
+from lite.console import out, plain, say, show_indented
 from lite.drive import Listener
 from lite.records import Call, Stop, Trajectory, Turn
 
@@ -56,21 +55,22 @@ class EpisodeView(Listener, AbstractContextManager["EpisodeView"]):
             out.print(_call_line(turn.call), soft_wrap=True)
         if turn.malformed is not None:
             say(f"unreadable turn: {turn.malformed}", "red")
-            out.print(Padding(plain(turn.text, "dim"), (0, 0, 0, 3), expand=False))
+            show_indented(turn.text, "dim")
 
     def observed(self, index: int, turn: Turn) -> None:
         """Print what came back."""
         text = turn.observation or ""
         lines = text.splitlines()
         shown = lines if self._full else lines[:_EXCERPT]
-        out.print(Padding(plain("\n".join(shown), "red" if turn.tool_error else "dim"), (0, 0, 0, 3), expand=False))
+        show_indented("\n".join(shown), "red" if turn.tool_error else "dim")
         if len(lines) > len(shown):
             say(f"   ... {len(lines) - len(shown)} more lines", "dim")
 
     def ended(self, index: int, trajectory: Trajectory) -> None:
         """Print the answer and what it rests on."""
         self.__exit__()
-        show_answer(trajectory)
+        if trajectory.turns:  # an episode that never began ends in an error line
+            show_answer(trajectory)
 
 
 def _call_line(call: Call) -> Text:

@@ -251,3 +251,10 @@ def test_help_loads_nothing_heavy(command: list[str]) -> None:
     loaded = modules_after(f"import sys; sys.argv = ['lite', *{command!r}]\nfrom lite.cli import main; main()")
     assert "click" in loaded
     assert not loaded & ((set(DOORS) | LIGHT) - {"click"})
+
+
+def test_a_lexical_world_and_the_loop_load_no_vectors_and_no_model() -> None:
+    loaded = modules_after(
+        "from lite.world import World; from lite.drive import ask; from lite.evaluate import evaluate"
+    )
+    assert not loaded & {"lancedb", "pandas", "sentence_transformers", "torch", "transformers", "llama_cpp", "httpx"}
