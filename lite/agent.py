@@ -21,29 +21,37 @@ from lite.tools import schema_lines
 Event = Generate | Call | Turn  # a Turn asks for nothing: it lets a listener see what was just said or observed
 Answer = Reply | Observation | Fault | None
 
+# Upstream's structure (DESIGN §7). The lines from "# Tools" to the call format are the ones Qwen models were trained
+# on; the example keeps small models from copying a placeholder.
 _SYSTEM = """\
-You are a research assistant. You answer a question by searching the web and reading its pages, step by step, until \
-you are sure. Do not answer from memory alone: look it up. Search first; visit the pages that look useful; follow \
-their links; search again with other words when nothing useful comes back.
+You are a research assistant. You answer a question by looking things up on the web, step by step, until you are \
+sure: search; visit the pages that look useful; follow their links; search with other words when nothing useful \
+comes back. Do not answer from memory.
 
-In every turn think first, then do exactly one of two things.
-To use a tool:
-<think>what you know, and what you need next</think>
+Every turn is one thought and one action. Either you call a tool:
+<think>I need the year in which the Golden Gate Bridge was opened, so I search for it.</think>
 <tool_call>
-{{"name": <function-name>, "arguments": <args-json-object>}}
+{"name": "search", "arguments": {"query": ["Golden Gate Bridge opening year"]}}
 </tool_call>
-The tool's answer comes back inside <tool_response></tool_response>.
-To answer the question:
-<think>why you are sure</think>
-<answer>the answer</answer>
+or, once the pages have told you, you answer:
+<think>The page about the bridge says that it was opened in 1937.</think>
+<answer>1937</answer>
 
 # Tools
+
+You may call one or more functions to assist with the user query.
+
 You are provided with function signatures within <tools></tools> XML tags:
 <tools>
 {tools}
 </tools>
 
-The answer holds only words, numbers or a phrase that answer the question, no explanation.
+For each function call, return a json object with function name and arguments within <tool_call></tool_call> XML tags:
+<tool_call>
+{"name": <function-name>, "arguments": <args-json-object>}
+</tool_call>
+The function's result comes to you inside <tool_response></tool_response>; never write that yourself. The answer \
+inside <answer></answer> holds only words, numbers or a phrase, no explanation. Begin every turn with <think>.
 Current date: {date}"""
 
 
@@ -54,7 +62,7 @@ def system_prompt(date: str, file: str | Path | None = None) -> str:
         date: the world's build date by default, never the clock, so that a run repeats.
         file: a text that takes the prompt's place; `{tools}` and `{date}` in it are filled in.
     """
-    text = _SYSTEM.replace("{{", "{").replace("}}", "}")
+    text = _SYSTEM
     if file is not None:
         try:
             text = Path(file).read_text(encoding="utf-8")
