@@ -125,6 +125,10 @@ def _read_action(think: str, rest: str, repairs: list[str]) -> ParsedTurn:
         if answer.strip():
             return ParsedTurn(think=think, answer=answer.strip(), repairs=tuple(repairs))
         return ParsedTurn(think=think, malformed="the answer is empty", repairs=tuple(repairs))
+    if "{" in rest and '"name"' in rest:  # the object without its tags
+        call = _read_call(rest.replace("</tool_call>", ""), bare := [])
+        if isinstance(call, Call):
+            return ParsedTurn(think=think, call=call, repairs=(*repairs, "missing_tool_call_tag", *bare))
     reason = "the turn is empty" if not (think or rest.strip()) else "neither <tool_call> nor <answer> was found"
     return ParsedTurn(think=think or rest.strip(), malformed=reason, repairs=tuple(repairs))
 

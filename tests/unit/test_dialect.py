@@ -40,6 +40,8 @@ PLAIN = '{"name": "search", "arguments": {"query": ["a", "b"]}}'
             f'<think>t</think><tool_call>{{"type": "function", "function": {PLAIN}}}</tool_call>',
             ("function_wrapper",),
         ),
+        (f"<think>t</think>\n{PLAIN}\n", ("missing_tool_call_tag",)),
+        (f"<think>t</think>\n{PLAIN}\n</tool_call>", ("missing_tool_call_tag",)),
         (f"<think>t<tool_call>{PLAIN}</tool_call>", ("unclosed_think",)),
         (f"<think>t<tool_call>{PLAIN}</tool_call></think>", ("action_inside_think",)),
         (
