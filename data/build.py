@@ -17,14 +17,15 @@ from typing import Any
 
 from atlas import sources
 from atlas.almanac import Almanac
-from atlas.ask_many import Aggregation, Enumeration, Statistics, Verification
-from atlas.ask_one import Direct, MultiHop
+from atlas.checks import Statistics, Verification
 from atlas.encyclopedia import Encyclopedia
 from atlas.gazetteer import Gazetteer
 from atlas.handbook import Handbook
+from atlas.lookups import Direct, MultiHop
 from atlas.model import Facts
 from atlas.office import StatisticsOffice
 from atlas.questions import Splits, pick
+from atlas.sets import Aggregation, Enumeration
 from atlas.text import Page
 
 HERE = Path(__file__).resolve().parent
@@ -43,9 +44,9 @@ QUOTAS = {
     # aggregation
     "between": 18, "tongues": 8, "credited": 8, "group-place": 10, "neighbour-money": 12,
     # enumeration
-    "neighbours": 7, "neighbour-list": 6, "currency-users": 5, "currency-list": 4, "language-users": 5,
+    "neighbours": 7, "neighbour-list": 6, "currency-users": 5, "language-users": 5,
     "language-list": 5, "populous": 6, "large": 6, "person-elements": 3, "person-list": 6, "found-in": 5,
-    "group-melting": 5, "century": 3, "city-airports": 6, "same-name": 5,
+    "group-melting": 5, "century": 3, "city-airports": 6, "same-name": 5, "currency-family": 4,
     # verification
     "claims": 16, "odd-neighbour": 14, "odd-element": 8, "first": 10, "higher": 10,
     # statistics

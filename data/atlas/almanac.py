@@ -1,6 +1,6 @@
 """The almanac: codes and clocks of each country, currencies, calling codes, time zones, comparisons, lists."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from . import text as t
@@ -14,6 +14,7 @@ class Almanac:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.to = Links(facts)
+        self.pairs = self._pairs()
 
     def pages(self) -> Iterator[Page]:
         f = self.facts
@@ -25,9 +26,8 @@ class Almanac:
         yield from self.lists()
 
     def codes(self, c: Country) -> Page:
-        to, f = self.to, self.facts
+        to = self.to
         calling = t.listed([t.link(x, _calling_url(x)) for x in c.calling]) if c.calling else None
-        zones = [f"{to.zone(z)} ({t.clock(f.zones[z])})" for z in c.zones]
         lead = choose(
             c.iso + "codes",
             f"What to write on letters and dial on telephones to {to.the_country(c.iso)}, and what time it is there.",
@@ -54,11 +54,23 @@ class Almanac:
                     if v
                 ],
             ),
-            ("## Clocks\n\n" + (t.bullets(zones) if len(zones) > 1 else f"One time zone: {zones[0]}.")) if zones else "",
+            self._clocks(c),
+            " ".join(
+                f"See also: {t.link(f'{a.name} and {b.name} compared', _comparison_url(a, b))}."
+                for a, b in self.pairs
+                if c in (a, b)
+            ),
         )
+
+    def _clocks(self, c: Country) -> str:
+        zones = [f"{self.to.zone(z)} ({t.clock(self.facts.zones[z])})" for z in c.zones]
+        if not zones:
+            return ""
+        return "## Clocks\n\n" + (t.bullets(zones) if len(zones) > 1 else f"One time zone: {zones[0]}.")
 
     def currency(self, x: Currency) -> Page:
         users = self.facts.by_currency[x.code]
+        family = x.name.split()[-1].lower() if x.name.split()[-1].lower() in self.facts.families else ""
         rows = [(self.to.country(c.iso), self.to.continent(c.continent), self.to.capital(c) or "–") for c in users]
         many = t.count(len(users), "country or territory", "countries and territories")
         lead = choose(
@@ -76,7 +88,12 @@ class Almanac:
             f"# {x.name} ({x.code})",
             lead,
             only if len(users) == 1 else t.table(["Country or territory", "Continent", "Capital"], rows),
-            f"All currencies: {t.link('list', t.ALMANAC + '/currencies')}.",
+            f"See also {t.link('all currencies', t.ALMANAC + '/currencies')}"
+            + (
+                f" and {t.link('those called ' + family, t.ALMANAC + '/currencies/' + slug(family))}."
+                if family
+                else "."
+            ),
         )
 
     def zone(self, z: Zone) -> Page:
@@ -84,11 +101,7 @@ class Almanac:
         cities = f.by_zone.get(z.name, [])
         airports = [a for a in f.airports.values() if a.zone == z.name]
         users = [c for c in f.countries.values() if z.name in c.zones]
-        change = (
-            "Clocks stay the same all year."
-            if z.summer is None
-            else f"In summer they show {t.offset(z.summer)}."
-        )
+        change = "Clocks stay the same all year." if z.summer is None else f"In summer they show {t.offset(z.summer)}."
         shown = cities[:25]
         return t.page(
             to.zone_url(z.name),
@@ -151,16 +164,19 @@ class Almanac:
             )
 
     def comparisons(self) -> Iterator[Page]:
-        """Pairs of neighbours, side by side; every country is in at most two."""
-        used: dict[str, int] = defaultdict(int)
+        return (self._comparison(a, b) for a, b in self.pairs)
+
+    def _pairs(self) -> list[tuple[Country, Country]]:
+        """Neighbours to hold side by side; nobody is in more than two pairs."""
+        used: Counter[str] = Counter()
+        pairs = []
         for c in self.facts.countries.values():
-            for other in c.neighbours:
-                n = self.facts.countries[other]
+            for n in (self.facts.countries[iso] for iso in c.neighbours):
                 full = all((c.population, n.population, c.area, n.area, c.capital, n.capital))
-                if c.iso < n.iso and full and used[c.iso] < 2 and used[n.iso] < 2:
-                    used[c.iso] += 1
-                    used[n.iso] += 1
-                    yield self._comparison(c, n)
+                if c.iso < n.iso and full and used[c.iso] < 1 and used[n.iso] < 2:
+                    used.update((c.iso, n.iso))
+                    pairs.append((c, n))
+        return pairs
 
     def _comparison(self, a: Country, b: Country) -> Page:
         to = self.to
@@ -175,7 +191,7 @@ class Almanac:
             ("Calling code", *(", ".join(x.calling) or "–" for x in (a, b))),
         ]
         return t.page(
-            f"{t.ALMANAC}/compare/{a.slug}-and-{b.slug}",
+            _comparison_url(a, b),
             f"{a.name} and {b.name} compared",
             f"# {a.name} and {b.name} compared",
             f"{t.upper(to.the_country(a.iso))} and {to.the_country(b.iso)} share a land border. "
@@ -185,7 +201,7 @@ class Almanac:
                 f"The larger of the two is {larger.the}, and {more.the} is the more populous.",
                 f"{t.upper(fewer.the)} has fewer inhabitants, and {smaller.the} the smaller area.",
             ),
-            t.table(["", a.name, b.name], pairs),
+            t.table(["What", a.name, b.name], pairs),
             f"Official in both: {t.listed(both)}." if both else "",
         )
 
@@ -200,6 +216,7 @@ class Almanac:
                 [(x.code, to.currency(x.code), len(f.by_currency[x.code])) for x in f.currencies.values()],
             ),
         )
+        yield from self.families()
         by_count = sorted(f.languages.values(), key=lambda x: (-len(f.by_language[x.code]), x.name))
         yield t.page(
             f"{t.ALMANAC}/languages",
@@ -238,14 +255,25 @@ class Almanac:
             "## Lists\n\n"
             + t.bullets(
                 [t.link(name, f"{t.ALMANAC}/{path}") for path, name in links]
+                + [t.link(f"Currencies called {x}", f"{t.ALMANAC}/currencies/{slug(x)}") for x in f.families]
                 + [t.link(f"Calling codes +{d}…", f"{t.ALMANAC}/calling-codes/{d}") for d in range(1, 10)]
             ),
             "## Clocks\n\n"
-            + t.bullets(
-                t.link(t.offset(m), _offset_url(m)) for m in sorted({f.zones[z].standard for z in to.zones})
-            ),
+            + t.bullets(t.link(t.offset(m), _offset_url(m)) for m in sorted({f.zones[z].standard for z in to.zones})),
             "## Countries and territories\n\n" + t.bullets(to.codes(iso) for iso in f.countries),
         )
+
+    def families(self) -> Iterator[Page]:
+        """Currencies that share a name, such as all that are called dollar."""
+        for name, members in self.facts.families.items():
+            rows = [(x.code, self.to.currency(x.code), len(self.facts.by_currency[x.code])) for x in members]
+            yield t.page(
+                f"{t.ALMANAC}/currencies/{slug(name)}",
+                f"Currencies called {name}",
+                f"# Currencies called {name}",
+                f"The almanac has {t.count(len(members), 'currency', 'currencies')} of this name.",
+                t.table(["Code", "Currency", "Countries and territories"], rows),
+            )
 
     def offsets(self) -> Iterator[Page]:
         by_offset: dict[int, list[Zone]] = defaultdict(list)
@@ -263,6 +291,10 @@ class Almanac:
                     [(self.to.zone(z.name), "no" if z.summer is None else t.offset(z.summer)) for z in zones],
                 ),
             )
+
+
+def _comparison_url(a: Country, b: Country) -> str:
+    return f"{t.ALMANAC}/compare/{a.slug}-and-{b.slug}"
 
 
 def _calling_url(code: str) -> str:

@@ -8,7 +8,14 @@ from .model import City, Continent, Country, Element, Facts, Language, State
 from .sources import slug
 from .text import Page, choose
 
-CENTURY = {17: "seventeenth", 18: "eighteenth", 19: "nineteenth", 20: "twentieth", 21: "twenty-first"}
+# Names that are easily taken for each other; a state of the United States is written as US-GA.
+CONFUSED = {
+    "Australia or Austria": "AU AT", "Congo": "CD CG", "Dominica": "DM DO", "Georgia": "GE US-GA", "Guiana": "GF GY",
+    "Guinea": "GN GQ GW PG", "Iran or Iraq": "IR IQ", "Korea": "KP KR", "Mali or Malawi": "ML MW",
+    "Mauritania or Mauritius": "MR MU", "Niger or Nigeria": "NE NG", "Saint Martin": "MF SX", "Samoa": "AS WS",
+    "Slovakia or Slovenia": "SK SI", "Sudan": "SD SS", "Virgin Islands": "VG VI", "Virginia": "US-VA US-WV",
+    "Carolina": "US-NC US-SC", "Dakota": "US-ND US-SD",
+}  # fmt: skip
 
 
 class Encyclopedia:
@@ -25,6 +32,7 @@ class Encyclopedia:
         yield from (self.language(x) for x in f.languages.values())
         yield from (self.element(e) for e in f.elements.values())
         yield from (self.person(name) for name in f.people)
+        yield from self.confusions()
         yield from self.indexes()
 
     # ------------------------------------------------------------ places
@@ -56,7 +64,11 @@ class Encyclopedia:
                 [
                     t.link(f"Data sheet of {c.the}", to.sheet_url(c)) + ", Statistics Office",
                     t.link(f"Codes and clocks of {c.the}", to.codes_url(c)) + ", Almanac",
-                    *([t.link(f"Places in {c.the}", to.places_url(c)) + ", Gazetteer"] if c.iso in f.in_country else []),
+                    *(
+                        [t.link(f"Places in {c.the}", to.places_url(c)) + ", Gazetteer"]
+                        if c.iso in f.in_country
+                        else []
+                    ),
                 ]
             ),
         )
@@ -78,8 +90,8 @@ class Encyclopedia:
         if not names:
             return choose(
                 c.iso + "alone",
-                f"{t.upper(c.the)} has no land border with another country or territory.",
-                f"No other country or territory borders {c.the} on land.",
+                f"The atlas knows of no land border of {c.the}.",
+                f"No land border is listed for {c.the}.",
             )
         return choose(
             c.iso + "borders",
@@ -126,8 +138,9 @@ class Encyclopedia:
         )
         if not others:
             return f"{said} No other country or territory of the atlas uses it."
-        return f"{said} {t.upper(t.count(others, 'other country or territory', 'other countries and territories'))} " + (
-            "uses it too." if others == 1 else "use it too."
+        return (
+            f"{said} {t.upper(t.count(others, 'other country or territory', 'other countries and territories'))} "
+            + ("uses it too." if others == 1 else "use it too.")
         )
 
     def _largest(self, c: Country) -> str:
@@ -172,7 +185,7 @@ class Encyclopedia:
         if largest.id == city.id:
             lead += " It is the most populous city of the country in the gazetteer." if c.noun == "country" else ""
         else:
-            lead += f" It is not the most populous city there: that is {to.city(largest)}."
+            lead += f" It is not the most populous city there; in the gazetteer that is {to.city(largest)}."
         return t.page(
             to.capital_url(city),
             f"{city.name} (capital of {c.the})",
@@ -186,13 +199,8 @@ class Encyclopedia:
             )
             + f" Clocks follow {to.zone(city.zone)}, {t.clock(zone)}.",
             "## Flying there\n\n"
-            + (
-                f"The gazetteer lists {t.count(len(airports), 'airport')} with scheduled flights: "
-                + t.listed([f"{to.airport(a)} ({a.iata})" for a in airports])
-                + "."
-                if airports
-                else ""
-            )
+            + f"The gazetteer lists {t.count(len(airports), 'airport')} with scheduled flights: "
+            + f"{t.listed([f'{to.airport(a)} ({a.iata})' for a in airports])}."
             if airports
             else "",
             f"See also the {t.link('gazetteer entry of ' + city.name, to.city_url(city))}.",
@@ -323,9 +331,7 @@ class Encyclopedia:
         )
 
     def _name(self, e: Element) -> str:
-        said = choose(
-            e.symbol + "name", f"The name comes from {e.origin}.", f"It takes its name from {e.origin}."
-        )
+        said = choose(e.symbol + "name", f"The name comes from {e.origin}.", f"It takes its name from {e.origin}.")
         pages = [u for u in (self.to.named_after(*n) for n in e.named) if u]
         if pages:
             said += f" See {t.listed(pages)}."
@@ -347,7 +353,11 @@ class Encyclopedia:
         )
         said = [
             f"{t.upper(self.to.element(e))} ({e.symbol}) was {_verb(e)} in {e.year}"
-            + (f" with {t.listed([self.to.person(p) for p in e.discoverers if p != name])}" if len(e.discoverers) > 1 else "")
+            + (
+                f" with {t.listed([self.to.person(p) for p in e.discoverers if p != name])}"
+                if len(e.discoverers) > 1
+                else ""
+            )
             + f", in {t.listed([self.to.the_country(p) for p in e.places])}."
             for e in dated
         ]
@@ -365,6 +375,43 @@ class Encyclopedia:
 
     # ------------------------------------------------------------ indexes
 
+    def confusions(self) -> Iterator[Page]:
+        f, to = self.facts, self.to
+        pages = {name: [self._told_apart(code) for code in codes.split()] for name, codes in CONFUSED.items()}
+        for c in f.countries.values():
+            if c.capital_id and f.cities[c.capital_id].name == c.name:
+                city = f.cities[c.capital_id]
+                capital = (
+                    f"{t.link(c.name, to.capital_url(city))}, the city, with {t.number(city.population)} inhabitants"
+                )
+                pages[c.name] = [self._told_apart(c.iso), capital]
+        yield t.page(
+            f"{t.ENCYCLOPEDIA}/disambiguation",
+            "Names easily confused",
+            "# Names easily confused",
+            "Articles of the encyclopedia whose names are alike.",
+            t.bullets(
+                t.link(name, f"{t.ENCYCLOPEDIA}/disambiguation/{slug(name)}") for name in sorted(pages, key=slug)
+            ),
+        )
+        for name, meanings in pages.items():
+            yield t.page(
+                f"{t.ENCYCLOPEDIA}/disambiguation/{slug(name)}",
+                f"{name} (disambiguation)",
+                f"# {name}",
+                choose(
+                    name, f"{name} may mean:", "Several articles go by this name or one like it:", "Not to be confused:"
+                ),
+                t.bullets(meanings),
+            )
+
+    def _told_apart(self, code: str) -> str:
+        if code.startswith("US-"):
+            return f"{self.to.state(code[3:])}, a state of {self.to.the_country('US')}"
+        c = self.facts.countries[code]
+        what = f"{self.to.country(code)}, a {c.noun} in {self.facts.continents[c.continent].name}"
+        return f"{what} with the capital {c.capital}" if c.capital else what
+
     def indexes(self) -> Iterator[Page]:
         f, to = self.facts, self.to
         letters = sorted({c.slug[0] for c in f.countries.values()})
@@ -379,6 +426,7 @@ class Encyclopedia:
             + t.bullets(
                 [t.link(f"Countries: {x.upper()}", f"{t.ENCYCLOPEDIA}/index/{x}") for x in letters]
                 + [t.link(name, f"{t.ENCYCLOPEDIA}/index/{slug(name)}") for name in ("Elements", "People", "US states")]
+                + [t.link("Names easily confused", f"{t.ENCYCLOPEDIA}/disambiguation")]
             ),
             "Other sites: "
             + t.listed([t.link(n, u + "/") for n, u in (("Gazetteer", t.GAZETTEER), ("Statistics Office", t.STATISTICS),
@@ -391,6 +439,7 @@ class Encyclopedia:
                 f"{t.ENCYCLOPEDIA}/index/{x}",
                 f"Countries and territories: {x.upper()}",
                 f"# Countries and territories: {x.upper()}",
+                f"Articles on countries and territories whose names begin with {x.upper()}.",
                 t.bullets(f"{to.country(c.iso)}, {to.continent(c.continent)}" for c in these),
             )
         yield t.page(
@@ -435,6 +484,4 @@ def _properties(e: Element) -> str:
         said[0] += "."
     if e.density is not None:
         said.append(f"Its density is {e.density:g} grams per cubic centimetre.")
-    if e.stable:
-        said.append(f"It has {t.count(e.stable, 'stable isotope')}.")
     return " ".join(said)

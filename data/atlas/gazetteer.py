@@ -168,6 +168,7 @@ class Gazetteer:
 
     def indexes(self) -> Iterator[Page]:
         f, to = self.facts, self.to
+        letters = sorted({a.iata[0] for a in f.airports.values()})
         shared = sorted(name for name, cities in f.by_name.items() if len(cities) > 1)
         yield t.page(
             f"{t.GAZETTEER}/",
@@ -182,6 +183,7 @@ class Gazetteer:
                     t.link("Cities that share a name", f"{t.GAZETTEER}/same-name"),
                     t.link("Largest cities", f"{t.STATISTICS}/cities/largest"),
                     t.link("Highest airports", f"{t.GAZETTEER}/highest-airports"),
+                    *(t.link(f"IATA codes: {x}", f"{t.GAZETTEER}/iata/{x.lower()}") for x in letters),
                 ]
             ),
         )
@@ -198,10 +200,13 @@ class Gazetteer:
             "# The highest airports of the gazetteer",
             t.table(
                 ["Rank", "Airport", "IATA", "Country", "Elevation (ft)"],
-                [(i, to.airport(a), a.iata, to.country(a.country), t.number(a.elevation)) for i, a in enumerate(highest, 1)],
+                [
+                    (i, to.airport(a), a.iata, to.country(a.country), t.number(a.elevation))
+                    for i, a in enumerate(highest, 1)
+                ],
             ),
         )
-        for letter in sorted({a.iata[0] for a in f.airports.values()}):
+        for letter in letters:
             these = [a for a in f.airports.values() if a.iata[0] == letter]
             yield t.page(
                 f"{t.GAZETTEER}/iata/{letter.lower()}",

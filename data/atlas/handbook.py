@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from . import text as t
 from .links import Links
-from .model import Element, Facts
+from .model import Country, Element, Facts
 from .sources import slug
 from .text import Page, choose
 
@@ -14,6 +14,9 @@ class Handbook:
         self.facts = facts
         self.to = Links(facts)
         self.elements = sorted(facts.elements.values(), key=lambda e: e.number)
+        self.dated = sorted(
+            (e for e in self.elements if e.year and e.how != "-"), key=lambda e: (e.year or 0, e.number)
+        )
 
     def pages(self) -> Iterator[Page]:
         yield from (self.sheet(e) for e in self.elements)
@@ -57,7 +60,6 @@ class Handbook:
                         ("Boiling point", t.temperature(e.boiling) if e.boiling is not None else None),
                         ("Density", f"{e.density:g} g/cm³" if e.density is not None else None),
                         ("Electronegativity (Pauling)", e.negativity),
-                        ("Stable isotopes", e.stable or "none"),
                         ("CAS number", e.cas),
                         ("Found", found),
                     ]
@@ -111,10 +113,11 @@ class Handbook:
             ("boiling-points", "Boiling points (°C)", lambda e: e.boiling),
             ("densities", "Densities (g/cm³)", lambda e: e.density),
             ("electronegativity", "Electronegativity on the Pauling scale", lambda e: e.negativity),
-            ("stable-isotopes", "Number of stable isotopes", lambda e: e.stable or None),
         ]
         for name, title, value in kinds:
-            these = sorted((e for e in self.elements if value(e) is not None), key=lambda e: (-(value(e) or 0), e.number))
+            these = sorted(
+                (e for e in self.elements if value(e) is not None), key=lambda e: (-(value(e) or 0), e.number)
+            )
             yield t.page(
                 f"{t.HANDBOOK}/table/{name}",
                 f"{title} of the elements",
@@ -127,7 +130,7 @@ class Handbook:
             )
 
     def discoveries(self) -> Iterator[Page]:
-        dated = sorted((e for e in self.elements if e.year and e.how != "-"), key=lambda e: (e.year or 0, e.number))
+        dated = self.dated
         yield t.page(
             f"{t.HANDBOOK}/discoveries",
             "Discoveries of the elements in order",
@@ -138,8 +141,8 @@ class Handbook:
                 [(e.year, self.to.element(e), t.listed([self.to.person(p) for p in e.discoverers])) for e in dated],
             ),
         )
-        for century in sorted({(e.year or 0) // 100 + 1 for e in dated}):
-            these = [e for e in dated if (e.year or 0) // 100 + 1 == century]
+        for century in self.centuries():
+            these = [e for e in dated if e.century == century]
             yield t.page(
                 f"{t.HANDBOOK}/discoveries/century-{century}",
                 f"Elements of the {t.rank(century)} century",
@@ -147,15 +150,14 @@ class Handbook:
                 f"{t.upper(t.count(len(these), 'element'))} of known year.",
                 t.table(["Year", "Element", "Symbol"], [(e.year, self.to.data(e), e.symbol) for e in these]),
             )
-        for iso in sorted({p for e in dated for p in e.places}):
-            these = [e for e in dated if iso in e.places]
-            where = self.facts.countries[iso]
+        for where in self.places():
+            these = [e for e in dated if where.iso in e.places]
             yield t.page(
                 f"{t.HANDBOOK}/discoveries/in/{where.slug}",
                 f"Elements found in {where.the}",
                 f"# Elements found in {where.the}",
                 f"{t.upper(t.count(len(these), 'element'))} of known year {'was' if len(these) == 1 else 'were'} "
-                f"discovered, isolated or first made in what is today {self.to.the_country(iso)}.",
+                f"discovered, isolated or first made in what is today {self.to.the_country(where.iso)}.",
                 t.table(
                     ["Element", "Year", "Credited"],
                     [(self.to.data(e), e.year, t.listed([self.to.person(p) for p in e.discoverers])) for e in these],
@@ -168,6 +170,13 @@ class Handbook:
             "# Elements known since antiquity",
             t.bullets(f"{self.to.data(e)} ({e.symbol})" for e in old),
         )
+
+    def centuries(self) -> list[int]:
+        return sorted({e.century for e in self.dated})
+
+    def places(self) -> list[Country]:
+        codes = {iso for e in self.dated for iso in e.places}
+        return sorted((self.facts.countries[iso] for iso in codes), key=lambda c: c.slug)
 
     def names(self) -> Page:
         rows = []
@@ -182,7 +191,7 @@ class Handbook:
         )
 
     def front(self) -> Page:
-        tables = ["melting-points", "boiling-points", "densities", "electronegativity", "stable-isotopes"]
+        tables = ["melting-points", "boiling-points", "densities", "electronegativity"]
         return t.page(
             f"{t.HANDBOOK}/",
             "Handbook of the elements",
@@ -193,6 +202,12 @@ class Handbook:
                 [t.link(name.replace("-", " "), f"{t.HANDBOOK}/table/{name}") for name in tables]
                 + [t.link("discoveries", f"{t.HANDBOOK}/discoveries"), t.link("namesakes", f"{t.HANDBOOK}/namesakes")]
                 + [t.link("known since antiquity", f"{t.HANDBOOK}/discoveries/antiquity")]
+                + [
+                    t.link(f"found in the {t.rank(n)} century", f"{t.HANDBOOK}/discoveries/century-{n}")
+                    for n in self.centuries()
+                ]
+                + [t.link(f"found in {c.the}", f"{t.HANDBOOK}/discoveries/in/{c.slug}") for c in self.places()]
+                + [t.link(f"{b} block", f"{t.HANDBOOK}/block/{b}") for b in "spdf"]
                 + [t.link(f"group {n}", _group_url(n)) for n in range(1, 19)]
                 + [t.link(f"period {n}", _period_url(n)) for n in range(1, 8)]
             ),

@@ -129,7 +129,9 @@ class Links:
         if kind == "city":
             place, name = what.split("/")
             iso, _, state = place.partition("-")
-            found = [c for c in self.facts.by_name.get(name, ()) if c.country == iso and (not state or c.state == state)]
+            found = [
+                c for c in self.facts.by_name.get(name, ()) if c.country == iso and (not state or c.state == state)
+            ]
             return self.city(found[0]) if found else None
         return None
 

@@ -133,13 +133,17 @@ class Element:
     boiling: float | None
     density: float | None  # g/cm3
     negativity: float | None  # Pauling
-    stable: int  # isotopes that are not radioactive
     how: str  # discovered, isolated, synthesised, antiquity or -
     discoverers: tuple[str, ...]
     year: int | None
     places: tuple[str, ...]  # ISO codes
     named: tuple[tuple[str, str], ...]  # (kind, what)
     origin: str
+
+    @property
+    def century(self) -> int:
+        """The century of its year, 0 without one; the year 2000 belongs to the 20th."""
+        return (self.year - 1) // 100 + 1 if self.year else 0
 
 
 @dataclass
@@ -164,6 +168,7 @@ class Facts:
     by_zone: dict[str, list[City]] = field(default_factory=dict)
     by_continent: dict[str, list[Country]] = field(default_factory=dict)
     by_name: dict[str, list[City]] = field(default_factory=dict)
+    families: dict[str, list[Currency]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         largest_first = sorted(self.cities.values(), key=lambda c: (-c.population, c.id))
@@ -178,6 +183,9 @@ class Facts:
         self.by_currency = _grouped((c.currency, c) for c in countries if c.currency)
         self.by_language = _grouped((code, c) for c in countries for code in c.languages)
         self.by_continent = _grouped((c.continent, c) for c in countries)
+
+        families = _grouped((x.name.split()[-1].lower(), x) for x in self.currencies.values())
+        self.families = {name: members for name, members in sorted(families.items()) if len(members) > 1}
 
     def city_label(self, city: City) -> str:
         """The city's name, qualified as far as this world needs it to single the city out."""

@@ -91,7 +91,10 @@ class StatisticsOffice:
             f"{t.number(total)} inhabitants. Figures are those of GeoNames.",
             t.table(
                 ["Rank", "Country or territory", "Capital", "Population"],
-                [(i, self.to.sheet(c.iso), c.capital or "–", t.number(c.population or 0)) for i, c in enumerate(rows, 1)],
+                [
+                    (i, self.to.sheet(c.iso), c.capital or "–", t.number(c.population or 0))
+                    for i, c in enumerate(rows, 1)
+                ],
             ),
         )
 
@@ -157,7 +160,7 @@ class StatisticsOffice:
             f"{t.STATISTICS}/cities/largest",
             "Largest cities",
             "# The largest cities",
-            "The 120 most populous cities of the gazetteer, city proper, after GeoNames.",
+            "The 120 most populous cities of the gazetteer, as GeoNames counts them: some by the city proper, some by the urban area.",
             t.table(
                 ["Rank", "City", "Country", "Population"],
                 [

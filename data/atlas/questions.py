@@ -1,5 +1,7 @@
 """Questions about the atlas: their record, which split they fall into, and how a few hundred are chosen."""
 
+import re
+import unicodedata
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -34,7 +36,7 @@ class Question:
         return {
             "id": "-".join(["atlas", self.kind, *(slug(a) for a in self.about)]),
             "question": self.question,
-            "answers": list(dict.fromkeys(self.answers)),
+            "answers": list(dict.fromkeys(spelling for a in self.answers for spelling in (a, plain(a)))),
             "evidence": list(dict.fromkeys(self.evidence)),
             "capability": self.capability,
             "hops": self.hops,
@@ -98,9 +100,23 @@ class Maker:
     def settled(self, city: City) -> bool:
         return city.country not in UNSETTLED
 
+    def _keys(self, *countries: Country) -> list[str]:
+        return [f"country:{c.iso}" for c in countries]
+
     def home(self, city: City) -> list[str]:
         """The entities that a question about a city is about: its country, and its state in the United States."""
         return [f"country:{city.country}"] + ([f"state:{city.state}"] if city.state else [])
+
+
+def plain(answer: str) -> str:
+    """`São Tomé` as people without the accents on their keyboard write it; other scripts stay as they are."""
+    folded = unicodedata.normalize("NFKD", answer.replace("ø", "o").replace("’", "'").replace("‘", "'"))
+    return "".join(c for c in folded if not unicodedata.combining(c)) if folded.isprintable() else answer
+
+
+def says(question: str, answer: str) -> bool:
+    """Whether the question gives its answer away."""
+    return re.search(rf"(?<![\w.,]){re.escape(answer.casefold())}(?![\w,]|\.\d)", question.casefold()) is not None
 
 
 def verb(e: Element) -> str:
@@ -118,7 +134,8 @@ def pick(candidates: Iterable[Question], splits: Splits, quotas: dict[str, int])
     seen: set[str] = set()
     for q in candidates:
         split = splits.common(q.entities)
-        if split and q.question not in seen:
+        given = q.capability != "verification" and says(q.question, q.answers[0])
+        if split and not given and q.question not in seen:
             seen.add(q.question)
             pools[q.kind, split].append(q)
     chosen: list[tuple[Question, str]] = []

@@ -53,16 +53,25 @@ NAMES = {
     "CW": "Curaçao", "NL": "Netherlands", "PN": "Pitcairn Islands", "RE": "Réunion", "ST": "São Tomé and Príncipe",
     "TL": "Timor-Leste", "VA": "Vatican City",
 }  # fmt: skip
+ALIASES = {"AE": ["UAE"], "CZ": ["Czech Republic"], "GB": ["UK"], "US": ["United States of America", "USA"]}
 CAPITALS = {
     "AG": "Saint John’s", "BR": "Brasília", "CM": "Yaoundé", "CO": "Bogotá", "CR": "San José", "CW": "Willemstad",
     "FO": "Tórshavn", "GD": "Saint George's", "GG": "Saint Peter Port", "GU": "Hagåtña", "IS": "Reykjavík",
     "KZ": "Astana", "NC": "Nouméa", "PY": "Asunción", "ST": "São Tomé", "TG": "Lomé", "TO": "Nuku‘alofa",
     "VU": "Port-Vila", "WF": "Mata-Utu", "MM": "Nay Pyi Taw",
 }  # fmt: skip
-NO_CAPITAL = {"EH", "IL", "PS", "HK", "MO", "TK", "PW"}  # disputed, none, or spelt in a way that singles nothing out
+NO_CAPITAL = {"EH", "IL", "LK", "PS", "HK", "MO", "TK", "PW"}  # disputed, none, or not the one GeoNames has
+CLOCKS = {"VN": "Asia/Ho_Chi_Minh"}  # GeoNames puts the north under Asia/Bangkok
 CITY_NAMES = {"Ulan Bator": "Ulaanbaatar", "Macau": "Macao", "Washington": "Washington, D.C."}
 CURRENCIES = {"BG": "EUR"}  # since January 2026
-CALLING = {"PN": (), "XK": ("+383",), "AX": ("+358",), "KZ": ("+7",), "DO": ("+1-809", "+1-829", "+1-849")}
+CALLING = {
+    "PN": (),
+    "VA": (),
+    "XK": ("+383",),
+    "AX": ("+358",),
+    "SX": ("+1-721",),
+    "DO": ("+1-809", "+1-829", "+1-849"),
+}
 # The CLDR counts some languages as official that are no longer, or only in a region; empty: better not said.
 OFFICIAL = {
     "AS": "sm en", "BF": "", "BW": "en", "CW": "nl pap en", "DZ": "ar", "EC": "es", "ER": "", "IL": "he",
@@ -79,11 +88,10 @@ CURRENCY_NAMES = {
 }  # fmt: skip
 NO_TLD = {"BL", "MF", "XK"}
 NO_AREA = {"MC", "VA"}  # given as 1 and 0 km2
-NO_POPULATION = {"UA"}  # a round 40,000,000
 NOT_NEIGHBOURS = [{"US", "CU"}]  # a leased base is no border
 ALSO_NEIGHBOURS = [("BW", "ZM"), ("CN", "HK"), ("CN", "MO")]
 NAMESAKES_OF_ELEMENTS = {("DE", "Darmstadt", False), ("RU", "Dubna", False), ("US", "Berkeley", True)}
-NOT_CITIES = {"Wuzhong", "Puxi", "Pudong"}  # districts counted as cities
+NOT_CITIES = {"Wuzhong", "Puxi", "Pudong", "Sokhumi"}  # districts counted as cities; one in a disputed area
 
 
 class SourcesMissing(RuntimeError):
@@ -168,13 +176,13 @@ def _country(row: dict, rows: dict[str, dict], cities: dict[int, City]) -> Count
         iso3=row["iso3"],
         name=name,
         slug=slug(name),
-        aliases=tuple(dict.fromkeys(n for n in (row["name"].strip(), other) if n != name)),
+        aliases=tuple(dict.fromkeys(n for n in (row["name"].strip(), other, *ALIASES.get(iso, ())) if n != name)),
         noun="territory" if iso in TERRITORIES else "area" if iso in DISPUTED else "country",
         continent=row["continentcode"],
         capital=here[0].name if here else capital,
         capital_id=here[0].id if here else None,
         area=row["areakm2"] if row["areakm2"] and iso not in NO_AREA else None,
-        population=row["population"] if row["population"] and iso not in NO_POPULATION else None,
+        population=row["population"] or None,
         tld=None if iso in NO_TLD else row["tld"] or None,
         currency=CURRENCIES.get(iso, row["currencycode"]) or None,
         calling=CALLING.get(iso, _calling(row["phone"])),
@@ -235,7 +243,7 @@ def _cities(places: list[dict], rows: dict[str, dict], states: dict[str, State])
     for p in sorted(ordered, key=lambda p: p["geonameid"] not in capitals):
         iso, state = p["countrycode"], p["admin1code"] if p["countrycode"] == "US" else ""
         first = per_country[iso] < 4 or (state in states and per_state[state] < 3)
-        if not (p["geonameid"] in capitals or p["population"] >= 900_000 or first):
+        if not (p["geonameid"] in capitals or p["population"] >= 1_000_000 or first):
             continue
         if p["geonameid"] not in capitals and _suburb(p, kept[iso]):
             continue
@@ -247,7 +255,7 @@ def _cities(places: list[dict], rows: dict[str, dict], states: dict[str, State])
     for p in ordered:
         if (p["countrycode"], p["name"], p["admin1code"] == "CA") in NAMESAKES_OF_ELEMENTS:
             _add(p, chosen, taken, p["admin1code"] if p["countrycode"] == "US" else "")
-        if p["name"] in names and p["population"] >= 60_000 and not _suburb(p, kept[p["countrycode"]]):
+        if p["name"] in names and p["population"] >= 70_000 and not _suburb(p, kept[p["countrycode"]]):
             _add(p, chosen, taken, p["admin1code"] if p["countrycode"] == "US" else "")
     return {p["geonameid"]: _city(p, p["geonameid"] in capitals, states) for p in chosen}
 
@@ -295,7 +303,7 @@ def _city(p: dict, capital: bool, states: dict[str, State]) -> City:
         population=p["population"],
         lat=round(p["latitude"], 2),
         lon=round(p["longitude"], 2),
-        zone=p["timezone"],
+        zone=CLOCKS.get(iso, p["timezone"]),
         capital=capital,
     )
 
@@ -332,7 +340,7 @@ def _airports(cities: dict[int, City]) -> dict[str, Airport]:
         if near and "Base" not in a["name"] and len(re.findall(r"[A-Za-z]", a["name"])) > 5:
             found[iata] = Airport(
                 iata, a["icao"], a["name"], near[0].id, a["country"], _region(regions.get(other["iso_region"])),
-                round(a["elevation"]), round(a["lat"], 2), round(a["lon"], 2), a["tz"],
+                round(a["elevation"]), round(a["lat"], 2), round(a["lon"], 2), near[0].zone,
                 len(lengths), max(lengths, default=None),
             )  # fmt: skip
     unique = Counter(a.name for a in found.values())
@@ -411,25 +419,23 @@ def _elements() -> dict[str, Element]:
         connection.row_factory = sqlite3.Row
         series = dict(connection.execute("SELECT id, name FROM series").fetchall())
         points = {r["atomic_number"]: r for r in connection.execute(_PHASES)}
-        stable = dict(connection.execute(_STABLE).fetchall())
         rows = connection.execute("SELECT * FROM elements ORDER BY atomic_number").fetchall()
-    return {r["symbol"]: _element(r, points.get(r["atomic_number"]), series, stable, ELEMENTS, hand) for r in rows}
+    return {r["symbol"]: _element(r, points.get(r["atomic_number"]), series, ELEMENTS, hand) for r in rows}
 
 
-# One form of the element only; several forms (carbon, tin) have several melting points and none is asked for.
+# One form of the element only: of several (carbon, tin) each has its own melting point and density.
 _PHASES = """SELECT atomic_number, min(melting_point) AS melting_point, min(boiling_point) AS boiling_point,
     max(is_sublimation_point) AS sublimes FROM phasetransitions GROUP BY atomic_number HAVING count(*) = 1"""
-_STABLE = "SELECT atomic_number, count(*) FROM isotopes WHERE is_radioactive = 0 GROUP BY atomic_number"
 ALSO = {"Al": "aluminium", "Cs": "caesium", "S": "sulphur"}
 
 
-def _element(r: sqlite3.Row, points: sqlite3.Row | None, series: dict, stable: dict, second: object, hand: dict) -> Element:
+def _element(r: sqlite3.Row, points: sqlite3.Row | None, series: dict, second: object, hand: dict) -> Element:
     other = second[r["symbol"]] if r["atomic_number"] <= 100 else None  # type: ignore[index]
     melting, boiling, density = None, None, None
     if other and points and not points["sublimes"]:
         melting = _both(points["melting_point"], other.tmelt, 0.01)
         boiling = _both(points["boiling_point"], other.tboil, 0.02)
-    if other:
+    if other and points:
         density = _both(r["density"], other.density, 0.02)
     how, discoverers, year, places, named, origin = hand[r["symbol"]]
     return Element(
@@ -450,7 +456,6 @@ def _element(r: sqlite3.Row, points: sqlite3.Row | None, series: dict, stable: d
         boiling=_celsius(boiling),
         density=density,
         negativity=r["en_pauling"],
-        stable=stable.get(r["atomic_number"], 0),
         how=how,
         discoverers=discoverers,
         year=year,
@@ -485,5 +490,3 @@ def _by_hand() -> dict[str, tuple]:
             origin,
         )
     return table
-
-

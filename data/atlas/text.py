@@ -86,8 +86,9 @@ def count(n: int, one: str, many: str | None = None) -> str:
 
 
 def upper(text: str) -> str:
-    """The first letter as a capital, the rest as it is."""
-    return text[:1].upper() + text[1:]
+    """The first letter as a capital, the rest as it is; a link's first letter is that of its text."""
+    at = 1 if text.startswith("[") else 0
+    return text[:at] + text[at : at + 1].upper() + text[at + 1 :]
 
 
 def rank(n: int) -> str:

@@ -19,7 +19,14 @@ class Direct(Maker):
         yield from self._chemistry()
 
     def _one(
-        self, kind: str, about: str, question: str, answers: list[str], url: str, entities: list[str], said: str | None = None
+        self,
+        kind: str,
+        about: str,
+        question: str,
+        answers: list[str],
+        url: str,
+        entities: list[str],
+        said: str | None = None,
     ) -> Question:
         steps = [[url, said or answers[0]]]
         return Question(
@@ -67,7 +74,9 @@ class Direct(Maker):
         yield self._one("iso3", c.iso3, words, [c.iso3], to.sheet_url(c), entity)
         if len(c.languages) == 1:
             name = self.facts.languages[c.languages[0]].name
-            yield self._one("language", c.iso3, f"What is the official language of {the}?", [name], to.country_url(c), entity)
+            yield self._one(
+                "language", c.iso3, f"What is the official language of {the}?", [name], to.country_url(c), entity
+            )
 
     def _places(self) -> Iterator[Question]:
         f, to = self.facts, self.to
@@ -97,10 +106,11 @@ class Direct(Maker):
             home, url = self.home(city), to.airport_url(a)
             label = a.name
             words = choose(a.iata, f"Which city does the airport with the IATA code {a.iata} serve?",
-                           f"My luggage tag says {a.iata}. Which city is that airport in?" if False else
                            f"My luggage tag says {a.iata}. Which city's airport is that?")  # fmt: skip
             yield self._one("iata", a.iata, words, [city.name], url, home)
-            words = choose(a.iata, f"What is the ICAO code of {label}?", f"Which four-letter ICAO code does {label} have?")
+            words = choose(
+                a.iata, f"What is the ICAO code of {label}?", f"Which four-letter ICAO code does {label} have?"
+            )
             yield self._one("icao", a.iata, words, [a.icao], url, home)
             feet = t.number(a.elevation)
             words = choose(a.iata, f"How many feet above sea level is {label} ({a.iata})?",
@@ -135,10 +145,12 @@ class Direct(Maker):
         for e in self.dated:
             entity = [f"element:{e.symbol}"]
             url = to.element_url(e)
-            words = choose(e.symbol, f"In which year was {e.name} {verb(e)}?", f"When was {e.name} {verb(e)}? Give the year.")
+            words = choose(
+                e.symbol, f"In which year was {e.name} {verb(e)}?", f"When was {e.name} {verb(e)}? Give the year."
+            )
             yield self._one("year", e.symbol, words, [f"{e.year}"], url, entity)
             if len(e.discoverers) == 1 and not is_institution(e.discoverers[0]):
-                words = choose(e.symbol, f"Who {verb(e).replace('first ', 'first ')} {e.name}?",
+                words = choose(e.symbol, f"Who {verb(e)} {e.name}?",
                                f"Which scientist is credited with the discovery of {e.name}?"
                                if e.how == "discovered" else f"Who was the first to {_infinitive(e)} {e.name}?")  # fmt: skip
                 yield self._one("discoverer", e.symbol, words, _names(e.discoverers[0]), url, entity)
@@ -154,7 +166,13 @@ class MultiHop(Maker):
         yield from self._from_codes()
 
     def _chain(
-        self, kind: str, about: str, question: str, answers: list[str], steps: list[tuple[str, str]], entities: list[str]
+        self,
+        kind: str,
+        about: str,
+        question: str,
+        answers: list[str],
+        steps: list[tuple[str, str]],
+        entities: list[str],
     ) -> Question:
         return Question(
             kind,
@@ -183,11 +201,15 @@ class MultiHop(Maker):
                     f"What is the currency of the country or territory whose capital is {city.name}?",
                     f"I am flying to {city.name}. Which currency do they use in the country it is the capital of?",
                 )
-                yield self._chain("capital-currency", c.iso3, words, [name, c.currency], [first, (to.country_url(c), name)], entity)
+                yield self._chain(
+                    "capital-currency", c.iso3, words, [name, c.currency], [first, (to.country_url(c), name)], entity
+                )
             if len(c.calling) == 1:
                 words = f"Which calling code does one dial for the country or territory that has {city.name} as its capital?"
                 code = c.calling[0]
-                yield self._chain("capital-calling", c.iso3, words, [code, code[1:]], [first, (to.codes_url(c), code)], entity)
+                yield self._chain(
+                    "capital-calling", c.iso3, words, [code, code[1:]], [first, (to.codes_url(c), code)], entity
+                )
             if c.area:
                 area = t.number(c.area)
                 words = choose(
@@ -197,7 +219,9 @@ class MultiHop(Maker):
                     f"What area, in km², does the Statistics Office give for the country or territory whose capital is "
                     f"{city.name}?",
                 )
-                yield self._chain("capital-area", c.iso3, words, [area, f"{area} km²"], [first, (to.sheet_url(c), area)], entity)
+                yield self._chain(
+                    "capital-area", c.iso3, words, [area, f"{area} km²"], [first, (to.sheet_url(c), area)], entity
+                )
 
     def _from_airports(self) -> Iterator[Question]:
         f, to = self.facts, self.to
@@ -234,7 +258,9 @@ class MultiHop(Maker):
                     "governed from there?"
                 )
                 steps = [first, (to.capital_url(city), c.name), (to.codes_url(c), c.calling[0])]
-                yield self._chain("airport-capital-calling", a.iata, words, [c.calling[0], c.calling[0][1:]], steps, home)
+                yield self._chain(
+                    "airport-capital-calling", a.iata, words, [c.calling[0], c.calling[0][1:]], steps, home
+                )
 
     def _from_elements(self) -> Iterator[Question]:
         f, to = self.facts, self.to
@@ -248,8 +274,10 @@ class MultiHop(Maker):
                 same = [x for x in f.people[who] if x.year == e.year]
                 if len(same) == 1 and len(f.people[who]) > 1:
                     words = f"At how many degrees Celsius does the element that {who} {verb(e)} in {e.year} melt?"
-                    steps = [(to.person_url(who), f"{e.year}"), (to.data_url(e), t.temperature(e.melting))]
-                    yield self._chain("person-year-melting", e.symbol, words, bare(t.temperature(e.melting)), steps, [entity])
+                    steps = [(to.person_url(who), f"({e.symbol})"), (to.data_url(e), t.temperature(e.melting))]
+                    yield self._chain(
+                        "person-year-melting", e.symbol, words, bare(t.temperature(e.melting)), steps, [entity]
+                    )
             if e in self.dated and len(e.places) == 1 and f.countries[e.places[0]] in self.capitals:
                 c = f.countries[e.places[0]]
                 words = choose(
@@ -258,11 +286,15 @@ class MultiHop(Maker):
                     f"{t.upper(e.name)} was {verb(e)} in a country whose capital is which city?",
                 )
                 steps = [(url, c.name), (to.country_url(c), c.capital or "")]
-                yield self._chain("element-capital", e.symbol, words, [c.capital or ""], steps, [entity])
+                yield self._chain(
+                    "element-capital", e.symbol, words, [c.capital or ""], steps, [entity, *self._keys(c)]
+                )
                 if c.tld:
                     words = f"Which internet domain has the country where the element with atomic number {e.number} was {verb(e)}?"
                     steps = [(to.data_url(e), e.name), (url, c.name), (to.codes_url(c), c.tld)]
-                    yield self._chain("number-place-domain", e.symbol, words, [c.tld, c.tld[1:]], steps, [entity])
+                    yield self._chain(
+                        "number-place-domain", e.symbol, words, [c.tld, c.tld[1:]], steps, [entity, *self._keys(c)]
+                    )
             others = [x for x in f.people.get(e.discoverers[0], []) if x is not e] if len(e.discoverers) == 1 else []
             if len(others) == 1 and others[0].year and others[0].how != "-" and e.how != "-":
                 o = others[0]
@@ -278,11 +310,13 @@ class MultiHop(Maker):
 
     def _namesake(self, e: Element, c: Country) -> Iterator[Question]:
         f, to = self.facts, self.to
-        entity, url = [f"element:{e.symbol}"], to.element_url(e)
+        entity, url = [f"element:{e.symbol}", *self._keys(c)], to.element_url(e)
         if c.population:
             people = t.number(c.population)
             words = f"How many people, by the Statistics Office, live in the country that {e.name} is named after?"
-            yield self._chain("namesake-population", e.symbol, words, [people], [(url, c.name), (to.sheet_url(c), people)], entity)
+            yield self._chain(
+                "namesake-population", e.symbol, words, [people], [(url, c.name), (to.sheet_url(c), people)], entity
+            )
         if c in self.capitals:
             words = f"What is the capital of the country after which the element with the symbol {e.symbol} is named?"
             steps = [(to.data_url(e), e.name), (url, c.name), (to.country_url(c), c.capital or "")]
@@ -290,7 +324,14 @@ class MultiHop(Maker):
         if c.currency:
             name = f.currencies[c.currency].name
             words = f"Which currency is used in the country after which {e.name} is named?"
-            yield self._chain("namesake-currency", e.symbol, words, [name, c.currency], [(url, c.name), (to.country_url(c), name)], entity)
+            yield self._chain(
+                "namesake-currency",
+                e.symbol,
+                words,
+                [name, c.currency],
+                [(url, c.name), (to.country_url(c), name)],
+                entity,
+            )
 
     def _namesake_cities(self) -> Iterator[Question]:
         f, to = self.facts, self.to
@@ -300,17 +341,31 @@ class MultiHop(Maker):
                     continue
                 place, name = what.split("/")
                 iso = place.partition("-")[0]
+                which = e.name if name[:4].lower() not in e.name else f"element {e.number}"
                 city = next(c for c in f.by_name[name] if c.country == iso)
                 people = t.number(city.population)
-                words = f"What population does the gazetteer give for the city that {e.name} is named after?"
+                words = choose(
+                    e.symbol,
+                    f"What population does the gazetteer give for the city that {which} is named after?",
+                    f"How many people live, by the gazetteer, in the city after which {which} is named?",
+                )
                 steps = [(to.element_url(e), name), (to.city_url(city), people)]
-                yield self._chain("namesake-city", e.symbol, words, [people], steps, [f"element:{e.symbol}"])
+                yield self._chain(
+                    "namesake-city", e.symbol, words, [people], steps, [f"element:{e.symbol}", *self.home(city)]
+                )
                 c = f.countries[iso]
                 if c.currency:
                     money = f.currencies[c.currency].name
-                    words = f"In which currency does one pay in the country of the city after which {e.name} is named?"
+                    words = f"In which currency does one pay in the country of the city after which {which} is named?"
                     steps = [(to.element_url(e), name), (to.city_url(city), c.name), (to.country_url(c), money)]
-                    yield self._chain("namesake-city-currency", e.symbol, words, [money, c.currency], steps, [f"element:{e.symbol}"])
+                    yield self._chain(
+                        "namesake-city-currency",
+                        e.symbol,
+                        words,
+                        [money, c.currency],
+                        steps,
+                        [f"element:{e.symbol}", *self.home(city)],
+                    )
 
     def _from_codes(self) -> Iterator[Question]:
         f, to = self.facts, self.to
@@ -323,7 +378,7 @@ class MultiHop(Maker):
                     x.code,
                     f"How many people live in the only country that uses the currency with the code {x.code}, by the "
                     "Statistics Office?",
-                    f"One country alone pays in {x.code}. What is its population in the Statistics Office's data sheet?",
+                    f"Only one country pays in {x.code}. What is its population in the Statistics Office's data sheet?",
                 )
                 if c.noun == "country":
                     steps = [(to.currency_url(x.code), c.name), (to.sheet_url(c), people)]
@@ -333,11 +388,13 @@ class MultiHop(Maker):
                 words = choose(c.iso, f"Web addresses of one country end in {c.tld}. What is its capital?",
                                f"Which city is the capital of the country with the internet domain {c.tld}?")  # fmt: skip
                 city = self.capital_of(c)
-                if t.number(city.population):
+                if c.capital:
                     people = t.number(city.population)
                     steps = [(f"{t.ALMANAC}/internet-domains", c.name), (to.country_url(c), c.capital)]
                     yield self._chain("domain-capital", c.iso3, words, [c.capital], steps, [f"country:{c.iso}"])
-                    words = f"How many inhabitants does the capital of the country with the internet domain {c.tld} have?"
+                    words = (
+                        f"How many inhabitants does the capital of the country with the internet domain {c.tld} have?"
+                    )
                     steps.append((to.capital_url(city), people))
                     yield self._chain("domain-capital-population", c.iso3, words, [people], steps, [f"country:{c.iso}"])
 
