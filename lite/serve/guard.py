@@ -5,6 +5,7 @@ A page on the web can make a browser send requests to this machine. It cannot do
 for any other name, or from any other origin, are refused. See also DESIGN §10.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from ipaddress import ip_address
 from typing import Any
@@ -40,9 +41,9 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008, "reason": refused[1]})
         else:
             status, line = refused
-            headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
+            headers = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
             await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": f"{line}\n".encode()})
+            await send({"type": "http.response.body", "body": json.dumps({"error": line}).encode()})
 
     def _refusal(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, str] | None:
         pairs = [(name.lower(), value.decode("latin-1")) for name, value in headers]

@@ -1,13 +1,17 @@
 """Put an ASGI application on a port, tell where, and serve until it is interrupted."""
 
+import os
 import socket
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 from lite.errors import UsageError
 from lite.extras import need
 from lite.serve.guard import App, Guard
+
+PATIENCE = 10.0  # seconds that a client may take for the head of its request
 
 
 def listen(
@@ -39,7 +43,7 @@ def listen(
     address = f"http://{name}:{listener.getsockname()[1]}"
     guarded = Guard(app, bound=host, names=allow)
     defaults = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": 3}
-    server = uvicorn.Server(uvicorn.Config(guarded, **(defaults | settings)))
+    server = _patient(uvicorn.Server)(uvicorn.Config(guarded, **(defaults | settings)))
     with listener:
         if ready is not None:
             ready(address)  # from here on the system takes connections, and the server answers them in a moment
@@ -47,10 +51,42 @@ def listen(
             server.run(sockets=[listener])
 
 
+def _patient(server: type[Any]) -> type[Any]:
+    """A `uvicorn.Server` that hangs up on clients that connect and do not get a request said.
+
+    Uvicorn waits for ever for the head of a request. A connection's `cycle` is its latest request.
+    """
+
+    class Patient(server):
+        _silent: dict[Any, tuple[Any, float]]  # connection -> its latest request, and since when there is no other
+
+        async def on_tick(self, counter: int) -> bool:
+            if counter % 10 == 0:  # once a second
+                self._hang_up(monotonic())
+            return await super().on_tick(counter)
+
+        def _hang_up(self, now: float) -> None:
+            before = getattr(self, "_silent", {})
+            self._silent = {}
+            for connection in self.server_state.connections:
+                cycle: Any = getattr(connection, "cycle", connection)  # a WebSocket has none
+                if cycle is connection or (cycle is not None and not cycle.response_complete):
+                    continue
+                latest, since = before.get(connection, (cycle, now))
+                self._silent[connection] = (cycle, since if latest is cycle else now)
+            for connection, (_, since) in self._silent.items():
+                if now - since > PATIENCE:
+                    connection.transport.close()
+
+    return Patient
+
+
 def _bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=256)
     except (OSError, OverflowError, UnicodeError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        why = str(error)
+        if isinstance(error, OSError) and error.errno:  # its own words may repeat the address
+            why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)
         raise UsageError(f"cannot listen on {host} port {port} ({why}): choose others with --host and --port") from None
