@@ -1,8 +1,12 @@
 """Whatever somebody has becomes a stream of `Page | Broken`.
 
-    .jsonl .ndjson .json    one object a line, three layouts (also .gz, .zst)       jsonl.py
-    .html .htm .md .txt     one page a file                                          html.py, documents.py
-    a folder                everything above in it and below                         folder.py
+    .jsonl .ndjson .json (.gz .zst)         one object a line, in three layouts or a named one    jsonl.py
+    .html .htm .md .markdown .txt           one page a file                                       documents.py
+    a folder                                everything this table names, in it and below          folder.py
+    .zip .tar .tar.gz .tgz .tar.zst         HTML, Markdown, text and JSONL members                archives.py
+    .parquet                                one page a row                                        parquet.py
+    .warc .warc.gz                          extra `warc`                                          warc.py
+    .zim                                    extra `zim`                                           zim.py
 
 Reading is streaming and its order is that of the file, or of the sorted paths of a folder. A record that is no page
 is a `Broken` that names its place; only a source that gives nothing at all is an error.
@@ -14,9 +18,10 @@ from pathlib import Path
 from lite.corpus.addresses import SIDECAR, Addresses
 from lite.corpus.documents import SUFFIXES as DOCUMENTS
 from lite.corpus.folder import leads_out, learn_names, read_file, walk
-from lite.corpus.jsonl import LAYOUTS, read_jsonl
-from lite.corpus.streams import Count
-from lite.errors import CorpusError
+from lite.corpus.jsonl import read_jsonl
+from lite.corpus.layouts import LAYOUTS, layout_of
+from lite.corpus.streams import Count, chunks
+from lite.errors import CorpusError, MissingExtra
 from lite.records import Broken, Page
 
 __all__ = ["LAYOUTS", "read_pages", "size_of"]
@@ -24,7 +29,11 @@ __all__ = ["LAYOUTS", "read_pages", "size_of"]
 _PACKED = (".gz", ".zst")
 _KINDS = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
-    **dict.fromkeys(DOCUMENTS, "document"),
+    **dict.fromkeys(sorted(DOCUMENTS), "document"),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".tzst"), "archive"),
+    ".parquet": "parquet",
+    ".warc": "warc",
+    ".zim": "zim",
 }
 
 
@@ -39,15 +48,20 @@ def read_pages(
 
     Args:
         source: a file or a folder.
-        layout: of JSONL files: "flat", "dolma" or "serper"; by default recognised per file.
+        layout: of JSONL and Parquet files: "flat", "dolma" or "serper", or "url=NAME,title=NAME,text=NAME" with the
+            names of the fields or columns; by default recognised per file.
         base_url: completes relative URLs, and is the address of files that name none of their own.
         progress: called with the bytes of the source read so far; `size_of` is what it reaches.
 
     Raises:
+        UsageError: there is no such layout, or the base URL is none.
         CorpusError: the path is missing or no reader knows it, or there is no page in it. Raised when the stream is
             read, the last one at its end.
+        MissingExtra: the source needs a library that is not installed.
     """
     path = Path(source)
+    if layout is not None:
+        layout_of(layout)
     meter = _Meter(progress)
     stream = _read_folder(path, layout, base_url, meter) if path.is_dir() else _read_one(path, layout, base_url, meter)
     pages, first = 0, None
@@ -57,7 +71,7 @@ def read_pages(
         elif first is None:
             first = record
         yield record
-    meter.finish()
+    meter.finish(path)
     if not pages:
         why = f" (first: {first.where}: {first.reason})" if first else ""
         raise CorpusError(f"{path} holds no page{why}; {_known()}")
@@ -73,6 +87,8 @@ def size_of(source: str | Path) -> int:
 
 
 class _Meter:
+    """Adds up the bytes that readers report. Some pass over bytes unseen, so that the end is set by the source."""
+
     def __init__(self, progress: Callable[[int], None] | None) -> None:
         self._progress, self._read = progress, 0
 
@@ -81,9 +97,9 @@ class _Meter:
         if self._progress and size:
             self._progress(self._read)
 
-    def finish(self) -> None:
+    def finish(self, path: Path) -> None:
         if self._progress:
-            self._progress(self._read)
+            self._progress(max(self._read, size_of(path)))
 
 
 def _read_folder(path: Path, layout: str | None, base_url: str | None, count: Count) -> Iterator[Page | Broken]:
@@ -93,36 +109,64 @@ def _read_folder(path: Path, layout: str | None, base_url: str | None, count: Co
     for name in names:
         if not _readable(name):
             continue
+        file = path / name
         if leads_out(path, name):
-            yield Broken(source=str(path / name), where="file", reason="a link that leads out of the folder")
-            continue
-        if _kind(path / name) == "document":
-            yield read_file(path / name, name, addresses, count)
-            continue
-        try:
-            yield from _read_kind(path / name, layout, base_url, count)
-        except CorpusError as error:
-            yield Broken(source=str(path / name), where="file", reason=str(error))
+            yield Broken(source=str(file), where="file", reason="a link that leads out of the folder")
+        elif _kind(file) == "document":
+            yield read_file(file, name, addresses, count)
+        else:
+            try:
+                yield from _read_records(file, layout, base_url, count)
+            except (CorpusError, MissingExtra) as error:
+                yield Broken(source=str(file), where="file", reason=str(error))
 
 
 def _read_one(path: Path, layout: str | None, base_url: str | None, count: Count) -> Iterator[Page | Broken]:
     _must_exist(path)
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}; check its permissions") from None
     if path.stat().st_size == 0:
         raise CorpusError(f"{path} is empty; {_known()}")
     if _kind(path) != "document":
-        yield from _read_kind(path, layout, base_url, count)
+        yield from _read_records(path, layout, base_url, count)
         return
     addresses = Addresses("", base_url)
-    if (path.parent / SIDECAR).is_file():
-        yield from learn_names(path.parent, [SIDECAR], addresses)
+    yield from _beside(path, addresses)
     yield read_file(path, path.name, addresses, count)
 
 
-def _read_kind(path: Path, layout: str | None, base_url: str | None, count: Count) -> Iterator[Page | Broken]:
-    kind = _kind(path)
-    if kind == "jsonl":
-        return read_jsonl(path, count=count, layout=layout, base_url=base_url)
-    raise CorpusError(f"{path} is of no kind that can be read; {_known()}")
+def _beside(path: Path, addresses: Addresses) -> Iterator[Broken]:
+    if (path.parent / SIDECAR).is_file():
+        yield from learn_names(path.parent, [SIDECAR], addresses)
+
+
+def _read_records(path: Path, layout: str | None, base_url: str | None, count: Count) -> Iterator[Page | Broken]:
+    """The records of one file that holds many. Readers are loaded when a file asks for them."""
+    match _kind(path):
+        case "jsonl":
+            yield from read_jsonl(chunks(path, count), str(path), layout=layout, base_url=base_url)
+        case "archive":
+            from lite.corpus.archives import read_archive
+
+            addresses = Addresses(_stem(path), base_url)
+            yield from _beside(path, addresses)
+            yield from read_archive(path, addresses, count=count, layout=layout, base_url=base_url)
+        case "parquet":
+            from lite.corpus.parquet import read_parquet
+
+            yield from read_parquet(path, count=count, layout=layout, base_url=base_url)
+        case "warc":
+            from lite.corpus.warc import read_warc
+
+            yield from read_warc(path, count=count)
+        case "zim":
+            from lite.corpus.zim import read_zim
+
+            yield from read_zim(path, count=count, base_url=base_url)
+        case _:
+            raise CorpusError(f"{path} is of no kind that can be read; {_known()}")
 
 
 def _kind(path: Path) -> str | None:
@@ -130,6 +174,13 @@ def _kind(path: Path) -> str | None:
     if suffixes and suffixes[-1] in _PACKED:
         suffixes.pop()
     return _KINDS.get(suffixes[-1]) if suffixes else None
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    while (suffix := Path(name).suffix.lower()) in _KINDS or suffix in _PACKED:
+        name = name[: -len(suffix)]
+    return name
 
 
 def _readable(name: str) -> bool:
@@ -142,4 +193,4 @@ def _must_exist(path: Path) -> None:
 
 
 def _known() -> str:
-    return f"what can be read: a folder, or {' '.join(_KINDS)}"
+    return f"what can be read: a folder, or {' '.join(_KINDS)}, JSONL and tar also as .gz or .zst"

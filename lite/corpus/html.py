@@ -7,12 +7,13 @@ writes: about a hundred pages a second.
 
 import codecs
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # lxml ships no types
 
-from lite.corpus.markdown import Renderer, has_token
+from lite.corpus.markdown import Links, Renderer, has_token
 from lite.corpus.page import NotAPage
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
@@ -69,11 +70,12 @@ class Document:
         title, heading = (_words(next(self._root.iter(tag), None)) for tag in ("title", "h1"))
         return heading if heading and (not title or title.startswith(heading)) else title
 
-    def markdown(self, url: str) -> str:
+    def markdown(self, url: str, resolve: Callable[[str], str | None] | None = None) -> str:
         """The document as Markdown, with headings, lists, tables and absolute links.
 
         Args:
             url: the address of the page, against which its links are resolved (after a base element, if it has one).
+            resolve: replaces the address of a link; the link becomes text where it returns None.
         """
         base = next((href for element in self._root.iter("base") if (href := element.get("href"))), "")
         try:
@@ -81,7 +83,7 @@ class Document:
         except ValueError:
             base = url
         body = next(self._root.iter("body"), self._root)
-        return Renderer(url, base).render(body)
+        return Renderer(Links(url, base, resolve)).render(body)
 
 
 def decode(data: bytes, charset: str | None = None) -> str:

@@ -1,105 +1,76 @@
-"""One JSON object a line, plain, gzip or zstd, in three layouts that are recognised per file or named.
-
-flat    {"url", "title", "doc"}                         the released LiteResearcher corpus; also "text", "content"
-dolma   {"id", "text", "metadata": {"title", "url"}}    Dolma and its kin
-serper  {"link", "title", "content" | "snippet"}        results of a search API
-"""
+"""One JSON object a line, in the layouts of `layouts.py`."""
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import from_json
 
+from lite.corpus.layouts import PATIENCE, layout_of, recognise
 from lite.corpus.page import MAX_BYTES, NotAPage, make_page, shorten
-from lite.corpus.streams import Count, DamagedArchive, chunks, lines
-from lite.errors import CorpusError, UsageError
+from lite.corpus.streams import DamagedArchive, lines
+from lite.errors import CorpusError
 from lite.records import Broken, Page
-
-Fields = tuple[object, object, object]  # url, title, text; None where the record has none
-_PATIENCE = 100  # records without a URL and a text, before the file is given up
-
-
-def _flat(record: dict[str, Any]) -> Fields:
-    return record.get("url"), record.get("title"), _first(record, "doc", "text", "content")
-
-
-def _dolma(record: dict[str, Any]) -> Fields:
-    metadata = record.get("metadata")
-    inner = metadata if isinstance(metadata, dict) else {}
-    return _first(inner, "url"), _first(inner, "title") or record.get("title"), record.get("text")
-
-
-def _serper(record: dict[str, Any]) -> Fields:
-    return record.get("link"), record.get("title"), _first(record, "content", "snippet")
-
-
-def _first(record: dict[str, Any], *names: str) -> object:
-    return next((record[name] for name in names if record.get(name)), None)
-
-
-LAYOUTS: dict[str, Callable[[dict[str, Any]], Fields]] = {"flat": _flat, "dolma": _dolma, "serper": _serper}
 
 
 def read_jsonl(
-    path: Path, *, count: Count, layout: str | None = None, base_url: str | None = None
+    pieces: Iterator[bytes], name: str, *, layout: str | None = None, base_url: str | None = None
 ) -> Iterator[Page | Broken]:
     """Pages of one file, in file order. Blank lines are skipped; everything else that is no page is a `Broken`.
 
+    Args:
+        pieces: the file's bytes.
+        name: the file, as messages name it.
+        layout: as `layouts.layout_of` takes it; by default the first record that fits one decides for the file.
+        base_url: completes relative URLs.
+
     Raises:
-        UsageError: `layout` is not one of `LAYOUTS`.
-        CorpusError: the file cannot be opened, holds no record, or no record that fits a layout.
+        UsageError: there is no such layout.
+        CorpusError: the file holds no record, or none that fits a layout.
     """
-    if layout is not None and layout not in LAYOUTS:
-        raise UsageError(f"no layout is called {layout!r}; use one of: {', '.join(LAYOUTS)}")
-    fields = LAYOUTS[layout] if layout else None
-    name, misfits, number, keys, first = str(path), 0, 0, "", ""
-    for number, record in _records(path, count):
+    fields = layout_of(layout)[0] if layout else None
+    misfits: list[Broken] = []  # told once a layout is known; without one the file is at fault, not its records
+    number, keys, first = 0, "", ""
+    for number, record in _records(pieces, name):
         if isinstance(record, Broken):
             first = first or record.reason
             yield record
             continue
-        fields = fields or _recognise(record)
+        fields = fields or recognise(record)
         if fields is None:
-            misfits, keys = misfits + 1, keys or ", ".join(shorten(key, 20) for key in list(record)[:8])
-            if misfits > _PATIENCE:
+            keys = keys or ", ".join(shorten(key, 20) for key in list(record)[:8])
+            misfits.append(Broken(source=name, where=f"line {number}", reason="no url and text under a known name"))
+            if len(misfits) > PATIENCE:
                 break
-            yield Broken(source=name, where=f"line {number}", reason="no url and text under a known name")
             continue
+        yield from misfits
+        misfits.clear()
         try:
             yield make_page(*fields(record), base_url)
         except NotAPage as error:
             yield Broken(source=name, where=f"line {number}", reason=str(error))
     if number == 0:
-        raise CorpusError(f"{path} is empty; give a file with one JSON object a line")
+        raise CorpusError(f"{name} is empty; give a file with one JSON object a line")
     if fields is None:
-        raise CorpusError(_unrecognised(path, keys, first))
+        raise CorpusError(_unrecognised(name, keys, first))
 
 
-def _recognise(record: dict[str, Any]) -> Callable[[dict[str, Any]], Fields] | None:
-    for fields in LAYOUTS.values():
-        url, _, text = fields(record)
-        if url and text:
-            return fields
-    return None
-
-
-def _unrecognised(path: Path, keys: str, first: str) -> str:
+def _unrecognised(name: str, keys: str, first: str) -> str:
     if keys:
         return (
-            f"{path} has no record with a url and a text under a known name (it has: {keys}); "
-            "rename them to url, title and doc"
+            f"{name} has no record with a url and a text under a known name (it has: {keys}); "
+            "say which with a layout: url=NAME,text=NAME"
         )
-    array = f"; for a JSON array: jq -c '.[]' {path.name} > pages.jsonl" if ".json" in path.suffixes else ""
-    return f"{path} holds no JSON object on a line of its own ({first}){array or '; give one with an object a line'}"
+    file = name.rpartition("/")[2]
+    array = f"; for a JSON array: jq -c '.[]' {file} > pages.jsonl" if ".json" in file else ""
+    return f"{name} holds no JSON object on a line of its own ({first}){array or '; give one with an object a line'}"
 
 
-def _records(path: Path, count: Count) -> Iterator[tuple[int, dict[str, Any] | Broken]]:
+def _records(pieces: Iterator[bytes], name: str) -> Iterator[tuple[int, dict[str, Any] | Broken]]:
     """Line number and record of each line that is not blank."""
-    name, number = str(path), 0
+    number = 0
     try:
-        for number, line in enumerate(lines(chunks(path, count), MAX_BYTES), 1):
+        for number, line in enumerate(lines(pieces, MAX_BYTES), 1):
             if isinstance(line, int):
                 reason = f"line longer than {MAX_BYTES >> 20} MB ({line / 2**20:,.0f} MB)"
                 yield number, Broken(source=name, where=f"line {number}", reason=reason)

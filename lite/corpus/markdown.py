@@ -4,6 +4,7 @@ The walk keeps its own stack, so that no nesting raises RecursionError.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin
 
@@ -49,21 +50,52 @@ def has_token(value: str | None, token: str) -> bool:
     return value is not None and token in value.lower().split()
 
 
+class Links:
+    """Where the links of one page lead.
+
+    Args:
+        url: the page's own address: a link to a place in the page itself becomes text.
+        base: what relative links are resolved against.
+        resolve: replaces an absolute address, or says with None that there is nothing to reach.
+    """
+
+    def __init__(self, url: str, base: str, resolve: Callable[[str], str | None] | None = None) -> None:
+        self._url, self._base, self._resolve = url, base, resolve
+
+    def target(self, href: str | None) -> str | None:
+        """The absolute address of a link; None when it leads nowhere a reader of the web can go."""
+        if not href:
+            return None
+        href = "".join(href.split("\n")).replace("\t", "").replace("\r", "").strip()
+        if not href or href[0] == "#":
+            return None
+        try:
+            address = href if _WEB.match(href) else urljoin(self._base, href)
+        except ValueError:
+            return None
+        page, mark, _ = address.partition("#")
+        if not _WEB.match(address) or (mark and page == self._url.partition("#")[0]):
+            return None
+        if self._resolve and (address := self._resolve(address) or "") == "":
+            return None
+        address = address.translate(_TARGET)
+        if address.count("(") != address.count(")"):
+            address = address.replace("(", "%28").replace(")", "%29")
+        return address
+
+
 class Renderer:
     """Writes one element as Markdown.
 
     Args:
-        url: the page's own address: a link to a place in the page itself becomes text.
-        base: what links are resolved against.
+        links: where the page's links lead.
         inline: write everything on one line, as a table cell needs it.
         depth: how many tables stand around.
         budget: characters that repeated (spanned) cells may still take, shared by the whole document.
     """
 
-    def __init__(
-        self, url: str, base: str, *, inline: bool = False, depth: int = 0, budget: list[int] | None = None
-    ) -> None:
-        self.url, self.base, self.inline, self.depth = url, base, inline, depth
+    def __init__(self, links: Links, *, inline: bool = False, depth: int = 0, budget: list[int] | None = None) -> None:
+        self.links, self.inline, self.depth = links, inline, depth
         self.budget = [tables.REPEATED] if budget is None else budget
         self.blocks: list[tuple[str, bool]] = []  # text, and whether it is a list item
         self.parts: list[str] = []  # of the block being written
@@ -155,7 +187,7 @@ class Renderer:
         else:
             if tag in _BLOCKS:
                 self._open_block(element, tag)
-            elif tag == "a" and (target := self.target(element.get("href"))):
+            elif tag == "a" and (target := self.links.target(element.get("href"))):
                 self._link = target, len(self.parts)
             return True
         return False
@@ -209,25 +241,6 @@ class Renderer:
         self.parts.clear()
         if text:
             self.block("#" * level + " " + text)
-
-    def target(self, href: str | None) -> str | None:
-        """The absolute address of a link; None when it leads nowhere a reader of the web can go."""
-        if not href:
-            return None
-        href = "".join(href.split("\n")).replace("\t", "").replace("\r", "").strip()
-        if not href or href[0] == "#":
-            return None
-        try:
-            address = href if _WEB.match(href) else urljoin(self.base, href)
-        except ValueError:
-            return None
-        page, mark, _ = address.partition("#")
-        if not _WEB.match(address) or (mark and page == self.url.partition("#")[0]):
-            return None
-        address = address.translate(_TARGET)
-        if address.count("(") != address.count(")"):
-            address = address.replace("(", "%28").replace(")", "%29")
-        return address
 
     def _close_link(self) -> None:
         if self._link is None:
@@ -296,7 +309,7 @@ class Renderer:
 
     def cell(self, element: Element) -> str:
         """What one cell of a table says, on one line."""
-        inner = Renderer(self.url, self.base, inline=True, depth=self.depth + 1, budget=self.budget)
+        inner = Renderer(self.links, inline=True, depth=self.depth + 1, budget=self.budget)
         text = inner.render(element)
         return (text or " ".join(inner.alts)).replace("|", r"\|") if not self.inline else text or " ".join(inner.alts)
 
@@ -311,7 +324,7 @@ def is_dropped(element: Element) -> bool:
     if tag == "body":
         return False
     get = element.get
-    names = set((get("class") or "").split())
+    names: set[str] = set((get("class") or "").split())
     names.add(f"#{get('id')}")
     if not _CHROME.isdisjoint(names) or (tag == "sup" and not _MARKS.isdisjoint(names)) or get("role") in _ROLES:
         return True

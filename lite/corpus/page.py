@@ -31,6 +31,8 @@ def make_page(url: object, title: object, text: object, base_url: str | None = N
         raise NotAPage("no text" if text is None else f"text is {_kind(text)}, not a string")
     if not text or text.isspace():
         raise NotAPage("no text")
+    if len(text) > MAX_BYTES:
+        raise NotAPage(f"text longer than {MAX_BYTES >> 20} MB")
     name = " ".join(title.split())[:MAX_TITLE] if isinstance(title, str) else ""
     if "\0" not in text and "\0" not in name:
         try:

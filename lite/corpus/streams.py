@@ -126,24 +126,32 @@ def whole(pieces: Iterator[bytes], limit: int) -> bytes | None:
 
 
 class Stream(io.RawIOBase):
-    """A read-only file over pieces of bytes, for libraries that read from one (`io.BufferedReader(Stream(...))`)."""
+    """A read-only file over pieces of bytes, for libraries that read from one. It remembers the end of what it gave."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
-        self._rest = b""
+        self._rest = memoryview(b"")
+        self._tail = b""
+        self.position = 0
 
     def readable(self) -> bool:
         """True: it can only be read."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Fill `buffer` from the next piece; 0 at the end."""
+        """Fill `buffer` as far as the next piece goes; 0 at the end."""
         while not self._rest:
             piece = next(self._pieces, None)
             if piece is None:
                 return 0
-            self._rest = piece
+            self._rest = memoryview(piece)
         size = min(len(buffer), len(self._rest))
         buffer[:size] = self._rest[:size]
         self._rest = self._rest[size:]
+        self._tail = (self._tail + bytes(buffer[max(0, size - 1024) : size]))[-1024:]
+        self.position += size
         return size
+
+    def tail(self, size: int) -> bytes:
+        """The last `size` bytes that were read, up to 1,024."""
+        return self._tail[-size:]
