@@ -278,7 +278,7 @@ class Window:
         """No such page: those with titles like the words of its address, and those whose addresses begin like it."""
         near = [self._titled(name) for name in self._world.nearest(url, 5)]
         begins = url[: url.rfind("/") + 5]
-        beside = self._store.titles(url, f"{begins}\U0010ffff", 3)
+        beside = self._store.titles(url, f"{begins}\U0010ffff", 3) if url else []
         return self._answer("unknown.html", 404, url=url, near=near, beside=beside, q=query, words=url_words(url))
 
     def _titled(self, url: str) -> tuple[str, str]:
