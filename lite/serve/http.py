@@ -74,7 +74,7 @@ def serve(
     with World.open(world) as opened:
         engine = Engine(opened, limits)
         try:
-            listen(application(engine, api), host, port, allow=allow, ready=ready)
+            listen(application(engine, api), host, port, allow=allow, patience=limits.patience, ready=ready)
         finally:
             engine.close()
 

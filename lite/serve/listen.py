@@ -11,8 +11,6 @@ from lite.errors import UsageError
 from lite.extras import need
 from lite.serve.guard import App, Guard
 
-PATIENCE = 10.0  # seconds that a client may take for the head of its request
-
 
 def listen(
     app: App,
@@ -20,6 +18,7 @@ def listen(
     port: int,
     *,
     allow: Collection[str] = (),
+    patience: float = 10.0,
     ready: Callable[[str], None] | None = None,
     **settings: Any,
 ) -> None:
@@ -30,6 +29,7 @@ def listen(
         host: the address to listen on.
         port: 0 takes any free one.
         allow: Host names that are let in besides those of this machine (see `Guard`).
+        patience: seconds that a client may take for the head of its request.
         ready: told the server's address (`http://127.0.0.1:8018`) once it can be called.
         settings: further ones of `uvicorn.Config`.
 
@@ -43,7 +43,7 @@ def listen(
     address = f"http://{name}:{listener.getsockname()[1]}"
     guarded = Guard(app, bound=host, names=allow)
     defaults = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": 3}
-    server = _patient(uvicorn.Server)(uvicorn.Config(guarded, **(defaults | settings)))
+    server = _patient(uvicorn.Server, patience)(uvicorn.Config(guarded, **(defaults | settings)))
     with listener:
         if ready is not None:
             ready(address)  # from here on the system takes connections, and the server answers them in a moment
@@ -51,7 +51,7 @@ def listen(
             server.run(sockets=[listener])
 
 
-def _patient(server: type[Any]) -> type[Any]:
+def _patient(server: type[Any], patience: float) -> type[Any]:
     """A `uvicorn.Server` that hangs up on clients that connect and do not get a request said.
 
     Uvicorn waits for ever for the head of a request. A connection's `cycle` is its latest request.
@@ -75,7 +75,7 @@ def _patient(server: type[Any]) -> type[Any]:
                 latest, since = before.get(connection, (cycle, now))
                 self._silent[connection] = (cycle, since if latest is cycle else now)
             for connection, (_, since) in self._silent.items():
-                if now - since > PATIENCE:
+                if now - since > patience:
                     connection.transport.close()
 
     return Patient
@@ -84,9 +84,13 @@ def _patient(server: type[Any]) -> type[Any]:
 def _bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        return socket.create_server((host, port), family=family, backlog=256)
+        listener = socket.create_server((host, port), family=family, backlog=256)
     except (OSError, OverflowError, UnicodeError) as error:
         why = str(error)
         if isinstance(error, OSError) and error.errno:  # its own words may repeat the address
             why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)
         raise UsageError(f"cannot listen on {host} port {port} ({why}): choose others with --host and --port") from None
+    # Connections inherit it. Without it every answer waits some 40 ms for the client's delayed acknowledgement of its
+    # head: asyncio sets it only on sockets that were made with a protocol number, and create_server makes none.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

@@ -62,7 +62,7 @@ def serve_mcp(
             server = tool_server(engine, mask)
             if http:
                 tell = (lambda address: ready(f"{address}{PATH}")) if ready else None
-                listen(application(server, limits), host, port, allow=allow, ready=tell)
+                listen(application(server, limits), host, port, allow=allow, patience=limits.patience, ready=tell)
             else:
                 need("anyio", "mcp").run(_on_stdio, server)
         finally:
