@@ -50,8 +50,8 @@ For each function call, return a json object with function name and arguments wi
 <tool_call>
 {"name": <function-name>, "arguments": <args-json-object>}
 </tool_call>
-The function's result comes to you inside <tool_response></tool_response>; never write that yourself. The answer \
-inside <answer></answer> holds only words, numbers or a phrase, no explanation. Begin every turn with <think>.
+The function's result comes in the next message. The answer inside <answer></answer> holds only words, numbers or a \
+phrase, no explanation. Begin every turn with <think>, and end it after one </tool_call> or one </answer>.
 Current date: {date}"""
 
 
