@@ -37,7 +37,7 @@ _SAMPLE = 2000  # pages the compression dictionary is trained on
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage is. `read` counts `done` and `total` in bytes of the source, the other stages in pages."""
+    """How far a stage is. `read` counts `done` and `total` in bytes of all sources, the other stages in pages."""
 
     stage: str  # read, write, embed
     pages: int  # so far in this stage
@@ -86,7 +86,7 @@ def build(
     Args:
         out: a new or empty folder, or one where the same build was interrupted or is finished (then nothing is done).
         settings: from `settings_of`.
-        encoder: loads the embedder when the first page needs it; None for a lexical world.
+        encoder: loads the embedder; None for a lexical world.
         built: the world's date.
         progress: called a few times a second while the build works.
 
@@ -94,16 +94,16 @@ def build(
         WorldError: `out` holds something else, or another process is writing it.
         CorpusError: the sources hold no page. What the build had made is removed.
     """
-    if _finished(out, settings):
+    if _finished(out, settings) and not (out / STAGING).exists():
         return
     existed = out.exists()
     if existed and not out.is_dir():
         raise WorldError(f"{out} is a file: name a folder for the world")
-    out.mkdir(parents=True, exist_ok=True)
+    loaded = encoder() if encoder else None  # what is missing shows before hours of reading
     try:
-        with lock.writing(out), _full_disk(out):
+        with _writable(out), lock.writing(out):
             if not _finished(out, settings):
-                _Build(out, settings, progress or (lambda _: None)).run(encoder, built)
+                _Build(out, settings, progress or (lambda _: None)).run(loaded, built)
             _remove_staging(out)
     except CorpusError:
         _remove_staging(out)
@@ -138,28 +138,31 @@ def _remove_staging(out: Path) -> None:
 class _Build:
     def __init__(self, out: Path, settings: Settings, progress: Callable[[Progress], None]) -> None:
         self._out, self._settings, self._report = out, settings, progress
-        foreign = sorted({entry.name for entry in out.iterdir()} - _OURS)
-        if foreign or ((out / PAGES).exists() and not (out / STAGING).exists()):
-            raise WorldError(
-                f"{out} holds {(foreign or [PAGES])[0]}, which is no part of this build: name a new folder"
-            )
+        known = _OURS if (out / STAGING).exists() else {lock.FILE}
+        foreign = sorted({entry.name for entry in out.iterdir()} - known)
+        if foreign:
+            raise WorldError(f"{out} holds {foreign[0]}, which is no part of this build: name a new folder")
         try:
             self._staging = Staging(out / STAGING)
         except sqlite3.DatabaseError as error:
             if _is_full(error):
                 raise
             raise WorldError(f"{out / STAGING} is damaged ({error}): remove {out} and build again") from None
-        self._check_same()
+        try:
+            self._check_same()
+        except WorldError:
+            self._staging.close()
+            raise
 
     def _check_same(self) -> None:
         begun = self._staging.get("settings")
-        if begun is None:
+        if begun is None or self._staging.get("records", 0) == 0:  # nothing can be lost
             self._staging.put("settings", self._settings.model_dump(mode="json"))
         elif not Settings.model_validate(begun).same_as(self._settings):
             names = " ".join(source["name"] for source in begun["sources"])
             raise WorldError(f"{self._out} holds an unfinished build of {names}: finish that, or remove the folder")
 
-    def run(self, encoder: Callable[[], Encoder] | None, built: str) -> None:
+    def run(self, encoder: Encoder | None, built: str) -> None:
         try:
             stage = self._staging.get("stage", "read")
             if stage == "read":
@@ -168,7 +171,7 @@ class _Build:
             if stage in {"read", "write"}:
                 self._write()
                 self._staging.put("stage", "embed")
-            embedding = self._embed(encoder()) if encoder else None
+            embedding = self._embed(encoder) if encoder else None
             manifest.write(self._account(embedding, built), self._out)
         finally:
             self._staging.close()
@@ -176,13 +179,16 @@ class _Build:
     # ------------------------------------------------------------ read
 
     def _read(self) -> None:
+        before = 0
         for number, source in enumerate(self._settings.sources):
-            self._read_source(f"source {number}", source)
+            self._read_source(f"source {number}", source.name, before)
+            before += source.bytes
         if not self._staging.get("records", 0):
             raise CorpusError("the sources hold no page: name a source with pages")
 
-    def _read_source(self, name: str, source: Source) -> None:
+    def _read_source(self, name: str, source: str, before: int) -> None:
         done = self._staging.get(name, 0)
+        total = sum(each.bytes for each in self._settings.sources)
         read = 0
 
         def count(size: int) -> None:
@@ -190,12 +196,12 @@ class _Build:
             read = size
 
         layout, base = self._settings.layout, self._settings.base_url
-        records = read_pages(source.name, layout=layout, base_url=base, progress=count)
+        records = read_pages(source, layout=layout, base_url=base, progress=count)
         stream = itertools.islice(records, done, None)
         while batch := list(itertools.islice(stream, self._room())):
             done += len(batch)
             self._staging.add(batch, (name, done))
-            self._report(Progress("read", self._staging.get("records"), read, source.bytes))
+            self._report(Progress("read", self._staging.get("records"), before + read, total))
 
     def _room(self) -> int:
         """Records the next batch may have: a limit counts pages, so near it they are taken singly."""
@@ -303,14 +309,17 @@ def _source_digest(path: Path) -> str:
 
 
 @contextmanager
-def _full_disk(out: Path) -> Iterator[None]:
-    """A disk that fills up is one clear line; what was written stays, and the next run goes on from it."""
+def _writable(out: Path) -> Iterator[None]:
+    """Make the folder. What the disk refuses is one clear line, and the next run goes on from what was written."""
     try:
+        out.mkdir(parents=True, exist_ok=True)
         yield
     except Exception as error:
-        if not _is_full(error):
-            raise
-        raise WorldError(f"no space left on the disk of {out}: free some and run the same command again") from None
+        if _is_full(error):
+            raise WorldError(f"no space left on the disk of {out}: free some and run the same command again") from None
+        if isinstance(error, PermissionError | NotADirectoryError):
+            raise WorldError(f"{out} cannot be written ({error.strerror}): name a folder of your own") from None
+        raise
 
 
 def _is_full(error: Exception) -> bool:

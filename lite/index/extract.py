@@ -34,7 +34,7 @@ def pieces_of(text: str) -> tuple[Piece, ...]:
     """The passages of `text` with their terms counted."""
     contexts: dict[str, frozenset[str]] = {}
     out = []
-    for passage in passages(text):
+    for passage in passages(text) or ([Passage(text.strip())] if text.strip() else []):
         around = f"{passage.heading} {plain(passage.header)}"
         if around not in contexts:
             contexts[around] = frozenset(terms(around))

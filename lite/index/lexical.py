@@ -6,8 +6,11 @@ A term counts in the title as in the text, each by its own field's statistics: t
 Queries are built term by term. Tantivy's query parsers are never used: both crash the process on deep parentheses.
 """
 
+import os
 import shutil
-from collections.abc import Collection
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,7 @@ class LexicalWriter:
     def __init__(self, path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
+        self._path = path
         index = tantivy.Index(_schema(), path=str(path))
         index.register_tokenizer(_TOKENIZER, analyzer())
         self._writer = index.writer(heap_size=_HEAP, num_threads=1)
@@ -48,6 +52,8 @@ class LexicalWriter:
         """Commit and wait until the segments are merged."""
         self._writer.commit()
         self._writer.wait_merging_threads()
+        for file in self._path.iterdir():
+            file.chmod(file.stat().st_mode | 0o444)  # Tantivy keeps its meta.json to itself; a world is for sharing
 
 
 class LexicalIndex:
@@ -55,12 +61,13 @@ class LexicalIndex:
 
     def __init__(self, path: Path) -> None:
         try:
-            index = tantivy.Index.open(str(path))
-        except ValueError as error:
+            with _lockable(path) as folder:
+                index = tantivy.Index.open(str(folder))
+                index.config_reader(reload_policy="manual")  # one snapshot, and no thread that watches for others
+                self._searcher = index.searcher()
+        except (OSError, ValueError) as error:
             raise WorldError(f"{path} is not a lexical index ({error}): build the world again") from None
-        index.register_tokenizer(_TOKENIZER, analyzer())
         self._schema = index.schema
-        self._searcher = index.searcher()
 
     @property
     def count(self) -> int:
@@ -104,12 +111,29 @@ class LexicalIndex:
         limit = k + len(hidden) + 8
         while True:
             found = self._searcher.search(query, limit, count=False).hits
-            ids = self._searcher.fast_field_values("id", [address for _, address in found])
+            ids: list[Any] = self._searcher.fast_field_values("id", [address for _, address in found])
             hits = [(page, score) for page, (score, _) in zip(ids, found, strict=True) if page not in hidden]
             complete = len(found) < limit or (len(hits) > k and hits[k - 1][1] > hits[-1][1])
             if complete or limit >= _MOST_TIES:
                 return sorted(hits, key=lambda hit: (-hit[1], hit[0]))[:k]
             limit *= 4
+
+
+@contextmanager
+def _lockable(path: Path) -> Iterator[Path]:
+    """`path`, or where it may not be written a passing folder of links to its files.
+
+    Tantivy locks a file for writing while it opens an index, even one that is only read.
+    """
+    file = path / ".tantivy-meta.lock"
+    if os.access(file if file.exists() else path, os.W_OK):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="lite-lexical-") as shadow:
+        for entry in path.iterdir():
+            if entry.suffix != ".lock":
+                (Path(shadow) / entry.name).symlink_to(entry.resolve())
+        yield Path(shadow)
 
 
 def query_terms(query: str, *, stopwords: bool) -> list[str]:

@@ -53,6 +53,7 @@ class Staging:
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("pragma locking_mode = exclusive")  # no shared memory file, which a full disk would break
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = normal")
         self._db.execute("pragma cache_size = -65536")
