@@ -18,6 +18,8 @@ from lite.index.text import segment, terms
 Resolve = Callable[[str], str | None]  # a link's target -> where the reader goes, None when it leads out of the world
 
 PART = 40_000  # characters of a page that are shown at once
+_DEEPEST = 40  # lists and quotations in each other
+_TOO_DEEP = Markup('<p class="note">What is nested more deeply than this is left out here; the source has it.</p>')
 _RUN = re.compile(r"[^\W_]+")
 # C0 and C1 controls but tab and newline, and the marks that turn the direction of text around.
 _CONTROLS = dict.fromkeys(
@@ -37,8 +39,10 @@ def rendered(text: str, resolve: Resolve, asked: AbstractSet[str] = frozenset())
     Time is bounded by the length of `text`: a second for `PART` characters at their worst.
     """
     tokens = _parser().parse(clean(text.replace("\r\n", "\n")))
+    too_deep = any(token.level >= _DEEPEST - 1 for token in tokens)
     _settle(tokens, resolve, asked)
-    return Markup(_parser().renderer.render(tokens, _parser().options, {}))  # noqa: S704  # made of escaped parts only
+    html = Markup(_parser().renderer.render(tokens, _parser().options, {}))  # noqa: S704  # made of escaped parts only
+    return html + _TOO_DEEP if too_deep else html
 
 
 def highlighted(text: str, asked: AbstractSet[str]) -> Markup:
@@ -103,7 +107,7 @@ def _parser() -> MarkdownIt:
     """CommonMark with tables. Left out is what would hide or change words of plain text: HTML, indented code,
     underlined headings, link definitions.
     """
-    parser = _Parser("commonmark", {"html": False, "breaks": True, "maxNesting": 40})
+    parser = _Parser("commonmark", {"html": False, "breaks": True, "maxNesting": _DEEPEST})
     parser.enable(["table", "strikethrough"])
     return parser.disable(["code", "lheading", "reference", "html_block", "html_inline"])
 
