@@ -4,28 +4,35 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from . import text as t
+from .corrections import YEAR
 from .links import Links
 from .model import Country, Currency, Facts, Zone
-from .sources import YEAR, slug
+from .reading import slug
 from .text import Page, choose
 
 
 class Almanac:
+    """The pages of codes, clocks, money and calling codes, comparisons and lists."""
+
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.to = Links(facts)
         self.pairs = self._pairs()
 
     def pages(self) -> Iterator[Page]:
+        """Every page of the site, in a fixed order."""
         f = self.facts
-        yield from (self.codes(c) for c in f.countries.values())
-        yield from (self.currency(x) for x in f.currencies.values())
-        yield from (self.zone(f.zones[name]) for name in sorted(self.to.zones))
-        yield from self.calling_codes()
-        yield from self.comparisons()
-        yield from self.lists()
+        yield from (self._codes(c) for c in f.countries.values())
+        yield from (self._currency(x) for x in f.currencies.values())
+        yield from (self._zone(f.zones[name]) for name in sorted(self.to.zones))
+        yield from self._calling_codes()
+        yield from self._comparisons()
+        yield from self._lists()
+        yield from self._families()
+        yield from self._offsets()
+        yield self._front()
 
-    def codes(self, c: Country) -> Page:
+    def _codes(self, c: Country) -> Page:
         to = self.to
         calling = t.listed([t.link(x, _calling_url(x)) for x in c.calling]) if c.calling else None
         lead = choose(
@@ -68,10 +75,10 @@ class Almanac:
             return ""
         return "## Clocks\n\n" + (t.bullets(zones) if len(zones) > 1 else f"One time zone: {zones[0]}.")
 
-    def currency(self, x: Currency) -> Page:
+    def _currency(self, x: Currency) -> Page:
         users = self.facts.by_currency[x.code]
         family = x.name.split()[-1].lower() if x.name.split()[-1].lower() in self.facts.families else ""
-        rows = [(self.to.country(c.iso), self.to.continent(c.continent), self.to.capital(c) or "–") for c in users]
+        rows = [(self.to.country(c.iso), self.to.continent(c.continent), self.to.capital(c) or t.DASH) for c in users]
         many = t.count(len(users), "country or territory", "countries and territories")
         lead = choose(
             x.code,
@@ -96,7 +103,7 @@ class Almanac:
             ),
         )
 
-    def zone(self, z: Zone) -> Page:
+    def _zone(self, z: Zone) -> Page:
         f, to = self.facts, self.to
         cities = f.by_zone.get(z.name, [])
         airports = [a for a in f.airports.values() if a.zone == z.name]
@@ -126,7 +133,7 @@ class Almanac:
             f"Other zones with the same standard time: {t.link(t.offset(z.standard), _offset_url(z.standard))}.",
         )
 
-    def calling_codes(self) -> Iterator[Page]:
+    def _calling_codes(self) -> Iterator[Page]:
         by_code: dict[str, list[Country]] = defaultdict(list)
         for c in self.facts.countries.values():
             for code in c.calling:
@@ -145,7 +152,7 @@ class Almanac:
                 ),
                 t.table(
                     ["Country or territory", "Internet domain", "Capital"],
-                    [(self.to.codes(c.iso), c.tld or "–", self.to.capital(c) or "–") for c in users],
+                    [(self.to.codes(c.iso), c.tld or t.DASH, self.to.capital(c) or t.DASH) for c in users],
                 ),
             )
         for head in sorted({code[:2] for code in by_code}):
@@ -163,7 +170,7 @@ class Almanac:
                 ),
             )
 
-    def comparisons(self) -> Iterator[Page]:
+    def _comparisons(self) -> Iterator[Page]:
         return (self._comparison(a, b) for a, b in self.pairs)
 
     def _pairs(self) -> list[tuple[Country, Country]]:
@@ -187,8 +194,8 @@ class Almanac:
             ("Capital", to.capital(a), to.capital(b)),
             ("Population", t.number(a.population or 0), t.number(b.population or 0)),
             ("Area (km²)", t.number(a.area or 0), t.number(b.area or 0)),
-            ("Currency", *(to.currency(x.currency) if x.currency else "–" for x in (a, b))),
-            ("Calling code", *(", ".join(x.calling) or "–" for x in (a, b))),
+            ("Currency", *(to.currency(x.currency) if x.currency else t.DASH for x in (a, b))),
+            ("Calling code", *(", ".join(x.calling) or t.DASH for x in (a, b))),
         ]
         return t.page(
             _comparison_url(a, b),
@@ -205,7 +212,7 @@ class Almanac:
             f"Official in both: {t.listed(both)}." if both else "",
         )
 
-    def lists(self) -> Iterator[Page]:
+    def _lists(self) -> Iterator[Page]:
         f, to = self.facts, self.to
         yield t.page(
             f"{t.ALMANAC}/currencies",
@@ -216,7 +223,6 @@ class Almanac:
                 [(x.code, to.currency(x.code), len(f.by_currency[x.code])) for x in f.currencies.values()],
             ),
         )
-        yield from self.families()
         by_count = sorted(f.languages.values(), key=lambda x: (-len(f.by_language[x.code]), x.name))
         yield t.page(
             f"{t.ALMANAC}/languages",
@@ -236,7 +242,6 @@ class Almanac:
                 [(c.tld, to.codes(c.iso)) for c in sorted(f.countries.values(), key=lambda c: c.tld or "") if c.tld],
             ),
         )
-        yield from self.offsets()
         alone = [c for c in f.countries.values() if c.noun == "country" and not c.neighbours]
         yield t.page(
             f"{t.ALMANAC}/without-land-borders",
@@ -245,9 +250,12 @@ class Almanac:
             "Territories and disputed areas are left out.",
             t.bullets(f"{to.country(c.iso)} ({f.continents[c.continent].name})" for c in alone),
         )
+
+    def _front(self) -> Page:
+        f, to = self.facts, self.to
         links = [("currencies", "Currencies"), ("languages", "Languages"), ("internet-domains", "Internet domains"),
                  ("without-land-borders", "Countries without land borders")]  # fmt: skip
-        yield t.page(
+        return t.page(
             f"{t.ALMANAC}/",
             "Almanac",
             "# The almanac of the atlas",
@@ -263,7 +271,7 @@ class Almanac:
             "## Countries and territories\n\n" + t.bullets(to.codes(iso) for iso in f.countries),
         )
 
-    def families(self) -> Iterator[Page]:
+    def _families(self) -> Iterator[Page]:
         """Currencies that share a name, such as all that are called dollar."""
         for name, members in self.facts.families.items():
             rows = [(x.code, self.to.currency(x.code), len(self.facts.by_currency[x.code])) for x in members]
@@ -275,7 +283,7 @@ class Almanac:
                 t.table(["Code", "Currency", "Countries and territories"], rows),
             )
 
-    def offsets(self) -> Iterator[Page]:
+    def _offsets(self) -> Iterator[Page]:
         by_offset: dict[int, list[Zone]] = defaultdict(list)
         for name in sorted(self.to.zones):
             by_offset[self.facts.zones[name].standard].append(self.facts.zones[name])
@@ -302,4 +310,4 @@ def _calling_url(code: str) -> str:
 
 
 def _offset_url(minutes: int) -> str:
-    return f"{t.ALMANAC}/clock/{slug(t.offset(minutes).replace('−', 'minus-').replace('+', 'plus-'))}"
+    return f"{t.ALMANAC}/clock/{slug(t.offset(minutes).replace(t.MINUS, 'minus-').replace('+', 'plus-'))}"

@@ -1,289 +1,272 @@
-"""Questions that hold claims against pages, and questions that reckon with values of several pages."""
+"""Questions that hold claims against pages, and questions that reckon with the values of several pages."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 
 from . import text as t
 from .links import is_institution
-from .model import Airport
-from .questions import Maker, Question, verb
-from .text import choose
+from .model import Airport, Continent, Country, Element
+from .questions import Maker, Question
+from .science import verb
 
 
 class Verification(Maker):
-    """Claims to hold against pages, and which of two things a pair of pages puts first."""
+    """Verification: claims to hold against pages, and which of two things a pair of pages puts first."""
 
     def questions(self) -> Iterator[Question]:
-        yield from self._claims()
-        yield from self._odd_neighbour()
-        yield from self._odd_element()
-        yield from self._first()
+        """All of them, kind by kind."""
+        for c in self.capitals:
+            yield from self._claims(c)
+        for c in self.countries:
+            yield from self._odd_neighbour(c)
+        for who, found in self.facts.people.items():
+            yield from self._odd_element(who, found)
+        for a, b in combinations(self.dated, 2):
+            yield from self._first(a, b)
         yield from self._higher()
 
-    def _claims(self) -> Iterator[Question]:
+    def _verify(
+        self,
+        kind: str,
+        about: list[str],
+        wordings: list[str],
+        answers: list[str],
+        pages: list[str],
+        entities: list[str],
+        derivation: dict[str, Any],
+    ) -> Question:
+        words = t.choose("".join(about), *wordings)
+        return Question(kind, tuple(about), words, answers, pages, "verification", 2, entities, derivation)
+
+    def _claims(self, c: Country) -> Iterator[Question]:
         """Three statements about a country, one of them true of a neighbour instead."""
-        to, f = self.to, self.facts
-        for c in self.capitals:
-            others = [f.countries[n] for n in c.neighbours if f.countries[n] in self.capitals]
-            if not others or len(c.calling) != 1 or not c.tld or not c.currency:
-                continue
-            n = others[0]
-            wrong = choose("wrong" + c.iso, "capital", "calling code", "domain")
-            said = {
-                "capital": (c.capital, n.capital),
-                "calling code": (c.calling[0], n.calling[0]),
-                "domain": (c.tld, n.tld),
-            }
-            true, false = said[wrong]
-            if not false or true == false or len(n.calling) != 1:
-                continue
-            shown = {k: (v[1] if k == wrong else v[0]) for k, v in said.items()}
-            words = choose(
-                c.iso,
-                f"Someone wrote that {c.the} has the capital {shown['capital']}, the calling code {shown['calling code']} and "
-                f"the internet domain {shown['domain']}. One of the three is wrong: which?",
-                f"A note on {c.the} says: capital {shown['capital']}, calling code {shown['calling code']}, internet domain "
-                f"{shown['domain']}. Which of the three is false?",
-            )
-            pages = [to.country_url(c), to.codes_url(c)]
-            derivation = {
-                "op": "claims",
-                "pages": pages,
-                "true": [v for k, v in shown.items() if k != wrong],
-                "false": false,
-            }
-            answers = [wrong, f"the {wrong}", str(false)]
-            yield Question(
-                "claims", (c.iso3,), words, answers, pages, "verification", 2, [f"country:{c.iso}"], derivation
-            )
+        n = next((x for iso in c.neighbours if (x := self.facts.countries[iso]) in self.capitals), None)
+        if not n or len(c.calling) != 1 or len(n.calling) != 1:
+            return
+        true = {"capital": c.capital, "calling code": c.calling[0], "internet domain": c.tld}
+        other = {"capital": n.capital, "calling code": n.calling[0], "internet domain": n.tld}
+        wrong = t.choose("wrong" + c.iso, *true)
+        said = {**true, wrong: other[wrong]}
+        if not all(said.values()) or true[wrong] == other[wrong]:
+            return
+        claims = [f"the {k} {v}" for k, v in said.items()]
+        wordings = [
+            f"Someone wrote that {c.the} has {t.listed(claims)}. One of the three is wrong: which?",
+            f"A note on {c.the} says: {', '.join(f'{k} {v}' for k, v in said.items())}. Which of the three is false?",
+        ]
+        pages = [self.to.country_url(c), self.to.codes_url(c)]
+        right = [v for k, v in said.items() if k != wrong]
+        answers = [wrong, f"the {wrong}", str(said[wrong])]
+        derivation = {"op": "claims", "pages": pages, "true": right, "false": said[wrong]}
+        yield self._verify("claims", [c.iso3], wordings, answers, pages, self.keys(c), derivation)
 
-    def _odd_neighbour(self) -> Iterator[Question]:
+    def _odd_neighbour(self, c: Country) -> Iterator[Question]:
         """Which of three does not border a country; the odd one borders one of its neighbours."""
-        to, f = self.to, self.facts
-        for c in self.countries:
-            near = [n for n in c.neighbours if f.countries[n] in self.countries and f.countries[n].noun == "country"]
-            far = sorted({x for n in near for x in f.countries[n].neighbours} - {c.iso, *c.neighbours})
-            far = [x for x in far if f.countries[x] in self.countries and f.countries[x].noun == "country"]
-            if len(near) < 2 or not far:
-                continue
-            odd = f.countries[far[len(c.name) % len(far)]]
-            three = sorted([f.countries[n] for n in near[:2]] + [odd], key=lambda x: x.name)
-            names = [x.the for x in three]
-            words = choose(
-                c.iso,
-                f"{t.upper(t.listed(names))}: which of these does not border {c.the}?",
-                f"Which one of {t.listed(names).replace(' and ', ' or ')} has no land border with {c.the}?",
-            )
-            true = [f.countries[n].name for n in near[:2]]
-            derivation = {"op": "claims", "pages": [to.country_url(c)], "true": true, "false": odd.name}
-            evidence = [to.country_url(c), to.country_url(odd)]
-            answers = [odd.name, *odd.aliases]
-            yield Question(
-                "odd-neighbour", (c.iso3,), words, answers, evidence, "verification", 2, self._keys(c, odd), derivation
-            )
+        known = {x.iso: x for x in self.countries if x.noun == "country"}
+        near = [known[n] for n in c.neighbours if n in known]
+        far = sorted({x for n in near for x in n.neighbours if x in known} - {c.iso, *c.neighbours})
+        if len(near) < 2 or not far:
+            return
+        odd = known[far[len(c.name) % len(far)]]
+        names = [x.the for x in sorted([*near[:2], odd], key=lambda x: x.name)]
+        wordings = [
+            f"{t.upper(t.listed(names))}: which of these does not border {c.the}?",
+            f"Which one of {names[0]}, {names[1]} or {names[2]} has no land border with {c.the}?",
+        ]
+        pages = [self.to.country_url(c), self.to.country_url(odd)]
+        derivation = {"op": "claims", "pages": pages[:1], "true": [x.name for x in near[:2]], "false": odd.name}
+        answers = [odd.name, *odd.aliases]
+        yield self._verify("odd-neighbour", [c.iso3], wordings, answers, pages, self.keys(c, odd), derivation)
 
-    def _odd_element(self) -> Iterator[Question]:
-        to = self.to
-        for who, found in self.facts.people.items():
-            dated = [e for e in found if e in self.dated]
-            if len(dated) < 2 or len(dated) != len(found) or is_institution(who):
-                continue
-            others = [
-                e for e in self.dated if who not in e.discoverers and abs((e.year or 0) - (dated[0].year or 0)) < 20
+    def _odd_element(self, who: str, found: list[Element]) -> Iterator[Question]:
+        """Which of three elements someone did not find; the odd one is of the same years."""
+        if len(found) < 2 or any(e not in self.dated for e in found) or is_institution(who):
+            return
+        year = found[0].year or 0
+        others = [e for e in self.dated if who not in e.discoverers and abs((e.year or 0) - year) < 40]
+        for odd in others:
+            three = sorted([*found[:2], odd], key=lambda e: e.name)
+            wordings = [
+                f"Which of the elements {t.listed([e.name for e in three])} is not credited to {who}?",
+                f"{t.upper(t.listed([e.name for e in three]))}: which of these did {who} have no part in finding?",
             ]
-            if not others:
-                continue
-            odd = others[len(who) % len(others)]
-            three = sorted([*dated[:2], odd], key=lambda e: e.name)
-            words = f"Which of the elements {t.listed([e.name for e in three])} is not credited to {who}?"
-            derivation = {
-                "op": "claims",
-                "pages": [to.person_url(who)],
-                "true": [e.symbol for e in dated[:2]],
-                "false": f"({odd.symbol})",
-            }
-            keys = [f"element:{e.symbol}" for e in three]
-            evidence = [to.person_url(who), to.element_url(odd)]
-            yield Question(
-                "odd-element", (who,), words, [odd.name, odd.symbol], evidence, "verification", 2, keys, derivation
-            )
+            pages, keys = [self.to.person_url(who), self.to.element_url(odd)], [f"element:{e.symbol}" for e in three]
+            true = [f"({e.symbol})" for e in found[:2]]
+            derivation = {"op": "claims", "pages": pages[:1], "true": true, "false": f"({odd.symbol})"}
+            answers = [odd.name, odd.symbol]
+            yield self._verify("odd-element", [who, odd.symbol], wordings, answers, pages, keys, derivation)
 
-    def _first(self) -> Iterator[Question]:
-        to = self.to
-        for a, b in combinations(self.dated, 2):
-            if 0 < abs((a.year or 0) - (b.year or 0)) <= 3 and a.how == b.how:
-                first = a if (a.year or 0) < (b.year or 0) else b
-                words = choose(
-                    a.symbol + b.symbol,
-                    f"Which was {verb(a)} earlier, {a.name} or {b.name}?",
-                    f"{t.upper(a.name)} or {b.name}: which of the two was {verb(a)} first?".replace(
-                        "first first", "first"
-                    ),
-                )
-                if a.how == "isolated":
-                    words = f"Which was isolated earlier, {a.name} or {b.name}?"
-                if a.how == "synthesised":
-                    words = f"Which was made earlier, {a.name} or {b.name}?"
-                values = [[to.element_url(e), f"{e.year}", e.name] for e in (a, b)]
-                keys = [f"element:{e.symbol}" for e in (a, b)]
-                yield Question("first", (a.symbol, b.symbol), words, [first.name, first.symbol], [v[0] for v in values],
-                               "verification", 2, keys, {"op": "least", "operands": values})  # fmt: skip
+    def _first(self, a: Element, b: Element) -> Iterator[Question]:
+        apart = (a.year or 0) - (b.year or 0)
+        if not 0 < abs(apart) <= 5 or a.how != b.how:
+            return
+        first, done = (a if apart < 0 else b), verb(a).replace("first ", "")
+        wordings = [
+            f"Which was {done} earlier, {a.name} or {b.name}?",
+            f"{t.upper(a.name)} or {b.name}: which of the two was {done} first?",
+        ]
+        values = [[self.to.element_url(e), f"{e.year}", e.name] for e in (a, b)]
+        keys = [f"element:{e.symbol}" for e in (a, b)]
+        pages, derivation = [v[0] for v in values], {"op": "least", "operands": values}
+        about, answers = [a.symbol, b.symbol], [first.name, first.symbol]
+        yield self._verify("first", about, wordings, answers, pages, keys, derivation)
 
     def _higher(self) -> Iterator[Question]:
-        f, to = self.facts, self.to
         by_country: dict[str, list[Airport]] = defaultdict(list)
-        for a in f.airports.values():
-            if self.settled(f.cities[a.city]) and a.elevation > 100:
+        for a in self.facts.airports.values():
+            if self.settled(self.facts.cities[a.city]) and a.elevation > 100 and a.country != "US":
                 by_country[a.country].append(a)
         for iso, airports in by_country.items():
             for a, b in zip(airports[::2], airports[1::2], strict=False):
-                if abs(a.elevation - b.elevation) < 20 or iso == "US":
+                if abs(a.elevation - b.elevation) < 20:
                     continue
                 high = a if a.elevation > b.elevation else b
-                words = choose(
-                    a.iata + b.iata,
+                wordings = [
                     f"Which of the two airports lies higher above sea level, {a.name} or {b.name}?",
                     f"Between {a.name} and {b.name}, which one has the greater elevation?",
-                )
-                values = [[to.airport_url(x), t.number(x.elevation), x.name] for x in (a, b)]
-                yield Question("higher", (a.iata, b.iata), words, [high.name, high.iata], [v[0] for v in values],
-                               "verification", 2, [f"country:{iso}"], {"op": "greatest", "operands": values})  # fmt: skip
+                ]
+                values = [[self.to.airport_url(x), t.number(x.elevation), x.name] for x in (a, b)]
+                pages, derivation = [v[0] for v in values], {"op": "greatest", "operands": values}
+                about, keys, answers = [a.iata, b.iata], [f"country:{iso}"], [high.name, high.iata]
+                yield self._verify("higher", about, wordings, answers, pages, keys, derivation)
 
 
 class Statistics(Maker):
-    """A calculation over values from several pages."""
+    """Statistics: a calculation over values of several pages, or a place in a table."""
 
     def questions(self) -> Iterator[Question]:
+        """All of them, kind by kind."""
         yield from self._neighbours()
-        yield from self._elements()
-        yield from self._clocks()
-        yield from self._ranks()
-        yield from self._airports()
+        for a, b in combinations(self.dated, 2):
+            yield from self._years(a, b)
+        for a, b in combinations([e for e in self.elements if e.melting is not None and e.group], 2):
+            yield from self._melting(a, b)
+        ready = [c for c in self.capitals if c.noun == "country" and self.capital_of(c).population > 500_000]
+        for a, b in combinations(ready, 2):
+            yield from self._clocks(a, b)
+        for x in self.facts.continents.values():
+            yield from self._ranks(x, "population", "Population")
+            yield from self._ranks(x, "area", "Area (km²)")
+        yield from self._elevations()
 
-    def _sum(
+    def _reckon(
         self,
         kind: str,
-        about: tuple[str, ...],
-        question: str,
+        about: list[str],
+        wordings: list[str],
         value: str,
         operands: list[list[str]],
         entities: list[str],
         op: str,
     ) -> Question:
-        return Question(kind, about, question, [value], [o[0] for o in operands], "statistics", len(operands), entities,
-                        {"op": op, "operands": operands})  # fmt: skip
+        words, pages = t.choose("".join(about), *wordings), [o[0] for o in operands]
+        derivation = {"op": op, "operands": operands}
+        return Question(kind, tuple(about), words, [value], pages, "statistics", len(operands), entities, derivation)
 
     def _neighbours(self) -> Iterator[Question]:
-        f, to = self.facts, self.to
         for c in self.countries:
-            for iso in c.neighbours:
-                n = f.countries[iso]
-                if iso < c.iso or n not in self.countries or not all((c.population, n.population, c.area, n.area)):
-                    continue
-                keys = [f"country:{c.iso}", f"country:{iso}"]
-                about = (c.iso3, n.iso3)
-                people = [[to.sheet_url(x), t.number(x.population or 0)] for x in (c, n)]
-                area = [[to.sheet_url(x), t.number(x.area or 0)] for x in (c, n)]
-                total = t.number((c.population or 0) + (n.population or 0))
-                words = choose(
-                    c.iso + iso,
-                    f"Taking the Statistics Office's figures, how many people live in {c.the} and {n.the} together?",
-                    f"What do the populations of {c.the} and {n.the} add up to in the Statistics Office's data sheets?",
-                )
-                yield self._sum("together", about, words, total, people, keys, "sum")
-                gap = t.number(abs((c.area or 0) - (n.area or 0)))
-                words = choose(
-                    c.iso + iso,
-                    f"By how many square kilometres do {c.the} and {n.the} differ in area, by the Statistics Office?",
-                    f"What is the difference in area between {c.the} and {n.the}, in km², in the Statistics Office's data?",
-                )
-                yield self._sum("area-gap", about, words, gap, area, keys, "difference")
+            for n in (self.facts.countries[iso] for iso in c.neighbours):
+                if n.iso > c.iso and n in self.countries and c.population and n.population and c.area and n.area:
+                    yield self._together(c, n, c.population, n.population)
+                    yield self._area_gap(c, n, c.area, n.area)
 
-    def _elements(self) -> Iterator[Question]:
-        to = self.to
-        for a, b in combinations(self.dated, 2):
-            if (
-                a.how == b.how == "discovered"
-                and 5 < (gap := abs((a.year or 0) - (b.year or 0)))
-                and a.group == b.group
-                and a.group
-            ):
-                words = choose(
-                    a.symbol + b.symbol,
-                    f"How many years lie between the discoveries of {a.name} and {b.name}?",
-                    f"By how many years do the discoveries of {a.name} and {b.name} differ?",
-                )
-                values = [[to.element_url(e), f"{e.year}"] for e in (a, b)]
-                yield self._sum(
-                    "years-between",
-                    (a.symbol, b.symbol),
-                    words,
-                    f"{gap}",
-                    values,
-                    [f"element:{e.symbol}" for e in (a, b)],
-                    "difference",
-                )
-        for a, b in combinations([e for e in self.elements if e.melting is not None and e.group], 2):
-            if a.group == b.group and a.period + 1 == b.period:
-                gap = round(abs((a.melting or 0) - (b.melting or 0)), 1)
-                words = choose(
-                    a.symbol + b.symbol,
-                    f"By how many degrees Celsius do the melting points of {a.name} and {b.name} differ in the Handbook?",
-                    f"What is the difference between the melting points of {a.name} and {b.name}, in degrees Celsius?",
-                )
-                values = [[to.data_url(e), t.temperature(e.melting or 0)] for e in (a, b)]
-                yield self._sum("melting-gap", (a.symbol, b.symbol), words, f"{gap:,g}" if gap < 1000 else t.number(gap), values,
-                                [f"element:{e.symbol}" for e in (a, b)], "difference")  # fmt: skip
+    def _together(self, c: Country, n: Country, one: int, other: int) -> Question:
+        wordings = [
+            f"Taking the Statistics Office's figures, how many people live in {c.the} and {n.the} together?",
+            f"What do the populations of {c.the} and {n.the} add up to in the Statistics Office's data sheets?",
+        ]
+        values = [[self.to.sheet_url(c), t.number(one)], [self.to.sheet_url(n), t.number(other)]]
+        return self._reckon(
+            "together", [c.iso3, n.iso3], wordings, t.number(one + other), values, self.keys(c, n), "sum"
+        )
 
-    def _clocks(self) -> Iterator[Question]:
-        f, to = self.facts, self.to
-        ready = [c for c in self.capitals if c.noun == "country" and self.capital_of(c).population > 500_000]
-        for a, b in combinations(ready, 2):
-            x, y = self.capital_of(a), self.capital_of(b)
-            minutes = abs(f.zones[x.zone].standard - f.zones[y.zone].standard)
-            if minutes < 120 or x.zone not in to.zones:
+    def _area_gap(self, c: Country, n: Country, one: int, other: int) -> Question:
+        wordings = [
+            f"By how many square kilometres do {c.the} and {n.the} differ in area, by the Statistics Office?",
+            f"What is the difference in area between {c.the} and {n.the}, in km², in the Statistics Office's data?",
+        ]
+        values, gap = [[self.to.sheet_url(c), t.number(one)], [self.to.sheet_url(n), t.number(other)]], abs(one - other)
+        return self._reckon(
+            "area-gap", [c.iso3, n.iso3], wordings, t.number(gap), values, self.keys(c, n), "difference"
+        )
+
+    def _years(self, a: Element, b: Element) -> Iterator[Question]:
+        gap = abs((a.year or 0) - (b.year or 0))
+        if a.how == b.how == "discovered" and gap > 5 and a.period == b.period:
+            wordings = [
+                f"How many years lie between the discoveries of {a.name} and {b.name}?",
+                f"By how many years do the discoveries of {a.name} and {b.name} differ?",
+            ]
+            values = [[self.to.element_url(e), f"{e.year}"] for e in (a, b)]
+            keys = [f"element:{e.symbol}" for e in (a, b)]
+            yield self._reckon("years-between", [a.symbol, b.symbol], wordings, f"{gap}", values, keys, "difference")
+
+    def _melting(self, a: Element, b: Element) -> Iterator[Question]:
+        if a.group != b.group or a.melting is None or b.melting is None:
+            return
+        gap = round(abs(a.melting - b.melting), 1)
+        wordings = [
+            f"By how many degrees Celsius do the melting points of {a.name} and {b.name} differ in the Handbook?",
+            f"What is the difference between the melting points of {a.name} and {b.name}, in degrees Celsius?",
+        ]
+        values = [[self.to.data_url(e), t.temperature(e.melting or 0)] for e in (a, b)]
+        keys = [f"element:{e.symbol}" for e in (a, b)]
+        shown = t.temperature(gap).removesuffix(" °C")
+        yield self._reckon("melting-gap", [a.symbol, b.symbol], wordings, shown, values, keys, "difference")
+
+    def _clocks(self, a: Country, b: Country) -> Iterator[Question]:
+        f, x, y = self.facts, self.capital_of(a), self.capital_of(b)
+        minutes = abs(f.zones[x.zone].standard - f.zones[y.zone].standard)
+        if minutes < 120:
+            return
+        one, other = f.city_label(x), f.city_label(y)
+        wordings = [
+            f"In standard time, by how many hours do the clocks of {one} and {other} differ?",
+            f"How many hours apart are {one} and {other}, going by standard time?",
+        ]
+        values = [[self.to.capital_url(z), t.offset(f.zones[z.zone].standard)] for z in (x, y)]
+        yield self._reckon(
+            "hours-apart", [a.iso3, b.iso3], wordings, f"{minutes / 60:g}", values, self.keys(a, b), "hours"
+        )
+
+    def _ranks(self, x: Continent, kind: str, column: str) -> Iterator[Question]:
+        """Who comes second, third and so on in a continent's table."""
+
+        def value(c: Country) -> int:
+            return (c.population if kind == "population" else c.area) or 0
+
+        order = sorted(self.facts.by_continent[x.code], key=lambda c: -value(c))
+        url = f"{t.STATISTICS}/{kind}/{x.slug}"
+        for i, name in enumerate(ORDINALS, 2):
+            c = order[i - 1]
+            if c not in self.countries or value(c) in (value(order[i - 2]), value(order[i])):
                 continue
-            hours = f"{minutes / 60:g}"
-            one, other = f.city_label(x), f.city_label(y)
-            words = choose(
-                a.iso + b.iso,
-                f"In standard time, by how many hours do the clocks of {one} and {other} differ?",
-                f"How many hours apart are {one} and {other}, going by standard time?",
-            )
-            values = [[to.capital_url(z), t.offset(f.zones[z.zone].standard)] for z in (x, y)]
-            yield self._sum(
-                "hours-apart", (a.iso3, b.iso3), words, hours, values, [f"country:{c.iso}" for c in (a, b)], "hours"
-            )
+            most = f"{name} most populous" if kind == "population" else f"{name} largest by area"
+            wordings = [
+                f"Which country or territory of {x.name} is the {most} in the Statistics Office's table?",
+                f"In {x.name}, which country or territory comes {name} by {kind}, going by the Statistics Office?",
+            ]
+            words = t.choose(x.code + name + kind, *wordings)
+            derivation = {"op": "rank", "page": url, "column": column, "rank": i}
+            about, answers = (x.code, f"{i}"), [c.name, *c.aliases]
+            yield Question(f"rank-{kind}", about, words, answers, [url], "statistics", 1, self.keys(c), derivation)
 
-    def _ranks(self) -> Iterator[Question]:
-        f = self.facts
-        words = ["second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
-        for x in f.continents.values():
-            for kind, column, path in (("population", "Population", "population"), ("area", "Area (km²)", "area")):
-                value = (lambda c: c.population or 0) if kind == "population" else (lambda c: c.area or 0)
-                order = sorted(f.by_continent[x.code], key=lambda c: -value(c))
-                for i, name in enumerate(words, 2):
-                    c = order[i - 1]
-                    if c not in self.countries or value(c) in (value(order[i - 2]), value(order[i])):
-                        continue
-                    said = f"{name} most populous" if kind == "population" else f"{name} largest by area"
-                    question = choose(
-                        x.code + name + kind,
-                        f"Which country or territory of {x.name} is the {said} in the Statistics Office's table?",
-                        f"In {x.name}, which country or territory comes {name} by {kind}, going by the Statistics Office?",
-                    )
-                    url = f"{t.STATISTICS}/{path}/{x.slug}"
-                    yield Question(f"rank-{kind}", (x.code, f"{i}"), question, [c.name, *c.aliases], [url], "statistics", 1,
-                                   [f"country:{c.iso}"], {"op": "rank", "page": url, "column": column, "rank": i})  # fmt: skip
-
-    def _airports(self) -> Iterator[Question]:
-        f, to = self.facts, self.to
-        for city in f.cities.values():
-            for a, b in combinations(f.airports_of.get(city.id, []), 2):
+    def _elevations(self) -> Iterator[Question]:
+        for city in self.facts.cities.values():
+            for a, b in combinations(self.facts.airports_of.get(city.id, []), 2):
                 if a.elevation == b.elevation or not self.settled(city):
                     continue
                 gap = t.number(abs(a.elevation - b.elevation))
-                words = f"What is the difference in elevation, in feet, between {a.name} and {b.name}?"
-                values = [[to.airport_url(z), f"{t.number(z.elevation)} ft"] for z in (a, b)]
-                yield self._sum("elevation-gap", (a.iata, b.iata), words, gap, values, self.home(city), "difference")
+                wordings = [
+                    f"What is the difference in elevation, in feet, between {a.name} and {b.name}?",
+                    f"By how many feet do {a.name} and {b.name} differ in elevation?",
+                ]
+                values = [[self.to.airport_url(z), f"{t.number(z.elevation)} ft"] for z in (a, b)]
+                yield self._reckon(
+                    "elevation-gap", [a.iata, b.iata], wordings, gap, values, self.home(city), "difference"
+                )
+
+
+ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

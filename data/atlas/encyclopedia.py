@@ -1,11 +1,12 @@
-"""The encyclopedia: prose about countries, capitals, US states, languages, elements and who found them."""
+"""The encyclopedia: prose about countries, capitals, US states and languages. science.py has the elements."""
 
 from collections.abc import Iterator
 
 from . import text as t
-from .links import Links, is_institution
-from .model import City, Continent, Country, Element, Facts, Language, State
-from .sources import slug
+from .links import Links
+from .model import City, Continent, Country, Facts, Language, State
+from .reading import slug
+from .science import verb
 from .text import Page, choose
 
 # Names that are easily taken for each other; a state of the United States is written as US-GA.
@@ -19,25 +20,26 @@ CONFUSED = {
 
 
 class Encyclopedia:
+    """The articles on places and languages, pages for names easily confused, and indexes."""
+
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.to = Links(facts)
 
     def pages(self) -> Iterator[Page]:
+        """Every page of the site, in a fixed order."""
         f = self.facts
-        yield from (self.country(c) for c in f.countries.values())
-        yield from (self.capital(c, f.countries[c.country]) for c in f.cities.values() if c.capital)
-        yield from (self.continent(c) for c in f.continents.values())
-        yield from (self.state(s) for s in f.states.values())
-        yield from (self.language(x) for x in f.languages.values())
-        yield from (self.element(e) for e in f.elements.values())
-        yield from (self.person(name) for name in f.people)
-        yield from self.confusions()
-        yield from self.indexes()
+        yield from (self._country(c) for c in f.countries.values())
+        yield from (self._capital(c, f.countries[c.country]) for c in f.cities.values() if c.capital)
+        yield from (self._continent(c) for c in f.continents.values())
+        yield from (self._state(s) for s in f.states.values())
+        yield from (self._language(x) for x in f.languages.values())
+        yield from self._confusions()
+        yield from self._indexes()
 
     # ------------------------------------------------------------ places
 
-    def country(self, c: Country) -> Page:
+    def _country(self, c: Country) -> Page:
         f, to = self.facts, self.to
         the = t.upper(c.the)
         where = to.continent(c.continent)
@@ -160,12 +162,12 @@ class Encyclopedia:
             if ("country", c.iso) in e.named:
                 notes.append(f"The element {self.to.element(e)} is named after {c.the}.")
             if c.iso in e.places and e.year and e.how in ("discovered", "isolated", "synthesised"):
-                notes.append(f"{t.upper(self.to.element(e))} was {_verb(e)} here in {e.year}.")
+                notes.append(f"{t.upper(self.to.element(e))} was {verb(e)} here in {e.year}.")
         if not notes:
             return ""
         return "## In the history of chemistry\n\n" + (" ".join(notes) if len(notes) < 4 else t.bullets(notes))
 
-    def capital(self, city: City, c: Country) -> Page:
+    def _capital(self, city: City, c: Country) -> Page:
         to = self.to
         airports = self.facts.airports_of.get(city.id, [])
         zone = self.facts.zones[city.zone]
@@ -186,6 +188,7 @@ class Encyclopedia:
             lead += " It is the most populous city of the country in the gazetteer." if c.noun == "country" else ""
         else:
             lead += f" It is not the most populous city there; in the gazetteer that is {to.city(largest)}."
+        flights = t.listed([f"{to.airport(a)} ({a.iata})" for a in airports]) if airports else ""
         return t.page(
             to.capital_url(city),
             f"{city.name} (capital of {c.the})",
@@ -198,15 +201,13 @@ class Encyclopedia:
                 f"Its coordinates are {t.degrees(city.lat, city.lon)}.",
             )
             + f" Clocks follow {to.zone(city.zone)}, {t.clock(zone)}.",
-            "## Flying there\n\n"
-            + f"The gazetteer lists {t.count(len(airports), 'airport')} with scheduled flights: "
-            + f"{t.listed([f'{to.airport(a)} ({a.iata})' for a in airports])}."
+            f"## Flying there\n\nScheduled flights serve {t.count(len(airports), 'airport')}: {flights}."
             if airports
             else "",
             f"See also the {t.link('gazetteer entry of ' + city.name, to.city_url(city))}.",
         )
 
-    def continent(self, c: Continent) -> Page:
+    def _continent(self, c: Continent) -> Page:
         members = self.facts.by_continent[c.code]
         noun = {n: [m for m in members if m.noun == n] for n in ("country", "territory", "area")}
         inhabited = sorted((m for m in members if m.population), key=lambda m: -(m.population or 0))
@@ -221,7 +222,7 @@ class Encyclopedia:
             "## Countries\n\n"
             + t.table(
                 ["Country", "Capital"],
-                [(self.to.country(m.iso), self.to.capital(m) or "–") for m in noun["country"]],
+                [(self.to.country(m.iso), self.to.capital(m) or t.DASH) for m in noun["country"]],
             ),
             "## Territories\n\n" + t.bullets(self.to.country(m.iso) for m in noun["territory"])
             if noun["territory"]
@@ -234,7 +235,7 @@ class Encyclopedia:
             + ".",
         )
 
-    def state(self, s: State) -> Page:
+    def _state(self, s: State) -> Page:
         cities = self.facts.in_state.get(s.code, [])
         rows = [(self.to.city(c), t.number(c.population), len(self.facts.airports_of.get(c.id, []))) for c in cities]
         named = [e for e in self.facts.elements.values() if ("state", s.code) in e.named]
@@ -253,7 +254,7 @@ class Encyclopedia:
             "## Cities in the gazetteer\n\n" + t.table(["City", "Population", "Airports"], rows) if rows else "",
         )
 
-    def language(self, x: Language) -> Page:
+    def _language(self, x: Language) -> Page:
         where = self.facts.by_language[x.code]
         names = [self.to.the_country(c.iso) for c in where]
         own = f" Its speakers call it {x.own}." if x.own else ""
@@ -279,103 +280,9 @@ class Encyclopedia:
             f"Language code: {x.code}. See the almanac's {t.link('list of languages', t.ALMANAC + '/languages')}.",
         )
 
-    # ------------------------------------------------------------ elements
-
-    def element(self, e: Element) -> Page:
-        to = self.to
-        article = "an" if e.series[0] in "aeiou" else "a"
-        kind = e.series.rstrip("s")
-        lead = choose(
-            e.symbol,
-            f"**{t.upper(e.name)}** is a chemical element with the symbol {e.symbol} and atomic number {e.number}.",
-            f"{t.upper(e.name)}, symbol {e.symbol}, is the element with atomic number {e.number}.",
-            f"The chemical element {e.name} has the atomic number {e.number}; its symbol is {e.symbol}.",
-        )
-        if e.also:
-            lead += f" The name is also spelt {e.also}."
-        place = f"group {e.group}" if e.group else "no numbered group"
-        return t.page(
-            to.element_url(e),
-            t.upper(e.name),
-            f"# {t.upper(e.name)}",
-            f"{lead} It is {article} {kind} in period {e.period} and {place} of the periodic table"
-            + (", and all its isotopes are radioactive." if e.radioactive else "."),
-            "## Discovery\n\n" + self._discovery(e) if self._discovery(e) else "",
-            "## Name\n\n" + self._name(e),
-            "## Properties\n\n" + _properties(e) if _properties(e) else "",
-            f"The {t.link('data sheet of ' + e.name, to.data_url(e))} in the Handbook has the figures.",
-        )
-
-    def _discovery(self, e: Element) -> str:
-        if e.how == "antiquity":
-            return choose(
-                e.symbol + "old",
-                "It has been known since antiquity; nobody is credited with its discovery.",
-                "People have known it since ancient times, so it has no recorded discoverer.",
-            )
-        if not e.discoverers:
-            return ""
-        who = t.listed([self.to.person(p) for p in e.discoverers])
-        where = t.listed([self.to.the_country(p) for p in e.places]) if e.places else ""
-        if e.how == "-" or not e.year:
-            return f"Its discovery is credited to {who}; histories differ on the details."
-        shared = " The work was done in " + where + "." if where else ""
-        return (
-            choose(
-                e.symbol + "found",
-                f"It was {_verb(e)} in {e.year} by {who}.",
-                f"{who} {_verb(e)} it in {e.year}.",
-                f"Credit for it goes to {who}, who {_verb(e)} it in {e.year}.",
-            )
-            + shared
-        )
-
-    def _name(self, e: Element) -> str:
-        said = choose(e.symbol + "name", f"The name comes from {e.origin}.", f"It takes its name from {e.origin}.")
-        pages = [u for u in (self.to.named_after(*n) for n in e.named) if u]
-        if pages:
-            said += f" See {t.listed(pages)}."
-        return said
-
-    def person(self, name: str) -> Page:
-        found = self.facts.people[name]
-        dated = [e for e in found if e.year and e.how != "-"]
-        undated = [e for e in found if e not in dated]
-        namesakes = [e for e in self.facts.elements.values() if any(w == name for _, w in e.named)]
-        others = sorted({p for e in found for p in e.discoverers if p != name})
-        what = "is an institution" if is_institution(name) else "is remembered as a scientist"
-        many = t.count(len(found), "element")
-        lead = choose(
-            slug(name),
-            f"{name} {what} credited with {many}.",
-            f"The discovery of {many} is credited to {name}, alone or with others.",
-            f"In the history of the elements, {name} stands for {many}.",
-        )
-        said = [
-            f"{t.upper(self.to.element(e))} ({e.symbol}) was {_verb(e)} in {e.year}"
-            + (
-                f" with {t.listed([self.to.person(p) for p in e.discoverers if p != name])}"
-                if len(e.discoverers) > 1
-                else ""
-            )
-            + f", in {t.listed([self.to.the_country(p) for p in e.places])}."
-            for e in dated
-        ]
-        said += [f"{t.upper(self.to.element(e))} ({e.symbol}): histories differ on the details." for e in undated]
-        return t.page(
-            self.to.person_url(name),
-            name,
-            f"# {name}",
-            lead,
-            "## Elements\n\n" + (t.bullets(said) if len(said) > 1 else said[0]),
-            "## Shared credit\n\n" + t.bullets(self.to.person(p) for p in others) if others else "",
-            " ".join(f"The element {self.to.element(e)} is named in honour of {name}." for e in namesakes),
-            f"See the Handbook's {t.link('list of discoveries', t.HANDBOOK + '/discoveries')}.",
-        )
-
     # ------------------------------------------------------------ indexes
 
-    def confusions(self) -> Iterator[Page]:
+    def _confusions(self) -> Iterator[Page]:
         f, to = self.facts, self.to
         pages = {name: [self._told_apart(code) for code in codes.split()] for name, codes in CONFUSED.items()}
         for c in f.countries.values():
@@ -412,7 +319,7 @@ class Encyclopedia:
         what = f"{self.to.country(code)}, a {c.noun} in {self.facts.continents[c.continent].name}"
         return f"{what} with the capital {c.capital}" if c.capital else what
 
-    def indexes(self) -> Iterator[Page]:
+    def _indexes(self) -> Iterator[Page]:
         f, to = self.facts, self.to
         letters = sorted({c.slug[0] for c in f.countries.values()})
         yield t.page(
@@ -443,21 +350,6 @@ class Encyclopedia:
                 t.bullets(f"{to.country(c.iso)}, {to.continent(c.continent)}" for c in these),
             )
         yield t.page(
-            f"{t.ENCYCLOPEDIA}/index/elements",
-            "Index of elements",
-            "# Index of elements",
-            t.bullets(f"{to.element(e)} ({e.symbol})" for e in sorted(f.elements.values(), key=lambda e: e.name)),
-        )
-        yield t.page(
-            f"{t.ENCYCLOPEDIA}/index/people",
-            "Index of people and institutions",
-            "# People and institutions",
-            t.bullets(
-                f"{to.person(name)}: {t.listed([e.name for e in found])}"
-                for name, found in sorted(f.people.items(), key=lambda p: slug(p[0].split()[-1]))
-            ),
-        )
-        yield t.page(
             f"{t.ENCYCLOPEDIA}/index/us-states",
             "Index of US states",
             "# States of the United States",
@@ -465,23 +357,7 @@ class Encyclopedia:
         )
 
 
-def _verb(e: Element) -> str:
-    return {"isolated": "first isolated", "synthesised": "first made"}.get(e.how, "discovered")
-
-
 def _round(n: int) -> str:
     if n >= 950_000:
         return f"{n / 1_000_000:.1f} million".replace(".0 ", " ")
     return t.number(round(n, -3) if n >= 10_000 else round(n, -2))
-
-
-def _properties(e: Element) -> str:
-    said = []
-    if e.melting is not None:
-        said.append(f"It melts at {t.temperature(e.melting)}")
-        if e.boiling is not None:
-            said[0] += f" and boils at {t.temperature(e.boiling)}"
-        said[0] += "."
-    if e.density is not None:
-        said.append(f"Its density is {e.density:g} grams per cubic centimetre.")
-    return " ".join(said)

@@ -5,25 +5,28 @@ from collections.abc import Iterator
 from . import text as t
 from .links import Links
 from .model import Airport, City, Country, Facts
-from .sources import kilometres, slug
+from .reading import kilometres, slug
 from .text import Page, choose
 
 
 class Gazetteer:
+    """The entries of cities and airports, lists by country, cities of one name, and indexes."""
+
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.to = Links(facts)
         self.spots = sorted(facts.cities.values(), key=lambda c: c.id)
 
     def pages(self) -> Iterator[Page]:
+        """Every page of the site, in a fixed order."""
         f = self.facts
-        yield from (self.city(c) for c in f.cities.values())
-        yield from (self.airport(a) for a in f.airports.values())
-        yield from (self.places(c) for c in f.countries.values() if c.iso in f.in_country)
-        yield from (self.namesakes(name, cities) for name, cities in f.by_name.items() if len(cities) > 1)
-        yield from self.indexes()
+        yield from (self._city(c) for c in f.cities.values())
+        yield from (self._airport(a) for a in f.airports.values())
+        yield from (self._places(c) for c in f.countries.values() if c.iso in f.in_country)
+        yield from (self._namesakes(name, cities) for name, cities in f.by_name.items() if len(cities) > 1)
+        yield from self._indexes()
 
-    def city(self, c: City) -> Page:
+    def _city(self, c: City) -> Page:
         f, to = self.facts, self.to
         country = f.countries[c.country]
         where = (f"{to.state(c.state)}, " if c.state and c.state != "DC" else "") + to.the_country(c.country)
@@ -89,7 +92,7 @@ class Gazetteer:
         named = [f"{self.to.city(x)} ({t.number(round(km))} km)" for km, _, x in by_distance]
         return f"Nearest cities in the gazetteer, as the crow flies: {t.listed(named)}."
 
-    def airport(self, a: Airport) -> Page:
+    def _airport(self, a: Airport) -> Page:
         f, to = self.facts, self.to
         city = f.cities[a.city]
         serves = f"{to.city(city)}, {to.country(a.country)}"
@@ -123,7 +126,7 @@ class Gazetteer:
                     ("Country", to.country(a.country)),
                     ("Region", a.region),
                     ("Elevation", f"{t.number(a.elevation)} ft ({metres} m) above sea level"),
-                    ("Runways", runway),
+                    ("Runways in 2022", runway),
                     ("Coordinates", t.degrees(a.lat, a.lon)),
                     ("Time zone", to.zone(a.zone)),
                 ]
@@ -131,7 +134,7 @@ class Gazetteer:
             f"Also serving {city.name}: {t.listed([to.airport(x) for x in others])}." if others else "",
         )
 
-    def places(self, c: Country) -> Page:
+    def _places(self, c: Country) -> Page:
         f, to = self.facts, self.to
         cities = f.in_country[c.iso]
         airports = sorted((a for a in f.airports.values() if a.country == c.iso), key=lambda a: a.iata)
@@ -150,7 +153,7 @@ class Gazetteer:
             "## Airports\n\n" + t.table(["IATA", "Airport", "City", "Elevation (ft)"], by_code) if airports else "",
         )
 
-    def namesakes(self, name: str, cities: list[City]) -> Page:
+    def _namesakes(self, name: str, cities: list[City]) -> Page:
         rows = [
             f"{t.link(self.facts.city_label(c), self.to.city_url(c))}: "
             + (f"{self.facts.states[c.state].name}, " if c.state else "")
@@ -166,7 +169,7 @@ class Gazetteer:
             t.bullets(rows),
         )
 
-    def indexes(self) -> Iterator[Page]:
+    def _indexes(self) -> Iterator[Page]:
         f, to = self.facts, self.to
         letters = sorted({a.iata[0] for a in f.airports.values()})
         shared = sorted(name for name, cities in f.by_name.items() if len(cities) > 1)
@@ -187,6 +190,7 @@ class Gazetteer:
                 ]
             ),
         )
+        yield from self._codes(letters)
         yield t.page(
             f"{t.GAZETTEER}/same-name",
             "Cities that share a name",
@@ -206,6 +210,9 @@ class Gazetteer:
                 ],
             ),
         )
+
+    def _codes(self, letters: list[str]) -> Iterator[Page]:
+        f, to = self.facts, self.to
         for letter in letters:
             these = [a for a in f.airports.values() if a.iata[0] == letter]
             yield t.page(

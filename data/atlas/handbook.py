@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from . import text as t
 from .links import Links
 from .model import Country, Element, Facts
-from .sources import slug
+from .reading import slug
 from .text import Page, choose
 
 
 class Handbook:
+    """The data sheets and tables of elements."""
+
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.to = Links(facts)
@@ -19,16 +21,17 @@ class Handbook:
         )
 
     def pages(self) -> Iterator[Page]:
-        yield from (self.sheet(e) for e in self.elements)
-        yield from self.groups()
-        yield from self.properties()
-        yield from self.discoveries()
-        yield self.names()
-        yield self.front()
+        """Every page of the site, in a fixed order."""
+        yield from (self._sheet(e) for e in self.elements)
+        yield from self._groups()
+        yield from self._properties()
+        yield from self._discoveries()
+        yield self._names()
+        yield self._front()
 
-    def sheet(self, e: Element) -> Page:
+    def _sheet(self, e: Element) -> Page:
         to = self.to
-        before, after = (self.facts_of(e.number - 1), self.facts_of(e.number + 1))
+        before, after = (self._facts_of(e.number - 1), self._facts_of(e.number + 1))
         found = "known since antiquity" if e.how == "antiquity" else None
         if e.year and e.how != "-":
             found = f"{e.year}, {t.listed([to.person(p) for p in e.discoverers])}"
@@ -38,7 +41,7 @@ class Handbook:
             f"# {t.upper(e.name)} ({e.symbol})",
             choose(
                 e.symbol + "sheet",
-                f"Element {e.number} of the periodic table; the encyclopedia tells {t.link('its story', to.element_url(e))}.",
+                f"Element {e.number} of the table; the encyclopedia tells {t.link('its story', to.element_url(e))}.",
                 f"Data of {to.element(e)}, element {e.number}.",
                 f"{t.upper(e.name)} stands at number {e.number} in the periodic table. See also {to.element(e)} in the "
                 "encyclopedia.",
@@ -71,10 +74,10 @@ class Handbook:
             ).strip(),
         )
 
-    def facts_of(self, n: int) -> Element | None:
+    def _facts_of(self, n: int) -> Element | None:
         return self.elements[n - 1] if 1 <= n <= len(self.elements) else None
 
-    def groups(self) -> Iterator[Page]:
+    def _groups(self) -> Iterator[Page]:
         for n in range(1, 19):
             yield self._group(_group_url(n), f"Group {n}", [e for e in self.elements if e.group == n])
         for n in range(1, 8):
@@ -100,14 +103,14 @@ class Handbook:
                         e.symbol,
                         e.number,
                         _plain(e.melting),
-                        f"{e.density:g}" if e.density is not None else "–",
+                        f"{e.density:g}" if e.density is not None else t.DASH,
                     )
                     for e in these
                 ],
             ),
         )
 
-    def properties(self) -> Iterator[Page]:
+    def _properties(self) -> Iterator[Page]:
         kinds: list[tuple[str, str, Callable[[Element], float | None]]] = [
             ("melting-points", "Melting points (°C)", lambda e: e.melting),
             ("boiling-points", "Boiling points (°C)", lambda e: e.boiling),
@@ -129,7 +132,7 @@ class Handbook:
                 ),
             )
 
-    def discoveries(self) -> Iterator[Page]:
+    def _discoveries(self) -> Iterator[Page]:
         dated = self.dated
         yield t.page(
             f"{t.HANDBOOK}/discoveries",
@@ -141,7 +144,7 @@ class Handbook:
                 [(e.year, self.to.element(e), t.listed([self.to.person(p) for p in e.discoverers])) for e in dated],
             ),
         )
-        for century in self.centuries():
+        for century in self._centuries():
             these = [e for e in dated if e.century == century]
             yield t.page(
                 f"{t.HANDBOOK}/discoveries/century-{century}",
@@ -150,7 +153,7 @@ class Handbook:
                 f"{t.upper(t.count(len(these), 'element'))} of known year.",
                 t.table(["Year", "Element", "Symbol"], [(e.year, self.to.data(e), e.symbol) for e in these]),
             )
-        for where in self.places():
+        for where in self._places():
             these = [e for e in dated if where.iso in e.places]
             yield t.page(
                 f"{t.HANDBOOK}/discoveries/in/{where.slug}",
@@ -171,14 +174,14 @@ class Handbook:
             t.bullets(f"{self.to.data(e)} ({e.symbol})" for e in old),
         )
 
-    def centuries(self) -> list[int]:
+    def _centuries(self) -> list[int]:
         return sorted({e.century for e in self.dated})
 
-    def places(self) -> list[Country]:
+    def _places(self) -> list[Country]:
         codes = {iso for e in self.dated for iso in e.places}
         return sorted((self.facts.countries[iso] for iso in codes), key=lambda c: c.slug)
 
-    def names(self) -> Page:
+    def _names(self) -> Page:
         rows = []
         for e in self.elements:
             for kind, what in e.named:
@@ -190,7 +193,7 @@ class Handbook:
             t.table(["Element", "Named after"], rows),
         )
 
-    def front(self) -> Page:
+    def _front(self) -> Page:
         tables = ["melting-points", "boiling-points", "densities", "electronegativity"]
         return t.page(
             f"{t.HANDBOOK}/",
@@ -204,9 +207,9 @@ class Handbook:
                 + [t.link("known since antiquity", f"{t.HANDBOOK}/discoveries/antiquity")]
                 + [
                     t.link(f"found in the {t.rank(n)} century", f"{t.HANDBOOK}/discoveries/century-{n}")
-                    for n in self.centuries()
+                    for n in self._centuries()
                 ]
-                + [t.link(f"found in {c.the}", f"{t.HANDBOOK}/discoveries/in/{c.slug}") for c in self.places()]
+                + [t.link(f"found in {c.the}", f"{t.HANDBOOK}/discoveries/in/{c.slug}") for c in self._places()]
                 + [t.link(f"{b} block", f"{t.HANDBOOK}/block/{b}") for b in "spdf"]
                 + [t.link(f"group {n}", _group_url(n)) for n in range(1, 19)]
                 + [t.link(f"period {n}", _period_url(n)) for n in range(1, 8)]
@@ -217,7 +220,7 @@ class Handbook:
 
 def _plain(value: float | None) -> str:
     """A number in a table cell, with a minus sign below zero."""
-    return "–" if value is None else f"{value:,g}".replace("-", "−") if abs(value) < 1000 else t.number(value)
+    return t.DASH if value is None else f"{value:,g}".replace("-", t.MINUS) if abs(value) < 1000 else t.number(value)
 
 
 def _group_url(n: int) -> str:

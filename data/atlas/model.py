@@ -11,6 +11,8 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Continent:
+    """One of six: Antarctica is left out."""
+
     code: str
     name: str
     slug: str
@@ -50,8 +52,11 @@ class Country:
 
 
 WITH_ARTICLE = frozenset(
-    "AE AX BQ BS CC CD CF CG CK DO FK FO GB GM IM KM KY MH MP MV NL PH PN PS SB TC US VG VI".split()
-)
+    {
+        "AE", "AX", "BQ", "BS", "CC", "CD", "CF", "CG", "CK", "DO", "FK", "FO", "GB", "GM", "IM",
+        "KM", "KY", "MH", "MP", "MV", "NL", "PH", "PN", "PS", "SB", "TC", "US", "VG", "VI",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class State:
 
 @dataclass(frozen=True)
 class City:
+    """A city of GeoNames."""
+
     id: int
     name: str
     slug: str
@@ -80,6 +87,8 @@ class City:
 
 @dataclass(frozen=True)
 class Airport:
+    """An airport with scheduled flights that serves a city of the atlas."""
+
     iata: str
     icao: str
     name: str
@@ -96,6 +105,8 @@ class Airport:
 
 @dataclass(frozen=True)
 class Zone:
+    """A zone of the tz database."""
+
     name: str
     standard: int  # minutes east of UTC
     summer: int | None  # minutes east of UTC in summer, where clocks change
@@ -103,12 +114,16 @@ class Zone:
 
 @dataclass(frozen=True)
 class Currency:
+    """A currency in use."""
+
     code: str
     name: str
 
 
 @dataclass(frozen=True)
 class Language:
+    """A language that is official somewhere."""
+
     code: str
     name: str
     own: str | None  # its name in itself
@@ -116,6 +131,8 @@ class Language:
 
 @dataclass(frozen=True)
 class Element:
+    """A chemical element. Absent facts are None; so are those on which the sources differ."""
+
     number: int
     symbol: str
     name: str

@@ -11,6 +11,8 @@ Figure = Callable[[Country], float | None]
 
 
 class StatisticsOffice:
+    """The data sheets and tables."""
+
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.to = Links(facts)
@@ -19,18 +21,19 @@ class StatisticsOffice:
         self.density = _order(facts, lambda c: c.density)
 
     def pages(self) -> Iterator[Page]:
+        """Every page of the site, in a fixed order."""
         f = self.facts
-        yield from (self.sheet(c) for c in f.countries.values())
+        yield from (self._sheet(c) for c in f.countries.values())
         for continent in f.continents.values():
-            yield self.by_population(continent)
-            yield self.by_area(continent)
-        yield from self.rankings()
-        yield self.borders()
-        yield self.largest_cities()
-        yield self.states()
-        yield self.front()
+            yield self._by_population(continent)
+            yield self._by_area(continent)
+        yield from self._rankings()
+        yield self._borders()
+        yield self._largest_cities()
+        yield self._states()
+        yield self._front()
 
-    def sheet(self, c: Country) -> Page:
+    def _sheet(self, c: Country) -> Page:
         f, to = self.facts, self.to
         continent = f.continents[c.continent]
         pairs = [
@@ -43,17 +46,6 @@ class StatisticsOffice:
             ("Land neighbours", str(len(c.neighbours))),
             ("Cities in the gazetteer", str(len(f.in_country.get(c.iso, [])))),
         ]
-        rest = [x for x in f.by_continent[c.continent] if x.population]
-        note = ""
-        if c.population and len(rest) > 1:
-            total = sum(x.population or 0 for x in rest)
-            share = 100 * c.population / total
-            if share >= 0.1:
-                note = choose(
-                    c.iso + "share",
-                    f"{t.upper(c.the)} has {share:.1f} % of the population of {continent.name} in our tables.",
-                    f"That is {share:.1f} % of all inhabitants of {continent.name} in our tables.",
-                )
         return t.page(
             to.sheet_url(c),
             f"{c.name}: data sheet",
@@ -65,7 +57,7 @@ class StatisticsOffice:
                 f"{t.upper(c.the)} in figures; the encyclopedia has {t.link('an article', to.country_url(c))}.",
             ),
             "## Figures\n\n" + t.facts(pairs),
-            note,
+            self._share(c, continent),
             "## Codes\n\n" + t.table(["ISO 2-letter", "ISO 3-letter"], [(c.iso, c.iso3)]),
             "Tables: "
             + t.listed(
@@ -77,10 +69,21 @@ class StatisticsOffice:
             + ".",
         )
 
+    def _share(self, c: Country, continent: Continent) -> str:
+        total = sum(x.population or 0 for x in self.facts.by_continent[continent.code])
+        share = 100 * (c.population or 0) / total
+        if share < 0.1:
+            return ""
+        return choose(
+            c.iso + "share",
+            f"{t.upper(c.the)} has {share:.1f} % of the population of {continent.name} in our tables.",
+            f"Of all inhabitants of {continent.name} in our tables, {share:.1f} % live here.",
+        )
+
     def _rank(self, order: list[Country], c: Country) -> str | None:
         return f"{t.rank(order.index(c) + 1)} of {len(order)}" if c in order else None
 
-    def by_population(self, continent: Continent) -> Page:
+    def _by_population(self, continent: Continent) -> Page:
         rows = [c for c in self.population if c.continent == continent.code]
         total = sum(c.population or 0 for c in rows)
         return t.page(
@@ -92,13 +95,13 @@ class StatisticsOffice:
             t.table(
                 ["Rank", "Country or territory", "Capital", "Population"],
                 [
-                    (i, self.to.sheet(c.iso), c.capital or "–", t.number(c.population or 0))
+                    (i, self.to.sheet(c.iso), c.capital or t.DASH, t.number(c.population or 0))
                     for i, c in enumerate(rows, 1)
                 ],
             ),
         )
 
-    def by_area(self, continent: Continent) -> Page:
+    def _by_area(self, continent: Continent) -> Page:
         rows = [c for c in self.area if c.continent == continent.code]
         total = sum(c.area or 0 for c in rows)
         return t.page(
@@ -109,25 +112,24 @@ class StatisticsOffice:
             t.table(
                 ["Country or territory", "Area (km²)", "Density (per km²)"],
                 [
-                    (self.to.sheet(c.iso), t.number(c.area or 0), t.number(c.density) if c.density else "–")
+                    (self.to.sheet(c.iso), t.number(c.area or 0), t.number(c.density) if c.density else t.DASH)
                     for c in rows
                 ],
             ),
         )
 
-    def rankings(self) -> Iterator[Page]:
-        kinds: list[tuple[str, str, list[Country], Callable[[Country], str]]] = [
-            ("most-populous", "Most populous countries and territories", self.population, lambda c: t.number(c.population or 0)),
-            ("largest", "Largest countries and territories (km²)", self.area, lambda c: t.number(c.area or 0)),
-            ("most-crowded", "Most densely populated countries and territories (per km²)", self.density,
-             lambda c: t.number(c.density or 0)),
-            ("least-populous", "Least populous countries and territories", self.population[::-1],
-             lambda c: t.number(c.population or 0)),
-            ("smallest", "Smallest countries and territories (km²)", self.area[::-1], lambda c: t.number(c.area or 0)),
-            ("least-crowded", "Least densely populated countries and territories (per km²)", self.density[::-1],
-             lambda c: t.number(c.density or 0)),
+    def _rankings(self) -> Iterator[Page]:
+        people, area, density = self.population, self.area, self.density
+        kinds: list[tuple[str, str, list[Country], Figure]] = [
+            ("most-populous", "Most populous countries and territories", people, lambda c: c.population),
+            ("least-populous", "Least populous countries and territories", people[::-1], lambda c: c.population),
+            ("largest", "Largest countries and territories (km²)", area, lambda c: c.area),
+            ("smallest", "Smallest countries and territories (km²)", area[::-1], lambda c: c.area),
+            ("most-crowded", "Most crowded countries and territories (per km²)", density, lambda c: c.density),
+            ("least-crowded", "Least crowded countries and territories (per km²)", density[::-1],
+             lambda c: c.density),
         ]  # fmt: skip
-        for name, title, order, shown in kinds:
+        for name, title, order, figure in kinds:
             yield t.page(
                 f"{t.STATISTICS}/ranking/{name}",
                 title,
@@ -135,13 +137,13 @@ class StatisticsOffice:
                 t.table(
                     ["Rank", "Country or territory", "Continent", "Value"],
                     [
-                        (i, self.to.sheet(c.iso), self.to.continent(c.continent), shown(c))
+                        (i, self.to.sheet(c.iso), self.to.continent(c.continent), t.number(figure(c) or 0))
                         for i, c in enumerate(order[:50], 1)
                     ],
                 ),
             )
 
-    def borders(self) -> Page:
+    def _borders(self) -> Page:
         rows = sorted(self.facts.countries.values(), key=lambda c: (-len(c.neighbours), c.slug))
         return t.page(
             f"{t.STATISTICS}/land-borders",
@@ -154,13 +156,14 @@ class StatisticsOffice:
             ),
         )
 
-    def largest_cities(self) -> Page:
+    def _largest_cities(self) -> Page:
         cities = sorted(self.facts.cities.values(), key=lambda c: (-c.population, c.id))[:120]
         return t.page(
             f"{t.STATISTICS}/cities/largest",
             "Largest cities",
             "# The largest cities",
-            "The 120 most populous cities of the gazetteer, as GeoNames counts them: some by the city proper, some by the urban area.",
+            "The 120 most populous cities of the gazetteer, as GeoNames counts them: some by the city proper, some by "
+            "the urban area.",
             t.table(
                 ["Rank", "City", "Country", "Population"],
                 [
@@ -170,7 +173,7 @@ class StatisticsOffice:
             ),
         )
 
-    def states(self) -> Page:
+    def _states(self) -> Page:
         rows = sorted(self.facts.states.values(), key=lambda s: (-s.counties, s.name))
         return t.page(
             f"{t.STATISTICS}/us-states",
@@ -183,7 +186,7 @@ class StatisticsOffice:
             ),
         )
 
-    def front(self) -> Page:
+    def _front(self) -> Page:
         named = ["most-populous", "largest", "most-crowded", "least-populous", "smallest", "least-crowded"]
         rows = []
         for c in self.facts.continents.values():

@@ -8,13 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .corrections import UNSETTLED, UNSETTLED_CAPITAL
 from .links import Links
-from .model import City, Country, Element, Facts
-from .sources import DISPUTED, slug
+from .model import City, Country, Facts
+from .reading import slug
 
-# Not asked about: the capital, the figures or the status would be argued over.
-UNSETTLED = DISPUTED | {"IL", "UA", "AX", "BQ", "HK", "MO", "SJ", "UM"}
-UNSETTLED_CAPITAL = UNSETTLED | set("BI BJ BO CI GQ ID LK MM MS MY NL NR SZ TZ YE ZA".split())
 SHARES = (("train", 60), ("dev", 15), ("test", 25))  # percent of the entities
 
 
@@ -33,6 +31,7 @@ class Question:
     derivation: dict[str, Any] = field(default_factory=dict)
 
     def record(self, split: str) -> dict[str, Any]:
+        """The task's line in tasks.jsonl."""
         return {
             "id": "-".join(["atlas", self.kind, *(slug(a) for a in self.about)]),
             "question": self.question,
@@ -69,6 +68,7 @@ class Splits:
         self.head[high] = low
 
     def of(self, entity: str) -> str:
+        """The split of one entity."""
         place, seen = zlib.crc32(("split " + self._find(entity)).encode()) % 100, 0
         for name, share in SHARES:
             seen += share
@@ -94,14 +94,24 @@ class Maker:
         self.dated = [e for e in self.elements if e.year and e.how != "-" and e.discoverers]
 
     def capital_of(self, c: Country) -> City:
-        assert c.capital_id is not None
-        return self.facts.cities[c.capital_id]
+        """The capital of one of `self.capitals`."""
+        return self.facts.cities[c.capital_id or 0]
 
     def settled(self, city: City) -> bool:
+        """Whether nobody would argue about the country of the city."""
         return city.country not in UNSETTLED
 
-    def _keys(self, *countries: Country) -> list[str]:
+    def keys(self, *countries: Country) -> list[str]:
+        """The countries as entities of a question."""
         return [f"country:{c.iso}" for c in countries]
+
+    def money(self, code: str) -> list[str]:
+        """A currency's name and code, as answers."""
+        return [self.facts.currencies[code].name, code]
+
+    def person(self, name: str) -> list[str]:
+        """A person's full name and surname, as answers."""
+        return [name, name.rsplit(maxsplit=1)[-1]]
 
     def home(self, city: City) -> list[str]:
         """The entities that a question about a city is about: its country, and its state in the United States."""
@@ -110,17 +120,15 @@ class Maker:
 
 def plain(answer: str) -> str:
     """`São Tomé` as people without the accents on their keyboard write it; other scripts stay as they are."""
-    folded = unicodedata.normalize("NFKD", answer.replace("ø", "o").replace("’", "'").replace("‘", "'"))
+    folded = unicodedata.normalize(
+        "NFKD", answer.replace("ø", "o").replace("\u2019", "'").replace("\u2018", "'").replace("\u2212", "-")
+    )
     return "".join(c for c in folded if not unicodedata.combining(c)) if folded.isprintable() else answer
 
 
 def says(question: str, answer: str) -> bool:
     """Whether the question gives its answer away."""
     return re.search(rf"(?<![\w.,]){re.escape(answer.casefold())}(?![\w,]|\.\d)", question.casefold()) is not None
-
-
-def verb(e: Element) -> str:
-    return {"isolated": "first isolated", "synthesised": "first made"}.get(e.how, "discovered")
 
 
 def bare(temperature: str) -> list[str]:

@@ -14,6 +14,10 @@ ALMANAC = T.format("almanac")
 HANDBOOK = T.format("handbook")
 
 
+MINUS = "\u2212"
+DASH = "\u2013"  # in a table cell: not known
+
+
 class Page(TypedDict):
     """One line of the atlas, in the flat layout of the released LiteResearcher corpus."""
 
@@ -28,6 +32,7 @@ def page(url: str, title: str, *parts: str) -> Page:
 
 
 def link(text: str, url: str) -> str:
+    """A Markdown link."""
     return f"[{text}]({url})"
 
 
@@ -42,6 +47,7 @@ def number(value: float) -> str:
 
 
 def degrees(lat: float, lon: float) -> str:
+    """Coordinates as `48.85° N, 2.35° E`."""
     return f"{abs(lat):.2f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.2f}° {'E' if lon >= 0 else 'W'}"
 
 
@@ -51,6 +57,7 @@ def listed(items: Sequence[str]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
     return "\n".join(lines)
@@ -62,27 +69,33 @@ def facts(pairs: Iterable[tuple[str, object]]) -> str:
 
 
 def bullets(items: Iterable[str]) -> str:
+    """A Markdown list."""
     return "\n".join(f"- {item}" for item in items)
 
 
 def offset(minutes: int) -> str:
     """Minutes east of UTC as `UTC+5:45`."""
-    sign = "+" if minutes >= 0 else "−"
+    sign = "+" if minutes >= 0 else MINUS
     hours, rest = divmod(abs(minutes), 60)
     return f"UTC{sign}{hours}" + (f":{rest:02d}" if rest else "")
 
 
 def clock(zone: Zone) -> str:
+    """What clocks of a zone show, through the year."""
     if zone.summer is None:
         return f"{offset(zone.standard)} all year"
     return f"{offset(zone.standard)}, and {offset(zone.summer)} in summer"
 
 
+def words(n: int) -> str:
+    """`3` as `three`; from 13 on, digits."""
+    small = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    return small[n] if n < len(small) else number(n)
+
+
 def count(n: int, one: str, many: str | None = None) -> str:
-    """`1 airport`, `3 airports`; small numbers in words."""
-    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-    shown = words[n] if n < len(words) else number(n)
-    return f"{shown} {one if n == 1 else many or one + 's'}"
+    """`one airport`, `three airports`, `14 airports`."""
+    return f"{words(n)} {one if n == 1 else many or one + 's'}"
 
 
 def upper(text: str) -> str:
@@ -100,4 +113,4 @@ def rank(n: int) -> str:
 def temperature(celsius: float) -> str:
     """`1,538 °C`: a minus sign, not a hyphen, below zero."""
     shown = number(int(celsius)) if celsius == int(celsius) else number(celsius)
-    return shown.replace("-", "−") + " °C"
+    return shown.replace("-", MINUS) + " °C"

@@ -16,6 +16,7 @@ from lite.records import Task
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 LINK = re.compile(r"\[([^\]]*)\]\((https://[^)\s]+)\)")
+MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 CAPABILITIES = {"direct", "multihop", "aggregation", "enumeration", "verification", "statistics"}
 
 
@@ -48,14 +49,16 @@ def occurs(text: str, page: dict[str, str]) -> bool:
 
 def number(text: str) -> float:
     """The number in a cell or answer: thousands separators, a minus sign, a unit behind it."""
-    found = re.match(r"[-−]?[\d,]*\.?\d+", text.replace("UTC", "").lstrip("+"))
+    found = re.match(r"-?[\d,]*\.?\d+", text.replace(MINUS, "-"))
     assert found, text
-    return float(found.group().replace(",", "").replace("−", "-"))
+    return float(found.group().replace(",", ""))
 
 
 def hours(offset: str) -> float:
     """`UTC+5:30` as 5.5."""
-    sign, whole, minutes = re.fullmatch(r"UTC([+−])(\d+)(?::(\d\d))?", offset).groups()  # type: ignore[union-attr]
+    found = re.fullmatch(r"UTC([+-])(\d+)(?::(\d\d))?", offset.replace(MINUS, "-"))
+    assert found, offset
+    sign, whole, minutes = found.groups()
     return (int(whole) + int(minutes or 0) / 60) * (1 if sign == "+" else -1)
 
 
@@ -162,8 +165,9 @@ def looked_up(task: Task, how: dict[str, Any], pages: dict[str, dict[str, str]])
 def members(how: dict[str, Any], page: dict[str, str]) -> list[str]:
     """The things that the page lists, found again in its Markdown, not taken from the task."""
     if "above" in how:
-        first = next(iter(rows(page)[0])) if "Country or territory" not in rows(page)[0] else "Country or territory"
-        return [row[first] for row in rows(page) if row[how["column"]] != "–" and number(row[how["column"]]) > how["above"]]
+        name = next(head for head in ("Country or territory", "Element") if head in rows(page)[0])
+        known = [row for row in rows(page) if row[how["column"]] != DASH]
+        return [row[name] for row in known if number(row[how["column"]]) > how["above"]]
     if how.get("table"):
         return [" ".join(row.values()) for row in rows(page)]
     part = section(page, how["section"]) if "section" in how else page["doc"]
@@ -187,6 +191,11 @@ def claimed(task: Task, how: dict[str, Any], pages: dict[str, dict[str, str]]) -
     for text in how["true"]:
         assert any(occurs(text, pages[url]) for url in how["pages"]), (task.id, text)
     assert not any(occurs(how["false"], pages[url]) for url in how["pages"]), task.id
+    false = how["false"].strip("()")
+    assert false in task.answers, task.id
+    assert task.answers[0].casefold() in task.question.casefold(), task.id
+    if task.id.startswith("atlas-claims-"):
+        assert f"{task.answers[0]} {false}" in task.question, task.id
 
 
 def ranked(task: Task, how: dict[str, Any], pages: dict[str, dict[str, str]]) -> None:
