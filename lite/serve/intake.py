@@ -80,12 +80,11 @@ class Intake:
     async def _body(self, headers: list[tuple[bytes, bytes]], receive: Any) -> bytes:
         most = self._limits.body
         declared = next((value for name, value in headers if name.lower() == b"content-length"), b"")
+        size = int(declared) if declared.isdigit() and len(declared) < 16 else 0  # others are cut off as they come
         body, more = bytearray(), True
         try:
             async with asyncio.timeout(self._limits.patience):
-                while more:
-                    if len(body) > most or (declared.isdigit() and (len(declared) > 15 or int(declared) > most)):
-                        raise Refusal(413, f"the request is longer than {most} bytes: ask for less at once")
+                while more and max(size, len(body)) <= most:
                     message = await receive()
                     if message["type"] != "http.request":
                         raise Gone
@@ -93,6 +92,8 @@ class Intake:
                     more = message.get("more_body", False)
         except TimeoutError:
             raise Refusal(408, f"the request was not whole after {self._limits.patience:g} seconds") from None
+        if max(size, len(body)) > most:
+            raise Refusal(413, f"the request is longer than {most} bytes: ask for less at once")
         return bytes(body)
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,3 +149,35 @@ def script(tmp_path: Path) -> Path:
     path = tmp_path / "script.json"
     path.write_text(json.dumps(SCRIPT), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def served(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """`served("inference", chars=50)`: the address of a server of its own process, with those limits.
+
+    At the end every server must stop when it is told to, and none may have logged a traceback.
+    """
+    started: dict[str, tuple[str, subprocess.Popen[str]]] = {}
+    log = tmp_path_factory.mktemp("served") / "log"
+
+    def start(api: str, **limits: float) -> str:
+        code = (
+            "from lite.serve.http import serve\nfrom lite.serve.limits import Limits\n"
+            f"serve({str(world)!r}, {api!r}, port=0, limits=Limits(**{limits!r}), ready=lambda at: print(at, flush=True))"
+        )
+        if code not in started:
+            with log.open("a") as errors:
+                server = subprocess.Popen(
+                    [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=errors, text=True
+                )
+            assert server.stdout
+            started[code] = server.stdout.readline().strip(), server
+        assert started[code][0], log.read_text()
+        return started[code][0]
+
+    yield start
+    for _, server in started.values():
+        server.terminate()
+    for _, server in started.values():
+        server.communicate(timeout=60)
+    assert not started or "Traceback" not in log.read_text()
