@@ -204,9 +204,15 @@ class Almanac:
             f"{t.upper(to.the_country(a.iso))} and {to.the_country(b.iso)} share a land border. "
             + choose(
                 a.iso + b.iso,
-                f"{t.upper(more.the)} has more inhabitants; {larger.the} is larger.",
-                f"The larger of the two is {larger.the}, and {more.the} is the more populous.",
-                f"{t.upper(fewer.the)} has fewer inhabitants, and {smaller.the} the smaller area.",
+                f"{t.upper(more.the)} has more inhabitants; {larger.the} is larger."
+                if more is not larger
+                else f"{t.upper(more.the)} has more inhabitants and the larger area.",
+                f"The larger of the two is {larger.the}, and {more.the} is the more populous."
+                if more is not larger
+                else f"The larger of the two, and the more populous, is {larger.the}.",
+                f"{t.upper(fewer.the)} has fewer inhabitants, and {smaller.the} the smaller area."
+                if more is not larger
+                else f"{t.upper(fewer.the)} has fewer inhabitants and the smaller area.",
             ),
             t.table(["What", a.name, b.name], pairs),
             f"Official in both: {t.listed(both)}." if both else "",

@@ -63,8 +63,8 @@ NO_AREA = {"MC", "VA"}  # given as 1 and 0 km2
 NOT_NEIGHBOURS = [{"US", "CU"}]  # a leased base is no border
 ALSO_NEIGHBOURS = [("BW", "ZM"), ("CN", "HK"), ("CN", "MO")]
 NAMESAKES_OF_ELEMENTS = {("DE", "Darmstadt", False), ("RU", "Dubna", False), ("US", "Berkeley", True)}
-NOT_CITIES = {  # districts counted as cities, towns with the figures of their district, one in a disputed area
-    "Borama", "Najafgarh", "Port-de-Paix", "Pudong", "Puxi", "Sokhumi", "Takeo", "Touba", "Wuzhong",
+NOT_CITIES = {  # districts counted as cities, towns with the figures of their district, some in disputed areas
+    "Borama", "Najafgarh", "Port-de-Paix", "Pudong", "Puxi", "Sokhumi", "Srinagar", "Takeo", "Touba", "Wuzhong",
 }  # fmt: skip
 
 # Not asked about: the capital, the figures or the status would be argued over.

@@ -146,7 +146,7 @@ class Encyclopedia:
         )
 
     def _largest(self, c: Country) -> str:
-        cities = self.facts.in_country.get(c.iso, [])[:5]
+        cities = self.facts.in_country.get(c.iso, [])[:4]
         if len(cities) < 2:
             return ""
         named = [f"{self.to.city(x)} ({t.number(x.population)})" for x in cities]
@@ -210,15 +210,13 @@ class Encyclopedia:
     def _continent(self, c: Continent) -> Page:
         members = self.facts.by_continent[c.code]
         noun = {n: [m for m in members if m.noun == n] for n in ("country", "territory", "area")}
-        inhabited = sorted((m for m in members if m.population), key=lambda m: -(m.population or 0))
         return t.page(
             self.to.continent_url(c),
             c.name,
             f"# {c.name}",
             f"The atlas counts {t.count(len(noun['country']), 'country', 'countries')} and "
             f"{t.count(len(noun['territory']), 'territory', 'territories')} with {c.name}, after the GeoNames table. "
-            f"The most populous is {self.to.the_country(inhabited[0].iso)}; "
-            f"the largest by area is {self.to.the_country(max(members, key=lambda m: m.area or 0).iso)}.",
+            + self._first(members),
             "## Countries\n\n"
             + t.table(
                 ["Country", "Capital"],
@@ -234,6 +232,13 @@ class Encyclopedia:
             + t.link("area and density", f"{t.STATISTICS}/area/{c.slug}")
             + ".",
         )
+
+    def _first(self, members: list[Country]) -> str:
+        crowd, land = max(members, key=lambda m: m.population or 0), max(members, key=lambda m: m.area or 0)
+        if crowd is land:
+            return f"The most populous, and the largest by area, is {self.to.the_country(crowd.iso)}."
+        most, largest = self.to.the_country(crowd.iso), self.to.the_country(land.iso)
+        return f"The most populous is {most}; the largest by area is {largest}."
 
     def _state(self, s: State) -> Page:
         cities = self.facts.in_state.get(s.code, [])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from . import text as t
 from .links import Links
 from .model import Airport, City, Country, Facts
+from .places import LARGE
 from .reading import kilometres, slug
 from .text import Page, choose
 
@@ -42,7 +43,7 @@ class Gazetteer:
         order = "the most populous" if place == 1 else f"the {t.rank(place)} most populous"
         if c.capital:
             lead += f" It is the capital of {country.the}."
-        if len(f.in_country[c.country]) > 1:
+        if len(f.in_country[c.country]) > 1 and (place <= 4 or c.population >= LARGE):
             lead += f" Of the cities in {country.the} that the gazetteer lists, it is {order}."
         same = [x for x in f.by_name[c.name] if x.id != c.id]
         aside = ""

@@ -219,8 +219,8 @@ class Handbook:
 
 
 def _plain(value: float | None) -> str:
-    """A number in a table cell, with a minus sign below zero."""
-    return t.DASH if value is None else f"{value:,g}".replace("-", t.MINUS) if abs(value) < 1000 else t.number(value)
+    """A number in a table cell, with a minus sign below zero and no empty decimals."""
+    return t.DASH if value is None else t.number(int(value) if value == int(value) else value).replace("-", t.MINUS)
 
 
 def _group_url(n: int) -> str:

@@ -146,6 +146,10 @@ class Links:
         """A link to the article."""
         return t.link(name, self.person_url(name))
 
+    def the_person(self, name: str) -> str:
+        """A link inside a sentence: some institutions need an article."""
+        return f"{'the ' if name.startswith(WITH_ARTICLE) else ''}{self.person(name)}"
+
     def named_after(self, kind: str, what: str) -> str | None:
         """A link to what an element is named after, where the atlas has a page of it."""
         if kind == "country":
@@ -166,6 +170,9 @@ class Links:
         iso, _, state = place.partition("-")
         here = (c for c in self.facts.by_name.get(name, ()) if c.country == iso and (not state or c.state == state))
         return next(here, None)
+
+
+WITH_ARTICLE = ("GSI", "Joint Institute")
 
 
 def is_institution(name: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from . import text as t
-from .links import Links, is_institution
+from .links import Links
 from .model import Element, Facts
 from .reading import slug
 from .text import Page, choose
@@ -25,7 +25,7 @@ class Science:
     def _element(self, e: Element) -> Page:
         to = self.to
         article = "an" if e.series[0] in "aeiou" else "a"
-        kind = e.series.rstrip("s")
+        kind = "noble gas" if e.series == "noble gases" else e.series.removesuffix("s")
         lead = choose(
             e.symbol,
             f"**{t.upper(e.name)}** is a chemical element with the symbol {e.symbol} and atomic number {e.number}.",
@@ -34,13 +34,13 @@ class Science:
         )
         if e.also:
             lead += f" The name is also spelt {e.also}."
-        place = f"group {e.group}" if e.group else "no numbered group"
+        place = f"period {e.period} and group {e.group}" if e.group else f"period {e.period}"
         return t.page(
             to.element_url(e),
             t.upper(e.name),
             f"# {t.upper(e.name)}",
-            f"{lead} It is {article} {kind} in period {e.period} and {place} of the periodic table"
-            + (", and all its isotopes are radioactive." if e.radioactive else "."),
+            f"{lead} It is {article} {kind} in {place} of the periodic table"
+            + (", and radioactive." if e.radioactive else "."),
             "## Discovery\n\n" + self._discovery(e) if self._discovery(e) else "",
             "## Name\n\n" + self._name(e),
             "## Properties\n\n" + _properties(e) if _properties(e) else "",
@@ -56,7 +56,7 @@ class Science:
             )
         if not e.discoverers:
             return ""
-        who = t.listed([self.to.person(p) for p in e.discoverers])
+        who = t.listed([self.to.the_person(p) for p in e.discoverers])
         where = t.listed([self.to.the_country(p) for p in e.places]) if e.places else ""
         if e.how == "-" or not e.year:
             return f"Its discovery is credited to {who}; histories differ on the details."
@@ -65,7 +65,7 @@ class Science:
             choose(
                 e.symbol + "found",
                 f"It was {verb(e)} in {e.year} by {who}.",
-                f"{who} {verb(e)} it in {e.year}.",
+                f"{t.upper(who)} {verb(e)} it in {e.year}.",
                 f"Credit for it goes to {who}, who {verb(e)} it in {e.year}.",
             )
             + shared
@@ -84,18 +84,18 @@ class Science:
         undated = [e for e in found if e not in dated]
         namesakes = [e for e in self.facts.elements.values() if any(w == name for _, w in e.named)]
         others = sorted({p for e in found for p in e.discoverers if p != name})
-        what = "is an institution" if is_institution(name) else "is remembered as a scientist"
         many = t.count(len(found), "element")
+        the = self.to.the_person(name).split("[")[0] + name
         lead = choose(
             slug(name),
-            f"{name} {what} credited with {many}.",
-            f"The discovery of {many} is credited to {name}, alone or with others.",
-            f"In the history of the elements, {name} stands for {many}.",
+            f"{t.upper(the)} is credited with {many}.",
+            f"The discovery of {many} is credited to {the}, alone or with others.",
+            f"In the history of the elements, {the} stands for {many}.",
         )
         said = [
             f"{t.upper(self.to.element(e))} ({e.symbol}) was {verb(e)} in {e.year}"
             + (
-                f" with {t.listed([self.to.person(p) for p in e.discoverers if p != name])}"
+                f" with {t.listed([self.to.the_person(p) for p in e.discoverers if p != name])}"
                 if len(e.discoverers) > 1
                 else ""
             )
@@ -110,7 +110,7 @@ class Science:
             lead,
             "## Elements\n\n" + (t.bullets(said) if len(said) > 1 else said[0]),
             "## Shared credit\n\n" + t.bullets(self.to.person(p) for p in others) if others else "",
-            " ".join(f"The element {self.to.element(e)} is named in honour of {name}." for e in namesakes),
+            " ".join(f"The element {self.to.element(e)} is named in honour of {the}." for e in namesakes),
             f"See the Handbook's {t.link('list of discoveries', t.HANDBOOK + '/discoveries')}.",
         )
 

@@ -218,6 +218,18 @@ def reckoned(task: Task, how: dict[str, Any], pages: dict[str, dict[str, str]]) 
     assert number(task.answers[0]) == pytest.approx(result, abs=1e-6), task.id
 
 
+def test_the_readme_counts_what_is_there(pages: dict[str, dict[str, str]], tasks: list[Task]) -> None:
+    text = (DATA / "README.md").read_text("utf-8")
+    assert f"{len(pages):,} pages" in text
+    assert f"{len(tasks)} questions" in text
+    for host, n in Counter(url.split("/")[2] for url in pages).items():
+        assert re.search(rf"\| `{host}` \| {n:,} \|", text), host
+    order = ["direct", "multihop", "aggregation", "enumeration", "verification", "statistics"]
+    for split in ("train", "dev", "test"):
+        n = Counter(task.capability for task in tasks if extra(task, "split") == split)
+        assert " | ".join([f"| {split}", *(str(n[c]) for c in order), f"{n.total()} |"]) in text
+
+
 def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
     command = [sys.executable, str(DATA / "build.py"), "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
