@@ -25,15 +25,15 @@ Answer = Reply | Observation | Fault | None
 # on; the example keeps small models from copying a placeholder.
 _SYSTEM = """\
 You are a research assistant. You answer a question by looking things up on the web, step by step, until you are \
-sure: search; visit the pages that look useful; follow their links; search with other words when nothing useful \
-comes back. Do not answer from memory.
+sure. Begin with a search; visit the pages that look useful; follow their links; search with other words when nothing \
+useful comes back. Never answer from memory.
 
 Every turn is one thought and one action. Either you call a tool:
 <think>I need the year in which the Golden Gate Bridge was opened, so I search for it.</think>
 <tool_call>
 {"name": "search", "arguments": {"query": ["Golden Gate Bridge opening year"]}}
 </tool_call>
-or, once the pages have told you, you answer:
+or, only after the pages have told you, you answer:
 <think>The page about the bridge says that it was opened in 1937.</think>
 <answer>1937</answer>
 
@@ -134,7 +134,7 @@ def episode(
             messages=tuple(messages),
             max_tokens=max(1, budget.last_room(messages) if limit else budget.room(messages)),
             sampling=sampling,
-            form="answer" if limit else "turn",
+            form="answer" if limit else "turn" if progress.seen else "call",
             conversation=conversation,
         )
         if isinstance(reply, Fault):

@@ -31,8 +31,11 @@ search ::= "{\"name\": \"search\", \"arguments\": {\"query\": [" string ( ", " s
 visit ::= "{\"name\": \"visit\", \"arguments\": {\"url\": [" string ( ", " string ){0,2} "], \"goal\": " string "}}"
 string ::= "\"" ( [^"\\\x00-\x1f] | "\\" ["\\/bfnrt] ){1,240} "\""
 """
-TURN_GRAMMAR = "root ::= think ( call | answer )" + _GRAMMAR
-ANSWER_GRAMMAR = "root ::= think answer" + _GRAMMAR
+GRAMMARS = {  # by the form that a Generate asks for
+    "turn": "root ::= think ( call | answer )" + _GRAMMAR,
+    "call": "root ::= think call" + _GRAMMAR,
+    "answer": "root ::= think answer" + _GRAMMAR,
+}
 
 _TAGS = re.compile(r"<(?=/?(?:think|tool_call|tool_response|tools|answer)\b|\|[^|<>\s]{1,40}\|>|/?s>)")
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*|\s*```$")

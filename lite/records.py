@@ -130,7 +130,9 @@ class Generate(Record):
     messages: tuple[Message, ...]
     max_tokens: int
     sampling: Sampling = Sampling()
-    form: Literal["turn", "answer"] = "turn"  # answer: only <answer> will do (a grammar can hold it to that)
+    # What a grammar, where one is in force, holds the turn to: a call while nothing has been looked up yet, an answer
+    # when that is all that will do. Without a grammar the model is free.
+    form: Literal["turn", "call", "answer"] = "turn"
     conversation: str = ""  # the same for every turn of one episode, so that a model can keep its cache warm
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.dialect import ANSWER_GRAMMAR, STOP, TURN_GRAMMAR
+from lite.dialect import GRAMMARS, STOP
 from lite.errors import ModelError
 from lite.extras import need
 from lite.models.cache import Conversation, PromptCache
@@ -91,9 +91,8 @@ class LlamaCpp:
             self._template = _chat_template(self._weights, path)
             self._control = ControlTokens(self._weights.control_tokens())
             if grammar:
-                sources = (TURN_GRAMMAR, ANSWER_GRAMMAR) if grammar is True else (grammar, grammar)
-                for form, source in zip(("turn", "answer"), sources, strict=True):
-                    self._grammars[form] = Grammar(self._weights, source)
+                for form, source in GRAMMARS.items():
+                    self._grammars[form] = Grammar(self._weights, source if grammar is True else grammar)
             self._cache = PromptCache(self._weights, self.context, self._threads)
         except BaseException:
             self.close()

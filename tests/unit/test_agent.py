@@ -66,6 +66,7 @@ def test_an_answer_ends_the_episode_with_the_pages_it_rests_on() -> None:
     assert second.messages[2].content == search("city")
     assert second.messages[3].content == "<tool_response>\nIt is Paris.\n</tool_response>"
     assert first.conversation == second.conversation
+    assert (first.form, second.form) == ("call", "turn")  # a grammar holds the first turn to looking something up
 
 
 def test_visited_pages_come_first_and_pages_that_say_nothing_of_the_answer_are_no_sources() -> None:
