@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import lite
 from lite.corpus import read_pages, size_of
@@ -25,7 +25,9 @@ from lite.index.lexical import LexicalIndex, LexicalWriter
 from lite.index.manifest import Embedding, Settings, Source, WorldInfo
 from lite.index.pages import PageStore, PageWriter
 from lite.index.staging import Staging, text_hash
-from lite.index.vectors import Encoder
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PAGES, LEXICAL, STAGING, VECTORS = "pages.sqlite", "lexical", "build.sqlite", "vectors.lance"
 _OURS = {PAGES, f"{PAGES}-journal", LEXICAL, STAGING, f"{STAGING}-wal", f"{STAGING}-shm", f"{STAGING}-journal"}
@@ -33,6 +35,22 @@ _OURS |= {VECTORS, lock.FILE, f"{manifest.FILE}.new"}
 _BATCH = 1000  # records a transaction
 _ENCODED = 256  # pages embedded, and made durable, at a time
 _SAMPLE = 2000  # pages the compression dictionary is trained on
+
+
+class Encoder(Protocol):
+    """What a world needs of an embedder (`lite.models.embed` has them)."""
+
+    name: str
+    dim: int
+    fingerprint: str
+
+    def encode(self, texts: Sequence[str], kind: str = "passage") -> "np.ndarray":
+        """Unit vectors, float32, one row a text."""
+        ...
+
+    def unknown_share(self, text: str) -> float:
+        """The share of the text's tokens that the embedder does not know."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,15 +302,18 @@ def check(folder: Path, info: WorldInfo) -> list[str]:
         f"the text of {page.url} does not give its hash" for page in store.pages() if text_hash(page.text) != page.hash
     ]
     store.close()
-    indexed = LexicalIndex(folder / LEXICAL).count
-    if indexed != info.pages:
-        found.append(f"the lexical index has {indexed} of {info.pages} pages")
+    indexes: dict[str, Callable[[], int]] = {"the lexical index": lambda: LexicalIndex(folder / LEXICAL).count}
     if info.embedding:
         from lite.index.vectors import VectorIndex
 
-        rows = VectorIndex(folder).count
-        if rows != info.pages:
-            found.append(f"there are vectors for {rows} of {info.pages} pages")
+        indexes["the vector index"] = lambda: VectorIndex(folder).count
+    for name, count in indexes.items():
+        try:
+            rows = count()
+        except WorldError as error:
+            found.append(str(error))
+        else:
+            found += [f"{name} has {rows} of {info.pages} pages"] if rows != info.pages else []
     return found
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import sqlite_utils
 import zstandard
 
 from lite.errors import WorldError
@@ -218,6 +217,8 @@ class PageWriter:
         self._db.execute("begin")
 
     def _make_tables(self) -> None:
+        import sqlite_utils  # here, because it loads pandas where that is installed
+
         db = sqlite_utils.Database(self._db)
         db.table("dictionary").create({"data": bytes})
         columns = {"id": int, "url": str, "title": str, "hash": bytes, "chars": int, "body": bytes}

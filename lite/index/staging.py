@@ -14,7 +14,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import sqlite_utils
 import zstandard
 
 from lite.records import Broken, Page
@@ -64,6 +63,8 @@ class Staging:
             self._make_tables()
 
     def _make_tables(self) -> None:
+        import sqlite_utils  # here, because it loads pandas where that is installed
+
         db = sqlite_utils.Database(self._db)
         db.table("meta").create({"name": str, "value": str}, pk="name", if_not_exists=True)
         db.table("broken").create({"source": str, "place": str, "reason": str}, if_not_exists=True)

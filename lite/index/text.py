@@ -263,9 +263,8 @@ _LINK = re.compile(
 
 def links(text: str) -> Iterator[tuple[str, str]]:
     """(target, anchor) of every Markdown link of `text` that is not an image, in order."""
-    for image, anchor, target in _LINK.findall(text):
-        if not image:
-            yield target, anchor
+    if "](" in text:
+        yield from ((target, anchor) for image, anchor, target in _LINK.findall(text) if not image)
 
 
 def plain(text: str) -> str:

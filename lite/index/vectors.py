@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import lancedb
 import numpy as np
@@ -15,22 +15,6 @@ from lite.errors import WorldError
 EXACT_BELOW = 50_000  # rows; up to here a scan in memory takes some milliseconds, and it is exact
 _TABLE = "vectors"
 _FILE = "vectors.lance"
-
-
-class Encoder(Protocol):
-    """What a world needs of an embedder (`lite.models.embed` has them)."""
-
-    name: str
-    dim: int
-    fingerprint: str
-
-    def encode(self, texts: Sequence[str], kind: str = "passage") -> np.ndarray:
-        """Unit vectors, float32, one row a text."""
-        ...
-
-    def unknown_share(self, text: str) -> float:
-        """The share of the text's tokens that the embedder does not know."""
-        ...
 
 
 class VectorWriter:
