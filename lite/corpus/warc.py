@@ -5,6 +5,7 @@ for damage, so that reading can go on at the next record. It takes a member cut 
 the last member is therefore checked here.
 """
 
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from lite.records import Broken, Page
 
 _HTML = ("text/html", "application/xhtml+xml")
 _MARKS = {True: b"\x1f\x8b\x08", False: b"\nWARC/1."}  # where a record begins, packed or not
+_LENGTH = re.compile(rb"^content-length:\s*(\d{1,18})\s*$", re.IGNORECASE | re.MULTILINE)
 _PIECE = 1 << 20
 _HEAD = 1 << 16
 
@@ -38,7 +40,7 @@ def read_warc(path: Path, *, count: Count) -> Iterator[Page | Broken]:
         packed = head.startswith(b"\x1f\x8b")
         if not packed and head != b"WARC/":
             raise CorpusError(f"{path} is no WARC file; check how it was made")
-        place, told = 0, 0
+        place, told, named = 0, 0, -1  # byte of the record, bytes reported, byte of the last broken record
         while True:
             file.seek(place)
             try:
@@ -49,8 +51,9 @@ def read_warc(path: Path, *, count: Count) -> Iterator[Page | Broken]:
                         if page := _page(record):
                             yield page
                     except NotAPage as error:
+                        named = place
                         yield Broken(source=str(path), where=_where(record, place), reason=str(error))
-                if _cut(file, place, packed=packed):
+                if named != place and (_cut_member(file, place) if packed else _cut_record(file, place)):
                     yield Broken(source=str(path), where=f"byte {place:,}", reason="the last record is truncated")
                 return
             except OSError as error:
@@ -68,7 +71,7 @@ def _where(record: Any, place: int) -> str:
 
 def _page(record: Any) -> Page | None:
     """The page of a record; None where it is none and was not meant to be. Raises NotAPage and OSError."""
-    kind = record.record_type.name
+    kind = record.headers.get("WARC-Type", "").lower()
     if kind == "response":
         if record.http_headers is None or record.http_headers.status_code != 200:
             if record.content_length == 0 and record.headers.get("Content-Length", "0") != "0":
@@ -162,17 +165,15 @@ def _unbrotli(body: bytes) -> bytes:
     return out
 
 
-def _cut(file: IO[bytes], place: int, *, packed: bool) -> bool:
-    """Whether a packed file ends within a member that begins at or after `place`; fastwarc does not tell."""
-    if not packed:
-        return False
+def _cut_member(file: IO[bytes], place: int) -> bool:
+    """Whether a packed file ends within a member that begins at `place` or after it; fastwarc does not tell."""
     file.seek(place)
     decoder = zlib.decompressobj(31)
     rest = b""
     while piece := rest or file.read(_HEAD):
+        rest = b""
         if decoder.eof:
             if not piece.strip(b"\0"):
-                rest = b""
                 continue
             decoder = zlib.decompressobj(31)
         try:
@@ -181,6 +182,14 @@ def _cut(file: IO[bytes], place: int, *, packed: bool) -> bool:
             return True
         rest = decoder.unused_data
     return not decoder.eof
+
+
+def _cut_record(file: IO[bytes], place: int) -> bool:
+    """Whether a file ends within the record that begins at `place`."""
+    file.seek(place)
+    head, end, _ = file.read(_HEAD).lstrip(b"\r\n").partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    return not end or length is None or file.seek(0, 2) < place + len(head) + len(end) + int(length.group(1))
 
 
 def _find(file: IO[bytes], place: int, mark: bytes) -> int | None:
