@@ -110,6 +110,11 @@ def _split_thinking(text: str, repairs: list[str]) -> tuple[str, str]:
 
 def _read_action(think: str, rest: str, repairs: list[str]) -> ParsedTurn:
     call_at, answer_at = rest.find("<tool_call>"), rest.find("<answer>")
+    head = rest[: min((at for at in (call_at, answer_at) if at >= 0), default=len(rest))]
+    if "{" in head and '"name"' in head:  # a call without its tags
+        call = _read_call(head.replace("</tool_call>", ""), bare := [])
+        if isinstance(call, Call):
+            return ParsedTurn(think=think, call=call, repairs=(*repairs, "missing_tool_call_tag", *bare))
     if call_at >= 0 and (answer_at < 0 or call_at < answer_at):
         body, closed, tail = rest[call_at + len("<tool_call>") :].partition("</tool_call>")
         if not closed:
@@ -128,10 +133,6 @@ def _read_action(think: str, rest: str, repairs: list[str]) -> ParsedTurn:
         if answer.strip():
             return ParsedTurn(think=think, answer=answer.strip(), repairs=tuple(repairs))
         return ParsedTurn(think=think, malformed="the answer is empty", repairs=tuple(repairs))
-    if "{" in rest and '"name"' in rest:  # the object without its tags
-        call = _read_call(rest.replace("</tool_call>", ""), bare := [])
-        if isinstance(call, Call):
-            return ParsedTurn(think=think, call=call, repairs=(*repairs, "missing_tool_call_tag", *bare))
     reason = "the turn is empty" if not (think or rest.strip()) else "neither <tool_call> nor <answer> was found"
     return ParsedTurn(think=think or rest.strip(), malformed=reason, repairs=tuple(repairs))
 

@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no failure, and a failure repeats.
+settings.register_profile("lite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lite")
 
 CLONE = Path(__file__).resolve().parents[1]
 SHARED = CLONE.parent / "shared" / "data"

@@ -42,6 +42,7 @@ PLAIN = '{"name": "search", "arguments": {"query": ["a", "b"]}}'
         ),
         (f"<think>t</think>\n{PLAIN}\n", ("missing_tool_call_tag",)),
         (f"<think>t</think>\n{PLAIN}\n</tool_call>", ("missing_tool_call_tag",)),
+        (f"<think>t</think>\n{PLAIN}\n<answer>guess</answer>", ("missing_tool_call_tag",)),
         (f"<think>t<tool_call>{PLAIN}</tool_call>", ("unclosed_think",)),
         (f"<think>t<tool_call>{PLAIN}</tool_call></think>", ("action_inside_think",)),
         (
@@ -104,7 +105,9 @@ def test_no_text_raises(text: str) -> None:
 
 _words = st.text(st.characters(codec="utf-8", exclude_characters="<")).map(str.strip)
 _values = st.recursive(
-    st.none() | st.booleans() | st.integers() | _words, lambda inner: st.lists(inner) | st.dictionaries(_words, inner)
+    st.none() | st.booleans() | st.integers() | _words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_words, inner, max_size=3),
+    max_leaves=6,
 )
 
 
