@@ -20,6 +20,7 @@ from lite.corpus.documents import SUFFIXES as DOCUMENTS
 from lite.corpus.folder import leads_out, learn_names, read_file, walk
 from lite.corpus.jsonl import read_jsonl
 from lite.corpus.layouts import LAYOUTS, layout_of
+from lite.corpus.page import broken
 from lite.corpus.streams import Count, chunks
 from lite.errors import CorpusError, MissingExtra
 from lite.records import Broken, Page
@@ -111,14 +112,14 @@ def _read_folder(path: Path, layout: str | None, base_url: str | None, count: Co
             continue
         file = path / name
         if leads_out(path, name):
-            yield Broken(source=str(file), where="file", reason="a link that leads out of the folder")
+            yield broken(file, "file", "a link that leads out of the folder")
         elif _kind(file) == "document":
             yield read_file(file, name, addresses, count)
         else:
             try:
                 yield from _read_records(file, layout, base_url, count)
             except (CorpusError, MissingExtra) as error:
-                yield Broken(source=str(file), where="file", reason=str(error))
+                yield broken(file, "file", error)
 
 
 def _read_one(path: Path, layout: str | None, base_url: str | None, count: Count) -> Iterator[Page | Broken]:

@@ -17,6 +17,11 @@ from lite.errors import UsageError
 SIDECAR = "files.jsonl"
 
 
+def quoted(path: str) -> str:
+    """A path as a URL has it. File names may hold bytes that are no UTF-8; they are quoted as they are."""
+    return quote(path.encode("utf-8", "surrogateescape"), safe="/~!$&'()*+,;=:@")
+
+
 class Named(NamedTuple):
     """What `files.jsonl` says of one file."""
 
@@ -34,7 +39,7 @@ class Addresses:
             except NotAPage as error:
                 raise UsageError(f"the base URL cannot be used: {error}; give one like https://example.org/") from None
             base_url = base_url if base_url.endswith("/") else base_url + "/"
-        self._base = base_url or f"https://local/{quote(name)}/"
+        self._base = base_url or f"https://local/{quoted(name)}/"
         self._named: dict[str, Named] = {}
 
     def learn(self, lines: Iterable[bytes | int], folder: str = "") -> list[tuple[int, str]]:
@@ -71,7 +76,7 @@ class Addresses:
         named = self._named.get(path)
         if named:
             return named.url
-        by_path = urljoin(self._base, quote(path, safe="/~!$&'()*+,;=:@"))
+        by_path = urljoin(self._base, quoted(path))
         if canonical:
             try:
                 return clean_url(canonical, by_path)

@@ -1,5 +1,6 @@
 """Zip and tar archives of pages. Members are read as a stream; nothing is written to disk, so nothing can escape."""
 
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -10,13 +11,15 @@ from typing import IO
 from lite.corpus.addresses import SIDECAR, Addresses
 from lite.corpus.documents import SUFFIXES, read_document
 from lite.corpus.jsonl import read_jsonl
-from lite.corpus.page import MAX_BYTES, NotAPage
+from lite.corpus.page import MAX_BYTES, NotAPage, broken, one_line
 from lite.corpus.streams import Count, DamagedArchive, Stream, chunks, lines, whole
 from lite.errors import CorpusError
 from lite.records import Broken, Page
 
 _JSONL = {".jsonl", ".ndjson"}
 _PIECE = 1 << 18
+# What zipfile raises for damage: RuntimeError also for a password, ValueError also for names that are no text.
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 _END = b"\0" * 512  # what a complete tar ends with, at least
 
 Member = tuple[str, Iterator[bytes]]  # path, bytes; the bytes must be read before the next member is asked for
@@ -38,7 +41,7 @@ def read_archive(
         if not isinstance(member, Broken):
             folder = member[0].rpartition("/")[0]
             for number, reason in addresses.learn(lines(member[1], MAX_BYTES), folder):
-                yield Broken(source=name, where=f"{member[0]} line {number}", reason=reason)
+                yield broken(name, f"{member[0]} line {number}", reason)
     for member in members(path, count, SUFFIXES | _JSONL):
         if isinstance(member, Broken):
             yield member
@@ -58,14 +61,14 @@ def _document(name: str, at: str, pieces: Iterator[bytes], addresses: Addresses)
         reason = f"longer than {MAX_BYTES >> 20} MB"
     except (NotAPage, DamagedArchive) as error:
         reason = str(error)
-    return Broken(source=name, where=at, reason=reason)
+    return broken(name, at, reason)
 
 
 def _lines_of(name: str, pieces: Iterator[bytes], layout: str | None, base_url: str | None) -> Iterator[Page | Broken]:
     try:
         yield from read_jsonl(pieces, name, layout=layout, base_url=base_url)
     except CorpusError as error:
-        yield Broken(source=name, where="file", reason=str(error))
+        yield broken(name, "file", error)
 
 
 def _wanted(at: str, kinds: set[str]) -> bool:
@@ -88,8 +91,10 @@ def _inside(at: str) -> str:
 def _zip_members(path: Path, count: Count, kinds: set[str]) -> Iterator[Member | Broken]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise CorpusError(f"{path} is truncated or no zip archive ({error}); check how it was copied") from None
+    except _BAD_ZIP as error:
+        raise CorpusError(
+            f"{path} is truncated or no zip archive ({one_line(error)}); check how it was copied"
+        ) from None
     with archive:
         for info in archive.infolist():
             count(info.compress_size)
@@ -98,8 +103,8 @@ def _zip_members(path: Path, count: Count, kinds: set[str]) -> Iterator[Member |
             try:
                 at = _inside(info.filename)
                 file = archive.open(info)
-            except (NotAPage, zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
-                yield Broken(source=str(path), where=info.filename, reason=str(error))
+            except (NotAPage, *_BAD_ZIP) as error:
+                yield broken(path, info.filename, error)
                 continue
             with file:
                 yield at, _pieces(file, [])
@@ -118,19 +123,21 @@ def _tar_members(path: Path, count: Count, kinds: set[str]) -> Iterator[Member |
                 try:
                     at = _inside(info.name)
                 except NotAPage as error:
-                    yield Broken(source=str(path), where=info.name, reason=str(error))
+                    yield broken(path, info.name, error)
                     continue
                 if (file := archive.extractfile(info)) is not None:
                     yield at, _pieces(file, cut)
         # tarfile takes a cut or damaged header for the end.
         if not cut and (stream.tail(len(_END)) != _END or any(piece.strip(b"\0") for piece in stream)):
-            yield Broken(source=str(path), where=f"after {last}", reason="truncated, or damaged at this place")
+            yield broken(path, f"after {last}", "truncated, or damaged at this place")
     except (tarfile.TarError, DamagedArchive) as error:
         if not last:
-            raise CorpusError(f"{path} is truncated or no tar archive ({error}); check how it was copied") from None
+            raise CorpusError(
+                f"{path} is truncated or no tar archive ({one_line(error)}); check how it was copied"
+            ) from None
         if cut:
             return
-        yield Broken(source=str(path), where=f"in or after {last}", reason=f"truncated or damaged: {error}")
+        yield broken(path, f"in or after {last}", f"truncated or damaged: {one_line(error)}")
 
 
 def _pieces(file: IO[bytes], cut: list[str]) -> Iterator[bytes]:
@@ -138,9 +145,9 @@ def _pieces(file: IO[bytes], cut: list[str]) -> Iterator[bytes]:
     while True:
         try:
             piece = file.read(_PIECE)
-        except (DamagedArchive, zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        except (DamagedArchive, tarfile.TarError, *_BAD_ZIP) as error:
             cut.append(str(error))
-            raise DamagedArchive(f"its bytes cannot be read ({error})") from None
+            raise DamagedArchive(f"its bytes cannot be read ({one_line(error)})") from None
         if not piece:
             return
         yield piece

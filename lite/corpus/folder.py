@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lite.corpus.addresses import SIDECAR, Addresses
 from lite.corpus.documents import read_document
-from lite.corpus.page import MAX_BYTES, NotAPage
+from lite.corpus.page import MAX_BYTES, NotAPage, broken
 from lite.corpus.streams import Count, DamagedArchive, chunks, lines, whole
 from lite.errors import CorpusError
 from lite.records import Broken, Page
@@ -44,7 +44,7 @@ def learn_names(folder: Path, paths: list[str], addresses: Addresses) -> Iterato
         except DamagedArchive as error:
             bad = [(0, str(error))]
         for number, reason in bad:
-            yield Broken(source=str(folder / path), where=f"line {number}", reason=reason)
+            yield broken(folder / path, f"line {number}", reason)
 
 
 def read_file(file: Path, path: str, addresses: Addresses, count: Count) -> Page | Broken:
@@ -56,7 +56,7 @@ def read_file(file: Path, path: str, addresses: Addresses, count: Count) -> Page
         reason = f"longer than {MAX_BYTES >> 20} MB"
     except (NotAPage, CorpusError, DamagedArchive) as error:
         reason = str(error)
-    return Broken(source=str(file), where="file", reason=reason)
+    return broken(file, "file", reason)
 
 
 def _ignore(_: int) -> None:

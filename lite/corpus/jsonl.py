@@ -7,7 +7,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from lite.corpus.layouts import PATIENCE, layout_of, recognise
-from lite.corpus.page import MAX_BYTES, NotAPage, make_page, shorten
+from lite.corpus.page import MAX_BYTES, NotAPage, broken, make_page, shorten
 from lite.corpus.streams import DamagedArchive, lines
 from lite.errors import CorpusError
 from lite.records import Broken, Page
@@ -39,7 +39,7 @@ def read_jsonl(
         fields = fields or recognise(record)
         if fields is None:
             keys = keys or ", ".join(shorten(key, 20) for key in list(record)[:8])
-            misfits.append(Broken(source=name, where=f"line {number}", reason="no url and text under a known name"))
+            misfits.append(broken(name, f"line {number}", "no url and text under a known name"))
             if len(misfits) > PATIENCE:
                 break
             continue
@@ -48,7 +48,7 @@ def read_jsonl(
         try:
             yield make_page(*fields(record), base_url)
         except NotAPage as error:
-            yield Broken(source=name, where=f"line {number}", reason=str(error))
+            yield broken(name, f"line {number}", error)
     if number == 0:
         raise CorpusError(f"{name} is empty; give a file with one JSON object a line")
     if fields is None:
@@ -73,16 +73,16 @@ def _records(pieces: Iterator[bytes], name: str) -> Iterator[tuple[int, dict[str
         for number, line in enumerate(lines(pieces, MAX_BYTES), 1):
             if isinstance(line, int):
                 reason = f"line longer than {MAX_BYTES >> 20} MB ({line / 2**20:,.0f} MB)"
-                yield number, Broken(source=name, where=f"line {number}", reason=reason)
+                yield number, broken(name, f"line {number}", reason)
                 continue
             if not line or line.isspace():
                 continue
             try:
                 yield number, _object(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
             except NotAPage as error:
-                yield number, Broken(source=name, where=f"line {number}", reason=str(error))
+                yield number, broken(name, f"line {number}", error)
     except DamagedArchive as error:
-        yield number + 1, Broken(source=name, where=f"after line {number}", reason=str(error))
+        yield number + 1, broken(name, f"after line {number}", error)
 
 
 def _object(line: bytes) -> dict[str, Any]:

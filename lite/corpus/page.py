@@ -3,9 +3,7 @@
 import re
 from urllib.parse import urljoin
 
-from pydantic import ValidationError
-
-from lite.records import Page
+from lite.records import Broken, Page
 
 MAX_BYTES = 32 * 2**20  # of one record: a longer line or file is counted as broken, so that memory stays bounded
 MAX_URL = 8192  # characters
@@ -34,11 +32,6 @@ def make_page(url: object, title: object, text: object, base_url: str | None = N
     if len(text) > MAX_BYTES:
         raise NotAPage(f"text longer than {MAX_BYTES >> 20} MB")
     name = " ".join(title.split())[:MAX_TITLE] if isinstance(title, str) else ""
-    if "\0" not in text and "\0" not in name:
-        try:
-            return Page(url=address, title=name, text=text)
-        except ValidationError:  # a half surrogate pair, the only thing a str can hold that UTF-8 cannot
-            pass
     return Page(url=address, title=clean_text(name), text=clean_text(text))
 
 
@@ -64,7 +57,8 @@ def clean_url(url: object, base_url: str | None = None) -> str:
 
 def clean_text(text: str) -> str:
     """`text` with NUL and half surrogate pairs replaced by U+FFFD; split pairs are joined."""
-    text = text.replace("\0", "\ufffd")
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -75,6 +69,17 @@ def clean_text(text: str) -> str:
 def shorten(text: str, width: int = 80) -> str:
     """`text` as it can stand in a message: on one line, printable, at most `width` characters."""
     return ascii(text[: width + 1])[1:-1] if len(text) <= width else ascii(text[:width])[1:-1] + "..."
+
+
+def broken(source: object, where: str, reason: object) -> Broken:
+    """A record that is no page. File names and libraries may say anything: here it becomes one line of valid text."""
+    return Broken(source=clean_text(str(source)), where=one_line(where), reason=one_line(reason))
+
+
+def one_line(said: object) -> str:
+    """What a file or a library says, as part of a one-line message."""
+    text = " ".join(str(said).split()) or type(said).__name__
+    return clean_text(text if len(text) <= 300 else text[:297] + "...")
 
 
 def _kind(value: object) -> str:

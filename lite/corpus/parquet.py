@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lite.corpus.layouts import COLUMNS, PATIENCE, Layout, layout_of, recognise
-from lite.corpus.page import NotAPage, make_page, shorten
+from lite.corpus.page import NotAPage, broken, make_page, one_line, shorten
 from lite.corpus.streams import Count
 from lite.errors import CorpusError
 from lite.records import Broken, Page
@@ -29,22 +29,24 @@ def read_parquet(
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{path} is truncated or no Parquet file ({_line(error)}); fetch it again") from None
+        raise CorpusError(f"{path} is truncated or no Parquet file ({one_line(error)}); fetch it again") from None
     with file:
         names = file.schema_arrow.names
         columns = [name for name in names if name in wanted]
         misfits: list[Broken] = []  # as in JSONL
         for row, record in _records(file, columns, count) if columns else ():
-            reason = record if isinstance(record, str) else "no url and text under a known name"
             fields = fields or (recognise(record) if isinstance(record, dict) else None)
             if fields is None:
-                misfits.append(Broken(source=str(path), where=f"row {row}", reason=reason))
+                misfits.append(broken(path, f"row {row}", "no url and text under a known name"))
                 if len(misfits) > PATIENCE:
                     break
                 continue
             yield from misfits
             misfits.clear()
-            yield _page(record, fields, base_url, Broken(source=str(path), where=f"row {row}", reason=reason))
+            try:
+                yield _page(record, fields, base_url)
+            except NotAPage as error:
+                yield broken(path, f"row {row}", error)
         if fields is None or not columns:
             has = ", ".join(shorten(name, 20) for name in names[:8])
             raise CorpusError(
@@ -53,14 +55,11 @@ def read_parquet(
             )
 
 
-def _page(record: dict[str, Any] | str, fields: Layout, base_url: str | None, broken: Broken) -> Page | Broken:
+def _page(record: dict[str, Any] | str, fields: Layout, base_url: str | None) -> Page:
     if isinstance(record, str):
-        return broken
-    try:
-        url, title, text = (_text(value) for value in fields(record))
-        return make_page(url, title, text, base_url)
-    except NotAPage as error:
-        return broken.model_copy(update={"reason": str(error)})
+        raise NotAPage(record)
+    url, title, text = (_text(value) for value in fields(record))
+    return make_page(url, title, text, base_url)
 
 
 def _records(file: pq.ParquetFile, columns: list[str], count: Count) -> Iterator[tuple[int, dict[str, Any] | str]]:
@@ -74,7 +73,7 @@ def _records(file: pq.ParquetFile, columns: list[str], count: Count) -> Iterator
                     row += 1
                     yield row, record
         except (pa.ArrowException, OSError) as error:
-            yield row + 1, f"the rest of row group {group} cannot be read ({_line(error)})"
+            yield row + 1, f"the rest of row group {group} cannot be read ({one_line(error)})"
         facts = file.metadata.row_group(group)
         start += facts.num_rows
         count(sum(facts.column(number).total_compressed_size for number in range(facts.num_columns)))
@@ -102,7 +101,3 @@ def _text(value: object) -> object:
         return value.decode("utf-8")
     except UnicodeDecodeError as error:
         raise NotAPage(f"not UTF-8 (byte {value[error.start]:#04x} at {error.start:,})") from None
-
-
-def _line(error: Exception) -> str:
-    return shorten(str(error).partition("\n")[0], 120)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lite.corpus.html import MAX_HTML, Document
-from lite.corpus.page import NotAPage, make_page
+from lite.corpus.page import NotAPage, broken, make_page, one_line
 from lite.corpus.streams import Count
 from lite.errors import CorpusError
 from lite.extras import need
@@ -52,12 +52,12 @@ def read_warc(path: Path, *, count: Count) -> Iterator[Page | Broken]:
                             yield page
                     except NotAPage as error:
                         named = place
-                        yield Broken(source=str(path), where=_where(record, place), reason=str(error))
+                        yield broken(path, _where(record, place), error)
                 if named != place and (_cut_member(file, place) if packed else _cut_record(file, place)):
-                    yield Broken(source=str(path), where=f"byte {place:,}", reason="the last record is truncated")
+                    yield broken(path, f"byte {place:,}", "the last record is truncated")
                 return
             except OSError as error:
-                yield Broken(source=str(path), where=f"after byte {place:,}", reason=f"damaged: {error}")
+                yield broken(path, f"after byte {place:,}", f"damaged: {one_line(error)}")
                 following = _find(file, place + 1, _MARKS[packed])
                 if following is None:
                     return

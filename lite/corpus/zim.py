@@ -8,10 +8,11 @@ archive lead to those URLs, through redirects to what they stand for; links to w
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
+from lite.corpus.addresses import quoted
 from lite.corpus.html import MAX_HTML, Document
-from lite.corpus.page import NotAPage, clean_url, make_page
+from lite.corpus.page import NotAPage, broken, clean_url, make_page, one_line
 from lite.corpus.streams import Count
 from lite.errors import CorpusError, UsageError
 from lite.extras import need
@@ -33,7 +34,7 @@ def read_zim(path: Path, *, count: Count, base_url: str | None = None) -> Iterat
     try:
         archive = reader.Archive(path)
     except RuntimeError as error:
-        raise CorpusError(f"{path} is truncated or no ZIM archive ({error}); fetch it again") from None
+        raise CorpusError(f"{path} is truncated or no ZIM archive ({one_line(error)}); fetch it again") from None
     pages = _Pages(archive, _base(archive, path, base_url))
     size, total = path.stat().st_size, max(archive.entry_count, 1)
     for number in range(archive.entry_count):
@@ -45,10 +46,10 @@ def read_zim(path: Path, *, count: Count, base_url: str | None = None) -> Iterat
             if page := pages.read(entry):
                 yield page
         except (NotAPage, RuntimeError, KeyError, IndexError, UnicodeDecodeError) as error:
-            yield Broken(source=str(path), where=at, reason=str(error).strip("'\"") or type(error).__name__)
+            yield broken(path, at, one_line(error).strip("'\""))
     if pages.redirects:
         reason = f"{pages.redirects:,} redirects are no pages of their own; links through them lead to their targets"
-        yield Broken(source=str(path), where="redirects", reason=reason)
+        yield broken(path, "redirects", reason)
 
 
 class _Pages:
@@ -67,11 +68,11 @@ class _Pages:
         if item.size > MAX_HTML:
             raise NotAPage(f"longer than {MAX_HTML >> 20} MB")
         document = Document(bytes(item.content))
-        text = document.markdown(_WITHIN + quote(entry.path), self._resolve)
+        text = document.markdown(_WITHIN + quoted(entry.path), self._resolve)
         return make_page(self._url(entry.path), entry.title or document.title, text)
 
     def _url(self, path: str) -> str:
-        return self._base + quote(path[2:] if self._old else path, safe="/~!$&'()*+,;=:@")
+        return self._base + quoted(path[2:] if self._old else path)
 
     def _resolve(self, address: str) -> str | None:
         """The URL of the page that a link leads to; None for what the archive lacks."""
@@ -94,7 +95,7 @@ def _is_html(item: Any) -> bool:
 
 def _base(archive: Any, path: Path, base_url: str | None) -> str:
     if base_url is None:
-        return _agreed_base(archive) or f"https://local/{quote(path.stem)}/"
+        return _agreed_base(archive) or f"https://local/{quoted(path.stem)}/"
     try:
         return clean_url(base_url).rstrip("/") + "/"
     except NotAPage as error:

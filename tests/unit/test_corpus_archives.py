@@ -195,3 +195,19 @@ def test_the_shared_archive_has_its_urls_beside_it(shared: Path) -> None:
     pages, broken = split(shared / "html" / "pages.tar.zst")
     assert (len(pages), broken) == (300, [])
     assert all(p.url.startswith("https://en.wikipedia.org/wiki/") and p.title for p in pages)
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".zip"])
+def test_member_names_may_be_any_bytes(tmp_path: Path, suffix: str) -> None:
+    path = pack(tmp_path / f"docs{suffix}", {"cafX.md": b"one", "two\nlines.txt": b"\xff", "\u4e2d.md": b"three"})
+    path.write_bytes(path.read_bytes().replace(b"cafX.md", b"caf\xe9.md"))
+    if suffix == ".tar":  # its header has a checksum
+        data = bytearray(path.read_bytes())
+        data[148:156] = b"        "
+        data[148:156] = b"%06o\0 " % sum(data[:512])
+        path.write_bytes(data)
+    pages, broken = split(path)
+    assert [p.text for p in pages] == ["one", "three"]
+    assert pages[0].url.isascii()
+    assert pages[1].url == "https://local/docs/%E4%B8%AD.md"
+    assert [b.where for b in broken] == ["two lines.txt"]

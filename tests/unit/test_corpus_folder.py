@@ -1,6 +1,7 @@
 """Folders of HTML, Markdown and text: which files, in which order, under which URLs."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,15 @@ def test_an_unusable_folder_is_one_line(tmp_path: Path) -> None:
     put(tmp_path, {"a.md": "x"})
     with pytest.raises(UsageError, match=r"base URL cannot be used.*https://example.org/"):
         split(tmp_path, base_url="example.org")
+
+
+def test_file_names_may_be_any_bytes(tmp_path: Path) -> None:
+    for name, text in ((b"caf\xe9.md", b"latin"), (b"bad\xff.md", b"\xff")):
+        try:
+            Path(os.fsdecode(bytes(tmp_path) + b"/" + name)).write_bytes(text)
+        except OSError:
+            pytest.skip("this file system takes only names in UTF-8")
+    pages, broken = split(tmp_path)
+    assert [(p.url.rpartition("/")[2], p.title) for p in pages] == [("caf%E9.md", "caf\ufffd")]
+    assert broken[0].source.endswith("bad\ufffd.md")
+    broken[0].to_json().encode()

@@ -113,6 +113,10 @@ def test_nul_and_half_surrogates_become_replacement_characters(tmp_path: Path) -
     assert page.title == "a\ufffd"
     assert page.text == "a\ufffdb\ufffdc \U0001f600 \ufffd"
     page.to_json().encode("utf-8")
+    line = b'{"url": "https://a.org/x", "title": "a\\udfff", "doc": "b\\ud800"}'
+    assert split(write(tmp_path / "pages.jsonl", line))[0] == [
+        Page(url="https://a.org/x", title="a\ufffd", text="b\ufffd")
+    ]
 
 
 def test_relative_urls_are_completed_by_the_base_url(tmp_path: Path) -> None:
