@@ -237,7 +237,7 @@ class _Build:
         lexical = LexicalWriter(self._out / LEXICAL)
         for page in self._staging.pages():
             pages.add(page)
-            lexical.add(page.id, f"{page.title}\n{page.alias_titles}", page.text)
+            lexical.add(page.id, page.titles, page.text)
             if page.id % _BATCH == 0 or page.id == total:
                 self._report(Progress("write", page.id, page.id, total))
         pages.finish(self._staging.aliases())

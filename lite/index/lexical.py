@@ -17,7 +17,7 @@ from typing import Any
 import tantivy
 
 from lite.errors import WorldError
-from lite.index.text import STOPWORDS, analyzer, segment, terms
+from lite.index.text import STOPWORDS, analyzer, segment, stems, words_of
 
 _TOKENIZER = "lite"
 _HEAP = 256_000_000  # one thread and one heap size: the same pages in the same order make the same segments
@@ -142,12 +142,11 @@ def query_terms(query: str, *, stopwords: bool) -> list[str]:
     Without `stopwords`, function words are left out unless the query has nothing else; a word in capitals (WHO, IT)
     is a name, not one of them.
     """
-    said = segment(query)
+    said = words_of(query)
     if not stopwords:
-        shouted = said.isupper()
-        kept = [word for word in said.split() if not _is_stopword(word, shouted=shouted)]
-        said = " ".join(kept) or said
-    return list(dict.fromkeys(terms(said)))[:QUERY_TERMS]
+        shouted = query.isupper()
+        said = [word for word in said if not _is_stopword(word, shouted=shouted)] or said
+    return list(dict.fromkeys(stems(said)))[:QUERY_TERMS]
 
 
 def _is_stopword(word: str, *, shouted: bool) -> bool:

@@ -30,7 +30,7 @@ class SettledPage:
     title: str
     hash: bytes
     text: str
-    alias_titles: str  # titles of its exact duplicates, one a line
+    titles: str  # with those of its exact duplicates, one a line
 
 
 def text_hash(text: str) -> bytes:
@@ -133,21 +133,24 @@ class Staging:
             self._db.execute("begin immediate")
             self._db.execute("create index if not exists records_by_text on records (hash, url)")
             self._db.execute("drop table if exists settled")
-            self._db.execute("create table settled (id integer primary key, url text not null, hash blob not null)")
             self._db.execute(
-                "insert into settled (url, hash) select min(url), hash from records group by hash order by 1"
+                "create table settled (id integer primary key, url text, title text, hash blob, titles text)"
+            )
+            # Beside a lone min(), SQLite takes the other columns from the row that has the minimum.
+            self._db.execute(
+                """insert into settled (url, title, hash, titles)
+                select min(url), title, hash, group_concat(title, char(10)) from records group by hash order by 1"""
             )
         return self._db.execute("select count(*) from settled").fetchone()[0]
 
     def pages(self) -> Iterator[SettledPage]:
         """The settled pages in the order of their ids, which is the order of their URLs."""
         rows = self._db.execute(
-            """select s.id, s.url, r.title, s.hash, t.body,
-            (select group_concat(a.title, char(10)) from records a where a.hash = s.hash and a.url != s.url)
-            from settled s join records r on r.url = s.url join texts t on t.hash = s.hash order by s.id"""
+            """select s.id, s.url, s.title, s.hash, s.titles, t.body
+            from settled s join texts t on t.hash = s.hash order by s.id"""
         )
-        for key, url, title, content, body, others in rows:
-            yield SettledPage(key, url, title, content, self._decompress(body).decode(), others or "")
+        for key, url, title, content, titles, body in rows:
+            yield SettledPage(key, url, title, content, self._decompress(body).decode(), titles)
 
     def aliases(self) -> Iterable[tuple[str, int, str]]:
         """(URL, page id, title) of every exact duplicate, in the order of their URLs."""

@@ -31,11 +31,14 @@ STOPWORDS = frozenset(
 
 
 def segment(text: str) -> str:
-    """`text` as terms before stemming, one space between them: the form in which both index and queries see it."""
-    return " ".join(_split(text))
+    """`text` so that the analyzer, which cuts at all but letters and digits, finds its terms: the form index and
+    queries share. ASCII is left as it is.
+    """
+    return text if text.isascii() else " ".join(words_of(text))
 
 
-def _split(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Words and pairs of unspaced characters, as they are written, in order."""
     if text.isascii():
         return _ASCII_WORD.findall(text)
     text = unicodedata.normalize("NFKC", text)
@@ -65,7 +68,7 @@ def analyzer() -> Any:
     import tantivy
 
     steps = tantivy.Filter
-    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
     for step in (steps.remove_long(40), steps.lowercase(), steps.ascii_fold(), steps.stemmer("english")):
         builder = builder.filter(step)
     return builder.build()
@@ -77,17 +80,21 @@ _STEMS_LIMIT = 200_000
 
 def terms(text: str) -> list[str]:
     """The index terms of `text`, in order, repeats kept."""
-    found = _split(text)
+    return stems(words_of(text))
+
+
+def stems(found: list[str]) -> list[str]:
+    """What the analyzer makes of words: its terms, without the words it drops."""
     try:
-        stems = [_STEMS[word] for word in found]
+        out = [_STEMS[word] for word in found]
     except KeyError:
         if len(_STEMS) > _STEMS_LIMIT:
             _STEMS.clear()
         analyze = analyzer().analyze
         for word in set(found).difference(_STEMS):
             _STEMS[word] = "".join(analyze(word))
-        stems = [_STEMS[word] for word in found]
-    return [stem for stem in stems if stem]
+        out = [_STEMS[word] for word in found]
+    return [stem for stem in out if stem]
 
 
 # ---------------------------------------------------------------- passages
@@ -137,13 +144,18 @@ def passages(text: str) -> list[Passage]:
     """
     out: list[Passage] = []
     path: list[tuple[int, str]] = []
+    bare = False  # whether the innermost heading has nothing under it yet
     for kind, lines in _blocks(text):
         if kind == "heading":
             mark = _HEADING.match(lines[0])
             level, title = (len(mark[1]), mark[2]) if mark else (1, lines[0])
+            if bare and level <= path[-1][0]:
+                out.append(Passage(path[-1][1], heading=_joined(path[:-1])))
             path = [*(part for part in path if part[0] < level), (level, title)]
+            bare = bool(title)
             continue
-        heading = " > ".join(title for _, title in path if title)
+        bare = False
+        heading = _joined(path)
         if kind == "table":
             out.extend(_rows(lines, heading))
         elif kind == "code":
@@ -155,7 +167,13 @@ def passages(text: str) -> list[Passage]:
             pieces = (piece for sentence in sentences(paragraph) for piece in _bounded(sentence))
             joint = "" if _UNSPACED_CHAR.search(paragraph[-1:] + paragraph[:1]) else " "
             out.extend(Passage(part, "text", heading) for part in _packed(pieces, joint))
+    if bare:
+        out.append(Passage(path[-1][1], heading=_joined(path[:-1])))
     return out
+
+
+def _joined(path: list[tuple[int, str]]) -> str:
+    return " > ".join(title for _, title in path if title)
 
 
 def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -202,11 +220,8 @@ def _rows(lines: list[str], heading: str) -> Iterator[Passage]:
     header = ""
     if len(lines) > 1 and _RULE.match(lines[1]):
         header, lines = lines[0], lines[2:]
-        if not lines:
-            yield Passage(header, "row", heading)
-    for line in lines:
-        if line.strip("| \t-:"):
-            yield Passage(line, "row", heading, header)
+    rows = [Passage(line, "row", heading, header) for line in lines if line.strip("| \t-:")]
+    yield from rows or ([Passage(header, "row", heading)] if header.strip("| \t-:") else [])
 
 
 def _items(lines: list[str]) -> Iterator[str]:

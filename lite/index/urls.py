@@ -4,6 +4,7 @@ import re
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_PLAIN = re.compile(r"https://[a-z0-9.-]+/[^\s%]*")  # what most URLs are: their own key
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 
 
@@ -13,6 +14,8 @@ def url_key(url: str) -> str:
     `http` and `https` share a key. Escaped delimiters (`%2F`, `%3F`, `%23` and the like) stay escaped: decoded they
     would mean another address. Case of the path counts.
     """
+    if _PLAIN.fullmatch(url):
+        return url
     url = url.strip()
     scheme, separator, rest = url.partition("://")
     if not separator or not scheme.isalpha():

@@ -1,0 +1,113 @@
+# ruff: noqa: RUF001  # Chinese punctuation and typographic quotes are meant
+"""The rules that index, queries, snippets and visits share."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lite.index.text import PASSAGE_WORDS, analyzer, links, passages, plain, segment, sentences, terms, words
+from lite.index.urls import url_key, url_words
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=st.text(max_size=200))
+def test_index_and_query_agree_on_any_text(text: str) -> None:
+    assert analyzer().analyze(segment(text)) == terms(text)
+
+
+def test_terms() -> None:
+    assert terms("The Cities' RUNNING, 1,234 foo_bar") == ["the", "citi", "run", "1", "234", "foo", "bar"]
+    assert terms("Zürich ｆｕｌｌ Zu\u0308rich ﬁve") == ["zurich", "full", "zurich", "five"]
+    assert terms("我的iPhone手机") == ["我的", "iphon", "手机"]
+    assert terms("茶") == ["茶"]
+    assert terms("x" * 100) == []
+
+
+def test_words_count_what_a_reader_takes_in() -> None:
+    assert words("Three little words.") == 3
+    assert words("[a](https://w.test/b)") == 5
+    assert words("北京大学") == 2
+    assert words("") == 0
+
+
+def test_sentences() -> None:
+    assert sentences("Dr. A. Reed came. He saw the U.S. Army! (It left.) Was it 3.5 km? Yes.") == [
+        "Dr. A. Reed came.",
+        "He saw the U.S. Army!",
+        "(It left.)",
+        "Was it 3.5 km?",
+        "Yes.",
+    ]
+    assert sentences("北京是首都。上海是城市！广州呢？") == ["北京是首都。", "上海是城市！", "广州呢？"]
+
+
+def test_passages_keep_what_surrounds_them() -> None:
+    text = "Lead.\n\n# Top\n\n## Towns ##\n\n| Name | Size |\n|:--|--:|\n| A | 1 |\n|  |  |\n| B | 2 |\n\n### Deep\n- one\n- two\n  more\n## Next\n```\n# code\n\n| x |\n```\nEnd"
+    found = [(p.kind, p.heading, p.header, p.text) for p in passages(text)]
+    assert found == [
+        ("text", "", "", "Lead."),
+        ("row", "Top > Towns", "| Name | Size |", "| A | 1 |"),
+        ("row", "Top > Towns", "| Name | Size |", "| B | 2 |"),
+        ("list", "Top > Towns > Deep", "", "- one\n- two\n  more"),
+        ("code", "Top > Next", "", "```\n# code\n\n| x |\n```"),
+        ("text", "Top > Next", "", "End"),
+    ]
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(alphabet="a. #|-*`\n[]()北。", max_size=400))
+def test_passages_lose_no_word(text: str) -> None:
+    kept = " ".join(f"{p.heading} {p.header} {p.text}" for p in passages(text))
+    assert {"a", "北"} & set(text) <= set(kept)
+
+
+@pytest.mark.parametrize("unit", ["word ", "Ein Satz. ", "北京", "北京。", "x", "- item of a list\n", "a.b,c;"])
+def test_passages_stay_short(unit: str) -> None:
+    found = passages(unit * 3000)
+    assert len(found) > 5
+    assert max(words(p.text) for p in found) <= 3 * PASSAGE_WORDS + 1
+    assert "".join("".join(p.text.split()) for p in found) == "".join((unit * 3000).split())
+
+
+@pytest.mark.parametrize("bad", ["[", "[a](x", "[a](" + "x" * 50, "[a]((", "![[](", "# ", "|", "```\n", ". ", "-"])
+def test_long_and_open_constructs_come_to_an_end(bad: str) -> None:
+    """A rule that is quadratic in the text would be at this for hours."""
+    text = bad * (1_000_000 // len(bad))
+    assert len(passages(text)) >= 0
+    assert len(plain(text)) <= len(text)
+    assert all(target for target, _ in links(text))
+
+
+def test_links() -> None:
+    text = 'See [a](https://w.test/a_(b)), ![pic](p.png), [b [c]](</x> "title") and [d](http://w.test/d#e).'
+    assert list(links(text)) == [("https://w.test/a_(b)", "a"), ("/x", "b [c]"), ("http://w.test/d#e", "d")]
+    assert plain(text) == "See a, pic, b [c] and d."
+
+
+def test_url_keys_join_spellings_and_keep_addresses_apart() -> None:
+    same = ["https://w.test/Côte d'x", "HTTP://W.test:80/C%C3%B4te%20d%27x", "https://w.test:443/C%c3%b4te d'x"]
+    assert len({url_key(url) for url in same}) == 1
+    apart = [
+        "https://w.test/a/b",
+        "https://w.test/a%2Fb",
+        "https://w.test/a%252Fb",
+        "https://w.test/A/b",
+        "https://w.test/a/b/",
+    ]
+    apart += [
+        "https://w.test/a/b?",
+        "https://w.test/a/b#",
+        "https://w.test/a%3Fb",
+        "https://w.test:8080/a/b",
+        "ftp://w.test/a/b",
+    ]
+    assert len({url_key(url) for url in apart}) == len(apart)
+    assert url_key("https://w.test") == url_key("https://W.TEST/")
+
+
+@settings(max_examples=300, deadline=None)
+@given(url=st.text(max_size=60))
+def test_a_key_is_its_own_key(url: str) -> None:
+    for each in (url, f"http://{url}", f"https://w.test/{url}"):
+        assert url_key(url_key(each)) == url_key(each)
+        url_words(each)
