@@ -57,10 +57,12 @@ DOORS = {
     "markupsafe": ("serve/",),
     "warcio": ("corpus/warc.py",),
     "fastwarc": ("corpus/warc.py",),
+    "brotli": ("corpus/warc.py",),
     "libzim": ("corpus/zim.py",),
     "starlette": ("serve/",),
     "uvicorn": ("serve/",),
     "mcp": ("serve/",),
+    "anyio": ("serve/",),
     "click": ("cli.py",),
     "rich": ("console.py", "watch.py"),
 }
