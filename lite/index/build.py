@@ -173,12 +173,17 @@ class _Build:
             raise
 
     def _check_same(self) -> None:
-        begun = self._staging.get("settings")
-        if begun is None or self._staging.get("records", 0) == 0:  # nothing can be lost
+        if not self._staging.get("records", 0):  # nothing would be lost
+            self._staging.clear()
             self._staging.put("settings", self._settings.model_dump(mode="json"))
-        elif not Settings.model_validate(begun).same_as(self._settings):
-            names = " ".join(source["name"] for source in begun["sources"])
-            raise WorldError(f"{self._out} holds an unfinished build of {names}: finish that, or remove the folder")
+            return
+        begun = Settings.model_validate(self._staging.get("settings"))
+        if not begun.same_as(self._settings):
+            names = " ".join(source.name for source in begun.sources)
+            raise WorldError(
+                f"{self._out} holds an unfinished build of {names} with other settings or contents: run the command "
+                f"that began it, or remove {self._out}"
+            )
 
     def run(self, encoder: Encoder | None, built: str) -> None:
         try:

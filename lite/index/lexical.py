@@ -110,11 +110,12 @@ class LexicalIndex:
         """Best `k`. Hits are fetched until the score falls below the k-th, so that no tie is cut by chance."""
         limit = k + len(hidden) + 8
         while True:
+            limit = min(limit, max(1, self.count))  # Tantivy makes room for as many as it is asked for
             found = self._searcher.search(query, limit, count=False).hits
             ids: list[Any] = self._searcher.fast_field_values("id", [address for _, address in found])
             hits = [(page, score) for page, (score, _) in zip(ids, found, strict=True) if page not in hidden]
             complete = len(found) < limit or (len(hits) > k and hits[k - 1][1] > hits[-1][1])
-            if complete or limit >= _MOST_TIES:
+            if complete or limit >= min(self.count, max(k, _MOST_TIES)):
                 return sorted(hits, key=lambda hit: (-hit[1], hit[0]))[:k]
             limit *= 4
 

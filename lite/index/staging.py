@@ -89,6 +89,13 @@ class Staging:
         """Keep `value` (JSON) under `name`; durable when this returns, unless a batch is open."""
         self._db.execute("insert or replace into meta values (?, ?)", (name, json.dumps(value)))
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._db:
+            self._db.execute("begin immediate")
+            for table in ("meta", "broken", "texts", "records"):
+                self._db.execute(f"delete from {table}")  # noqa: S608  # names of ours
+
     # ------------------------------------------------------------ collecting
 
     def add(self, records: Sequence[Page | Broken], progress: tuple[str, Any]) -> None:

@@ -161,7 +161,7 @@ def test_another_build_onto_a_finished_world_is_refused(tmp_path: Path, corpus: 
 def test_an_unfinished_build_of_other_sources_is_not_thrown_away(tmp_path: Path, sources: list[Path]) -> None:
     out = tmp_path / "killed"
     killed_build(sources, out, "read", 2)
-    with pytest.raises(WorldError, match=r"unfinished build of .*a\.jsonl"):
+    with pytest.raises(WorldError, match=r"unfinished build of .*a\.jsonl.*: run the command that began it, or remove"):
         World.build(sources[0], out)
     World.build(sources, out).close()
 
@@ -261,6 +261,14 @@ def test_a_limit_counts_pages_not_records(tmp_path: Path) -> None:
     assert World.build(tmp_path / "pages.jsonl", tmp_path / "w", limit=7).info().pages == 7
     with pytest.raises(UsageError, match="1 or more"):
         World.build(tmp_path / "pages.jsonl", tmp_path / "x", limit=0)
+
+
+def test_broken_records_of_a_build_that_came_to_nothing_are_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text("no json\n" * 3000)
+    assert killed_build([tmp_path / "bad.jsonl"], tmp_path / "w", "read", 2) == -signal.SIGKILL
+    (tmp_path / "good.jsonl").write_text("\n".join(record(str(n)) for n in range(5)))
+    info = World.build(tmp_path / "good.jsonl", tmp_path / "w").info()
+    assert (info.pages, info.broken) == (5, {})
 
 
 def test_progress_ends_at_its_total(tmp_path: Path, sources: list[Path]) -> None:

@@ -112,6 +112,11 @@ def test_more_is_the_same_and_then_some(atlas: World) -> None:
     assert [hit.score for hit in twenty] == sorted((hit.score for hit in twenty), reverse=True)
 
 
+def test_more_than_there_is_is_all_there_is(world_of: WorldOf) -> None:
+    world = world_of({str(n): "A ship." for n in range(3)} | {"x": "A ship. Another one."})
+    assert len(world.search("ship", 10**12)) == world.info().pages == 2
+
+
 def test_every_process_and_thread_answers_alike(atlas: World, answers: Callable[[World], str]) -> None:
     expected = answers(atlas)
     code = "import runpy, sys\nfrom lite.world import World\n"
