@@ -18,7 +18,8 @@ from lite.records import Broken, Page
 
 _JSONL = {".jsonl", ".ndjson"}
 _PIECE = 1 << 18
-# What zipfile raises for damage: RuntimeError also for a password, ValueError also for names that are no text.
+# What the libraries raise for damage; RuntimeError also for a password, RecursionError for headers of headers.
+_BAD_TAR = (tarfile.TarError, ValueError, OverflowError, RecursionError)
 _BAD_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 _END = b"\0" * 512  # what a complete tar ends with, at least
 
@@ -98,7 +99,7 @@ def _zip_members(path: Path, count: Count, kinds: set[str]) -> Iterator[Member |
     with archive:
         for info in archive.infolist():
             count(info.compress_size)
-            if info.is_dir() or not _wanted(info.filename, kinds):
+            if info.filename.endswith("/") or not _wanted(info.filename, kinds):
                 continue
             try:
                 at = _inside(info.filename)
@@ -130,7 +131,9 @@ def _tar_members(path: Path, count: Count, kinds: set[str]) -> Iterator[Member |
         # tarfile takes a cut or damaged header for the end.
         if not cut and (stream.tail(len(_END)) != _END or any(piece.strip(b"\0") for piece in stream)):
             yield broken(path, f"after {last}", "truncated, or damaged at this place")
-    except (tarfile.TarError, DamagedArchive) as error:
+    except CorpusError:
+        raise
+    except (DamagedArchive, *_BAD_TAR) as error:
         if not last:
             raise CorpusError(
                 f"{path} is truncated or no tar archive ({one_line(error)}); check how it was copied"
@@ -145,7 +148,7 @@ def _pieces(file: IO[bytes], cut: list[str]) -> Iterator[bytes]:
     while True:
         try:
             piece = file.read(_PIECE)
-        except (DamagedArchive, tarfile.TarError, *_BAD_ZIP) as error:
+        except (DamagedArchive, *_BAD_TAR, *_BAD_ZIP) as error:
             cut.append(str(error))
             raise DamagedArchive(f"its bytes cannot be read ({one_line(error)})") from None
         if not piece:

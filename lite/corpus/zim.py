@@ -19,6 +19,7 @@ from lite.extras import need
 from lite.records import Broken, Page
 
 _WITHIN = "https://zim.invalid/"  # stands for the archive while links are resolved
+_DAMAGE = (RuntimeError, KeyError, IndexError, UnicodeDecodeError)  # what libzim raises for it
 _SAMPLE = 20  # pages asked for their canonical link
 _LOOK = 500  # entries looked at to find them
 
@@ -33,7 +34,7 @@ def read_zim(path: Path, *, count: Count, base_url: str | None = None) -> Iterat
     reader = need("libzim.reader", "zim")
     try:
         archive = reader.Archive(path)
-    except RuntimeError as error:
+    except _DAMAGE as error:
         raise CorpusError(f"{path} is truncated or no ZIM archive ({one_line(error)}); fetch it again") from None
     pages = _Pages(archive, _base(archive, path, base_url))
     size, total = path.stat().st_size, max(archive.entry_count, 1)
@@ -45,7 +46,7 @@ def read_zim(path: Path, *, count: Count, base_url: str | None = None) -> Iterat
             at = entry.path
             if page := pages.read(entry):
                 yield page
-        except (NotAPage, RuntimeError, KeyError, IndexError, UnicodeDecodeError) as error:
+        except (NotAPage, *_DAMAGE) as error:
             yield broken(path, at, one_line(error).strip("'\""))
     if pages.redirects:
         reason = f"{pages.redirects:,} redirects are no pages of their own; links through them lead to their targets"
@@ -83,7 +84,7 @@ class _Pages:
             if candidate and self._archive.has_entry_by_path(candidate):
                 try:
                     item = self._archive.get_entry_by_path(candidate).get_item()  # through redirects
-                except (RuntimeError, KeyError, IndexError):
+                except _DAMAGE:
                     return None
                 return self._url(item.path) + mark + fragment if _is_html(item) else None
         return None
@@ -112,7 +113,7 @@ def _agreed_base(archive: Any) -> str | None:
             if entry.is_redirect or not _is_html(entry.get_item()) or entry.get_item().size > MAX_HTML:
                 continue
             canonical = unquote(Document(bytes(entry.get_item().content)).canonical or "")
-        except (NotAPage, RuntimeError, KeyError, IndexError, UnicodeDecodeError):
+        except (NotAPage, *_DAMAGE):
             continue
         path = entry.path if archive.has_new_namespace_scheme else entry.path[2:]
         if not canonical.startswith("http") or not canonical.endswith(f"/{path}"):
