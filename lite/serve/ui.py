@@ -5,9 +5,11 @@ the world is data (see `lite.serve.markup`), and a Content-Security-Policy says 
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -89,6 +91,12 @@ def show(
 def application(world: World) -> Starlette:
     """The window as an ASGI application. It checks no Host: `lite.serve.guard.Guard` does, around it."""
     window = Window(world)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        Thread(target=window.warm, daemon=True).start()
+        yield
+
     routes = [
         Route("/", window.search),
         Route("/page", window.page),
@@ -98,7 +106,7 @@ def application(world: World) -> Starlette:
         Route("/icon.svg", _file("icon.svg", "image/svg+xml")),
     ]
     faults = {LiteError: window.mendable, HTTPException: window.refused, Exception: window.failed}
-    return Starlette(routes=routes, exception_handlers=faults)  # pyright: ignore[reportArgumentType]
+    return Starlette(routes=routes, exception_handlers=faults, lifespan=lifespan)  # pyright: ignore[reportArgumentType]
 
 
 def _file(name: str, kind: str) -> Callable[[Request], Response]:
@@ -147,6 +155,12 @@ class Window:
             "k": 10,
         }
 
+    def warm(self) -> None:
+        """Count the sites and load the embedder while a person still types; a search says it where that fails."""
+        _ = self._sites
+        with suppress(LiteError):
+            self._world.embed(["the first query"])
+
     def _answer(self, template: str, status: int = 200, **values: Any) -> Response:
         return HTMLResponse(self._templates.get_template(template).render(values), status, headers=_HEADERS)
 
@@ -157,7 +171,7 @@ class Window:
         query, mode = _text(request, "q").strip(), request.query_params.get("mode", "")
         k = _number(request, "k", 10, MOST_HITS)
         if not query:
-            return self._answer("home.html", starts=self._starts, sites=self._sites.most_common(6), mode=mode, k=k)
+            return self._answer("home.html", starts=self._starts, sites=self._sites, mode=mode, k=k)
         began = perf_counter()
         results = self._world.search(query, k, mode=mode or None)  # pyright: ignore[reportArgumentType]  # it looks
         seconds = perf_counter() - began
@@ -191,7 +205,7 @@ class Window:
     @cached_property
     def _sites(self) -> Counter[str]:
         """How many pages each site has."""
-        return Counter(map(addresses.site_of, self._store.addresses()))
+        return addresses.sites(self._store.addresses())
 
     # ------------------------------------------------------------ one page
 

@@ -1,13 +1,14 @@
 """Page text as HTML: whatever the text, nothing in it becomes markup, and nothing of it is lost between the parts."""
 
 import re
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import html as parser
 
-from lite.serve.addresses import crumbs, ranges, reader, site_of
+from lite.serve.addresses import crumbs, ranges, reader, site_of, sites
 from lite.serve.markup import PART, clean, cuts, highlighted, part_of, rendered
 
 KNOWN = {"https://a.test/known": "/page?url=known"}
@@ -135,6 +136,7 @@ def test_addresses():
         "https://a.test/z",
         "https://a.test:8/",
     ]
+    assert sites(urls) == Counter(map(site_of, urls))
     inside = [url for url in urls for start, end in ranges("https://a.test") if start <= url < end]
     assert inside == [url for url in urls if site_of(url) == "https://a.test"]
     assert crumbs("https://zh.test/wiki/%E8%A2%8B") == ["zh.test", "wiki", "袋"]
