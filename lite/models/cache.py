@@ -1,20 +1,26 @@
-"""Which conversation holds which tokens of the KV cache: what is computed once is used again, and shared."""
+"""Which conversation holds which tokens of the KV cache: what is computed once is used again, and shared.
 
-from collections.abc import Sequence
+The cache is cut into slots of one window each. A conversation keeps its slot between turns; a new one takes the slot
+unused for longest, and whatever of its prompt is held there or in another slot (the system prompt) is not computed.
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.models.engine import BATCH, SEQUENCES, NoSpace, Sequences, Weights
+from lite.models.engine import BATCH, Sequences, Weights
+
+_WORTH_COPYING = 64  # tokens: a slot is copied whole, which costs about as much as computing these
 
 
 @dataclass(eq=False)
-class Conversation:
-    """One sequence of the cache, and the text it stands for."""
+class Slot:
+    """One sequence of the cache, and the conversation it holds."""
 
-    name: str
-    sequence: int
+    number: int
+    name: str = ""
     held: list[int] = field(default_factory=list)  # ids whose keys and values are in the cache
     text: str = ""  # the rendered text that `ids` stand for; the next prompt usually goes on from it
     ids: list[int] = field(default_factory=list)
@@ -38,121 +44,112 @@ class Conversation:
 
 
 class PromptCache:
-    """All conversations of a model in one KV cache of `cells` tokens. The one unused for longest goes first.
+    """The conversations of a model, in `slots` slots of `window` tokens.
 
     Raises:
-        ModelError: there is no memory for that many cells.
+        ModelError: there is no memory for them.
     """
 
-    def __init__(self, weights: Weights, cells: int, threads: tuple[int, int]) -> None:
-        self._sequences = Sequences(weights, cells, threads)
-        self._can_share = not weights.recurrent
-        self._conversations: list[Conversation] = []
+    def __init__(self, weights: Weights, window: int, slots: int, threads: tuple[int, int]) -> None:
+        self._sequences = Sequences(weights, window, slots, threads)
+        self._can_copy = not weights.recurrent
+        self._slots = [Slot(number) for number in range(slots)]
         self._clock = 0
 
     @property
-    def cells(self) -> int:
-        """Tokens the cache can hold."""
-        return self._sequences.cells
+    def slots(self) -> int:
+        """Conversations it can hold."""
+        return len(self._slots)
 
     def close(self) -> None:
         """Free it."""
-        self._conversations.clear()
         self._sequences.close()
 
-    def find(self, name: str) -> Conversation | None:
-        """The conversation of that name, if its last turns are still held and it is not in use. '' names none."""
-        return next((c for c in self._conversations if name and c.name == name and not c.busy), None)
+    def find(self, name: str) -> Slot | None:
+        """The slot of the conversation of that name, if its last turns are held and it is idle. '' names none."""
+        return next((slot for slot in self._slots if name and slot.name == name and not slot.busy), None)
 
-    def read(self, name: str, ids: Sequence[int]) -> tuple[Conversation, int, NDArray[np.float32]]:
-        """Compute a prompt.
+    def read(self, name: str, ids: Sequence[int], expected: Collection[str]) -> tuple[Slot, int, NDArray[np.float32]]:
+        """Compute a prompt in a slot; there must be an idle one.
+
+        Args:
+            name: of the conversation, '' for one that will not go on.
+            ids: the prompt, shorter than the window.
+            expected: names whose slots will be asked for soon: these are given up last.
 
         Returns:
-            The conversation (busy until `release`), how many ids needed no computing, and the last id's logits.
+            The slot (busy until `release`), how many ids needed no computing, and the last id's logits.
 
         Raises:
-            RuntimeError: llama.cpp failed, or the cache is full of conversations in use.
+            RuntimeError: llama.cpp failed; the slot is empty.
         """
-        conversation = self.find(name) or self._new(name)
-        conversation.busy = True
+        slot = self.find(name) or self._take(name, expected)
+        slot.busy = True
+        logits: list[NDArray[np.float32]] = []
         try:
-            cached = self._reuse(conversation, ids)
-            logits: list[NDArray[np.float32]] = []
+            cached = self._reuse(slot, ids)
             for start in range(cached, len(ids), BATCH):
                 part = ids[start : start + BATCH]
-                rows = [(token, start + offset, conversation.sequence) for offset, token in enumerate(part)]
-                logits = self._decode(rows, [len(rows) - 1] if start + len(part) == len(ids) else [])
-                conversation.held += part
+                rows = [(token, start + offset, slot.number) for offset, token in enumerate(part)]
+                logits = self._sequences.decode(rows, [len(rows) - 1] if start + len(part) == len(ids) else [])
+                slot.held += part
         except BaseException:
-            self.forget(conversation)
+            self.clear(slot)
             raise
-        return conversation, cached, logits[0]
+        return slot, cached, logits[0]
 
-    def write(self, steps: Sequence[tuple[Conversation, int]]) -> list[NDArray[np.float32]]:
-        """Add one token to each of these conversations; the logits that follow it, in order.
+    def write(self, steps: Sequence[tuple[Slot, int]]) -> list[NDArray[np.float32]]:
+        """Add one token to each of these slots; the logits that follow it, in order.
 
         Raises:
-            RuntimeError: as for `read`. None of the conversations is held any more.
+            RuntimeError: llama.cpp failed; the slots are empty.
         """
-        rows = [(token, len(conversation.held), conversation.sequence) for conversation, token in steps]
+        order = sorted(range(len(steps)), key=lambda step: steps[step][0].number)  # neighbours are computed together
+        rows = [(steps[step][1], len(steps[step][0].held), steps[step][0].number) for step in order]
         try:
-            logits = self._decode(rows, range(len(rows)))
+            computed = self._sequences.decode(rows, range(len(rows)))
         except BaseException:
-            for conversation, _ in steps:
-                self.forget(conversation)
+            for slot, _ in steps:
+                self.clear(slot)
             raise
-        for conversation, token in steps:
-            conversation.held.append(token)
-        return logits
+        for slot, token in steps:
+            slot.held.append(token)
+        logits = dict(zip(order, computed, strict=True))
+        return [logits[step] for step in range(len(steps))]
 
-    def release(self, conversation: Conversation) -> None:
-        """The turn is over: what is held may be shared, gone on from, or given up when cells are needed."""
+    def release(self, slot: Slot) -> None:
+        """The turn is over: what is held may be gone on from, copied, or given up."""
         self._clock += 1
-        conversation.used, conversation.busy = self._clock, False
+        slot.used, slot.busy = self._clock, False
 
-    def forget(self, conversation: Conversation) -> None:
-        """Give up what a conversation holds."""
-        self._sequences.cut(conversation.sequence, 0)
-        if conversation in self._conversations:
-            self._conversations.remove(conversation)
+    def clear(self, slot: Slot) -> None:
+        """Empty a slot."""
+        self._sequences.cut(slot.number, 0)
+        self._slots[slot.number] = Slot(slot.number)
 
-    def _new(self, name: str) -> Conversation:
-        taken = {conversation.sequence for conversation in self._conversations}
-        if len(taken) == SEQUENCES and not self._forget_oldest():
-            raise RuntimeError(f"{SEQUENCES} conversations are in use")
-        taken = {conversation.sequence for conversation in self._conversations}
-        conversation = Conversation(name, next(number for number in range(SEQUENCES) if number not in taken))
-        self._conversations.append(conversation)
-        return conversation
+    def _take(self, name: str, expected: Collection[str]) -> Slot:
+        """An idle slot for a new conversation. What it held is kept for `_reuse` to look at."""
+        idle = [slot for slot in self._slots if not slot.busy]
+        old = min(idle, key=lambda slot: (slot.name in expected and slot.name != "", slot.used))
+        new = Slot(old.number, name, held=old.held)
+        self._slots[old.number] = new
+        return new
 
-    def _reuse(self, conversation: Conversation, ids: Sequence[int]) -> int:
-        """Cut the sequence to what `ids` begins with, or begin with what another conversation holds of it."""
-        own = _common(conversation.held, ids)
-        if own < len(conversation.held) or own == 0:
-            others = [other for other in self._conversations if other is not conversation and self._can_share]
-            best = max(others, key=lambda other: _common(other.held, ids), default=None)
-            if best is not None and (shared := min(_common(best.held, ids), len(ids) - 1)) > own:
-                self._sequences.cut(conversation.sequence, 0)
-                self._sequences.share(best.sequence, conversation.sequence, shared)
-                conversation.held = list(ids[:shared])
-                return shared
-        kept = self._sequences.cut(conversation.sequence, min(own, len(ids) - 1))
-        conversation.held = list(ids[:kept])
+    def _reuse(self, slot: Slot, ids: Sequence[int]) -> int:
+        """Cut the slot to what `ids` begins with, or copy the slot that holds more of it."""
+        most = len(ids) - 1  # the last one is computed for its logits
+        own = min(_common(slot.held, ids), most)
+        others = [other for other in self._slots if other is not slot and other.held and self._can_copy]
+        if others and own < most:
+            best = max(others, key=lambda other: _common(other.held, ids))
+            shared = min(_common(best.held, ids), most)
+            if shared >= own + _WORTH_COPYING:
+                self._sequences.cut(slot.number, 0)
+                self._sequences.copy(best.number, slot.number)
+                own = shared
+        kept = self._sequences.cut(slot.number, own)
+        slot.held = list(ids[:kept])
         return kept
-
-    def _decode(self, rows: Sequence[tuple[int, int, int]], outputs: Sequence[int]) -> list[NDArray[np.float32]]:
-        while True:
-            try:
-                return self._sequences.decode(rows, outputs)
-            except NoSpace:
-                if not self._forget_oldest():
-                    raise RuntimeError("the cache is full of conversations in use") from None
-
-    def _forget_oldest(self) -> bool:
-        idle = [conversation for conversation in self._conversations if not conversation.busy]
-        if idle:
-            self.forget(min(idle, key=lambda conversation: conversation.used))
-        return bool(idle)
 
 
 def _common(first: Sequence[int], second: Sequence[int]) -> int:

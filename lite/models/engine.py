@@ -22,8 +22,7 @@ from lite.errors import ModelError
 from lite.models.chat import DIALECT_TAGS
 
 LOG_VARIABLE = "LITE_LLAMA_LOG"  # set to 1: llama.cpp's own log goes to stderr
-BATCH = 512  # tokens computed at once while reading a prompt
-SEQUENCES = 64  # conversations that may hold cells at once; costs next to nothing
+BATCH = 256  # tokens computed at once while reading a prompt; more is no faster and takes more memory
 _ERROR_LEVEL = 3
 
 _last_errors: deque[str] = deque(maxlen=8)
@@ -54,10 +53,6 @@ def said() -> str:
     return f" ({_last_errors[0]})" if _last_errors else ""
 
 
-class NoSpace(Exception):
-    """The KV cache has no free cells for the batch; nothing was changed."""
-
-
 class Weights:
     """A model file: its weights and its vocabulary.
 
@@ -86,7 +81,7 @@ class Weights:
         self.recurrent = bool(lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle))
         self.bos = int(lib.llama_vocab_bos(self.vocab))
         self.eos = int(lib.llama_vocab_eos(self.vocab))
-        self.cell_bytes = self._cell_bytes()
+        self._cell_bytes = self._keys_and_values()
         self.opens_with_bos = bool(lib.llama_vocab_get_add_bos(self.vocab)) and self.bos >= 0
         self._tokenize_cached = lru_cache(maxsize=512)(self._tokenize)
         self._pieces: dict[int, bytes] = {}
@@ -97,7 +92,11 @@ class Weights:
             self.lib.llama_model_free(self.handle)
             self.handle = None
 
-    def _cell_bytes(self) -> int:
+    def slot_bytes(self, window: int) -> int:
+        """Memory of one sequence's keys and values."""
+        return self._cell_bytes * _padded(window)
+
+    def _keys_and_values(self) -> int:
         """Memory of one token's keys and values (16-bit)."""
         lib, model = self.lib, self.handle
         width = int(lib.llama_model_n_embd(model)) // max(1, int(lib.llama_model_n_head(model)))
@@ -164,31 +163,35 @@ class Weights:
 
 
 class Sequences:
-    """Token sequences in one KV cache of `cells` tokens, shared by all of them.
+    """A KV cache of `slots` token sequences of up to `window` tokens each.
 
     Raises:
-        ModelError: there is no memory for the cache.
+        ModelError: there is no memory for it.
     """
 
-    def __init__(self, weights: Weights, cells: int, threads: tuple[int, int]) -> None:
+    def __init__(self, weights: Weights, window: int, slots: int, threads: tuple[int, int]) -> None:
         lib = self._lib = weights.lib
-        self.cells = cells
-        need, free = cells * weights.cell_bytes, available_memory()
+        self._weights = weights
+        need, free = slots * weights.slot_bytes(window), available_memory()
         if need > free:
             raise ModelError(
-                f"a window of {cells} tokens needs {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: "
+                f"a window of {window} tokens needs {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: "
                 "ask for less with --context"
             )
-        self._weights = weights
         params = lib.llama_context_default_params()
-        params.n_ctx, params.n_batch, params.n_ubatch = cells, BATCH, BATCH
-        params.n_seq_max, params.kv_unified = SEQUENCES, True
+        params.n_ctx, params.n_batch, params.n_ubatch = slots * _padded(window), BATCH, BATCH
+        params.n_seq_max = slots
+        # Each sequence has cells of its own, and on a CPU attention is two matrix products: shared cells and the
+        # fused kernel make eight conversations of 2,000 tokens 3.5 times slower to continue.
+        params.kv_unified = False
+        if not lib.llama_supports_gpu_offload():
+            params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.n_threads, params.n_threads_batch = threads
         params.no_perf = True
         hush(lib)
         self.handle = lib.llama_init_from_model(weights.handle, params)
         if not self.handle:
-            raise ModelError(f"no memory for a window of {cells} tokens{said()}: ask for less with --context")
+            raise ModelError(f"no memory for a window of {window} tokens{said()}: ask for less with --context")
         self._memory = lib.llama_get_memory(self.handle)
         self._batch = _Batch(lib, BATCH)
 
@@ -199,16 +202,13 @@ class Sequences:
             self.handle = None
 
     def decode(self, rows: Sequence[tuple[int, int, int]], outputs: Sequence[int]) -> list[NDArray[np.float32]]:
-        """Compute rows of (token, position, sequence), at most 512; logits (vocabulary,) of the rows in `outputs`.
+        """Compute rows of (token, position, sequence), at most BATCH; logits (vocabulary,) of the rows in `outputs`.
 
         Raises:
-            NoSpace: free some cells and try again.
             RuntimeError: llama.cpp failed; what the sequences hold is unknown.
         """
         self._batch.fill(rows, outputs)
         code = self._lib.llama_decode(self.handle, self._batch.struct)
-        if code == 1:
-            raise NoSpace
         if code != 0:
             raise RuntimeError(f"llama.cpp could not compute a batch of {len(rows)} tokens (code {code}){said()}")
         shape = (self._weights.size,)
@@ -226,9 +226,9 @@ class Sequences:
         self._lib.llama_memory_seq_rm(self._memory, sequence, -1, -1)
         return 0
 
-    def share(self, source: int, target: int, length: int) -> None:
-        """Let `target` begin with the first `length` tokens of `source`; no cell is copied."""
-        self._lib.llama_memory_seq_cp(self._memory, source, target, 0, length)
+    def copy(self, source: int, target: int) -> None:
+        """Let an empty sequence hold all that another one holds."""
+        self._lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
 
 class _Batch:
@@ -298,6 +298,11 @@ class Grammar:
         if self._handle:
             self._lib.llama_sampler_free(self._handle)
             self._handle = None
+
+
+def _padded(window: int) -> int:
+    """A window as llama.cpp rounds it up."""
+    return -(-window // 256) * 256
 
 
 def check_gguf(path: Path) -> None:

@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 from lite.dialect import GRAMMARS, STOP
 from lite.errors import ModelError
 from lite.extras import need
-from lite.models.cache import Conversation, PromptCache
+from lite.models.cache import PromptCache, Slot
 from lite.models.chat import ChatTemplate, ControlTokens
-from lite.models.engine import SEQUENCES, Grammar, Weights, available_memory
+from lite.models.engine import Grammar, Weights, available_memory
 from lite.models.sampling import choose, log_probability, random_for
 from lite.models.threads import cores, wait_passively
 from lite.records import Fault, Generate, Message, Reply
 
 _STOP = STOP.encode()
-_SHARE = 0.3  # of the free memory may go into a cache larger than one window
+_SLOTS = 32  # conversations held at once, where the memory allows
+_SHARE = 0.5  # of the free memory may go into more slots than one
 
 
 @dataclass(eq=False)
@@ -36,10 +37,10 @@ class _Turn:
     request: Generate
     rendered: str
     ids: list[int]
-    room: int  # tokens it may still sample at its start
+    room: int  # tokens it may sample
     random: np.random.Generator
     grammar: Grammar | None
-    conversation: Conversation | None = None
+    slot: Slot | None = None
     cached: int = 0
     sampled: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -48,11 +49,6 @@ class _Turn:
     stop: int = -1  # where in `data` the stop tag begins
     finish: str = ""
     seconds: float = 0.0
-
-    @property
-    def size(self) -> int:
-        """Cells it may come to need."""
-        return len(self.ids) + self.room
 
 
 class LlamaCpp:
@@ -93,7 +89,7 @@ class LlamaCpp:
             if grammar:
                 for form, source in GRAMMARS.items():
                     self._grammars[form] = Grammar(self._weights, source if grammar is True else grammar)
-            self._cache = PromptCache(self._weights, self.context, self._threads)
+            self._cache = PromptCache(self._weights, self.context, 1, self._threads)
         except BaseException:
             self.close()
             raise
@@ -113,24 +109,26 @@ class LlamaCpp:
 
     def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
         """One reply per request, in order. Replies do not depend on the order of the requests."""
-        cache = self._room_for(prepared := [self._prepare(request) for request in requests])
+        prepared = [self._prepare(request) for request in requests]
         waiting = [turn for turn in prepared if isinstance(turn, _Turn)]
+        cache = self._slots_for(len(waiting))
+        expected = {turn.request.conversation for turn in waiting}
         results: dict[_Turn, Reply | Fault] = {}
         live: list[_Turn] = []
         try:
             while waiting or live:
-                while waiting and _fits(waiting[0], live, cache):
+                while waiting and len(live) < cache.slots:
                     live.append(turn := waiting.pop(0))
-                    self._read(turn, cache)
+                    self._read(turn, cache, expected)
                 for turn in [turn for turn in live if turn.finish]:
                     live.remove(turn)
-                    results[turn] = self._close_turn(turn, cache)
+                    results[turn] = self._end(turn, cache)
                 if live:
                     self._write(live, cache)
         except BaseException:
             for turn in live:
-                if turn.conversation is not None:
-                    cache.forget(turn.conversation)
+                if turn.slot is not None:
+                    cache.clear(turn.slot)
             raise
         return [turn if isinstance(turn, Fault) else results[turn] for turn in prepared]
 
@@ -171,25 +169,27 @@ class LlamaCpp:
             grammar=grammar.fresh() if grammar else None,
         )
 
-    def _room_for(self, turns: Sequence[_Turn | Fault]) -> PromptCache:
-        """A cache for these turns together, or for as many of them as the memory allows (the others wait)."""
+    def _slots_for(self, turns: int) -> PromptCache:
+        """A cache for that many turns together, or for as many as the memory allows (the others wait)."""
         if self._cache is None:
             raise ModelError(f"{self.name} is closed: load it again")
-        wanted = sum(turn.size for turn in turns if isinstance(turn, _Turn))
-        if wanted > self._cache.cells:
-            cells = min(wanted, int(available_memory() * _SHARE / self._weights.cell_bytes))
-            if cells > self._cache.cells:
-                self._cache.close()
-                self._cache = PromptCache(self._weights, -(-cells // 4096) * 4096, self._threads)
+        wanted = min(turns, _SLOTS)
+        if wanted > self._cache.slots:
+            each = self._weights.slot_bytes(self.context)
+            wanted = min(wanted, int((available_memory() * _SHARE) // each) + self._cache.slots)
+        if wanted > self._cache.slots:
+            self._cache.close()
+            self._cache = None
+            self._cache = PromptCache(self._weights, self.context, wanted, self._threads)
         return self._cache
 
     # ------------------------------------------------------------ turns
 
-    def _read(self, turn: _Turn, cache: PromptCache) -> None:
+    def _read(self, turn: _Turn, cache: PromptCache, expected: set[str]) -> None:
         """Compute the prompt and sample the first token."""
         started = time.perf_counter()
         try:
-            turn.conversation, turn.cached, logits = cache.read(turn.request.conversation, turn.ids)
+            turn.slot, turn.cached, logits = cache.read(turn.request.conversation, turn.ids, expected)
             self._sample(turn, logits)
         except RuntimeError as error:
             turn.finish = str(error)
@@ -199,12 +199,12 @@ class LlamaCpp:
         """One more token for each turn. The time is shared among them."""
         started = time.perf_counter()
         try:
-            logits = cache.write([(turn.conversation, turn.sampled[-1]) for turn in live if turn.conversation])
+            logits = cache.write([(turn.slot, turn.sampled[-1]) for turn in live if turn.slot])
             for turn, row in zip(live, logits, strict=True):
                 self._sample(turn, row)
         except RuntimeError as error:
             for turn in live:
-                turn.conversation, turn.finish = None, str(error)
+                turn.slot, turn.finish = None, str(error)
         for turn in live:
             turn.seconds += (time.perf_counter() - started) / len(live)
 
@@ -231,10 +231,10 @@ class LlamaCpp:
         elif len(turn.sampled) >= turn.room:
             turn.finish = "length"
 
-    def _close_turn(self, turn: _Turn, cache: PromptCache) -> Reply | Fault:
+    def _end(self, turn: _Turn, cache: PromptCache) -> Reply | Fault:
         if turn.grammar:
             turn.grammar.close()
-        if turn.conversation is None:
+        if turn.slot is None:
             return Fault(where="model", error=turn.finish)
         whole, sampled = turn.data, turn.sampled  # what the conversation stands for, and its ids (no end of turn)
         spoken = sampled[: len(turn.ends)]
@@ -242,8 +242,8 @@ class LlamaCpp:
             spoken = [token for token, end in zip(spoken, turn.ends, strict=True) if end <= turn.stop]
             whole = turn.data[: turn.ends[len(spoken) - 1]] if spoken else b""
             sampled = sampled[: len(spoken) + (len(whole) < turn.stop)]
-        turn.conversation.settle(turn.rendered, turn.ids, self._control.shield(_decode(whole)), spoken)
-        cache.release(turn.conversation)
+        turn.slot.settle(turn.rendered, turn.ids, self._control.shield(_decode(whole)), spoken)
+        cache.release(turn.slot)
         return Reply(
             text=_decode(turn.data[: turn.stop] if turn.stop >= 0 else turn.data),
             finish="length" if turn.finish == "length" else "stop",
@@ -254,11 +254,6 @@ class LlamaCpp:
             logprobs=tuple(turn.logprobs[: len(sampled)]),
             seconds=turn.seconds,
         )
-
-
-def _fits(turn: _Turn, live: Sequence[_Turn], cache: PromptCache) -> bool:
-    """May this turn start beside the others? One alone always may."""
-    return not live or (len(live) < SEQUENCES and sum(each.size for each in [*live, turn]) <= cache.cells)
 
 
 def _decode(data: bytes) -> str:
