@@ -26,7 +26,7 @@ Mode = Literal["hybrid", "lexical", "dense"]
 Fusion = Literal["rrf", "weighted"]
 WEIGHTS = (0.7, 1.0)  # lexical and dense, as upstream
 _DEPTH = 50  # ranks of each leg that fusion looks at
-_KEPT = 256  # pages whose passages are kept in memory
+_KEPT = 512  # pages whose passages are kept in memory
 
 __all__ = ["Progress", "World", "WorldInfo"]
 

@@ -5,8 +5,8 @@ times how rare it is among the page's own passages: the page's subject stands in
 Everything is counted in words, so nothing depends on a tokenizer, and the same page and goal give the same text.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -17,6 +17,8 @@ _K1, _B, _TYPICAL = 1.2, 0.4, 40  # BM25: saturation, length penalty, words of a
 _CONTEXT = 0.5  # what a term counts in the heading or header of a passage, against one in its text
 _LEAD = 0.1  # share of a full match that the page's first passage has for free; the n-th has 1/n of it
 
+_PIPE = re.compile(r"(?<!\\)\|")
+
 Idf = Callable[[str], float]
 
 
@@ -25,21 +27,19 @@ class Piece:
     """A passage, ready to be scored."""
 
     passage: Passage
-    counts: Counter[str]
-    length: int
-    context: frozenset[str]
+    found: tuple[str, ...]  # its terms; counted as they are asked for, which is cheaper than counting all
+    context: frozenset[str]  # the terms of its heading and header
 
 
 def pieces_of(text: str) -> tuple[Piece, ...]:
-    """The passages of `text` with their terms counted."""
+    """The passages of `text` with their terms."""
     contexts: dict[str, frozenset[str]] = {}
     out = []
     for passage in passages(text) or ([Passage(text.strip())] if text.strip() else []):
         around = f"{passage.heading} {plain(passage.header)}"
         if around not in contexts:
             contexts[around] = frozenset(terms(around))
-        found = terms(plain(passage.text))
-        out.append(Piece(passage, Counter(found), len(found), contexts[around]))
+        out.append(Piece(passage, tuple(terms(plain(passage.text))), contexts[around]))
     return tuple(out)
 
 
@@ -47,19 +47,20 @@ def weigh(goal: Sequence[str], pieces: Sequence[Piece], idf: Idf) -> dict[str, f
     """The weight of each goal term on this page; terms that are nowhere on it are left out."""
     weights = {}
     for term in goal:
-        spread = sum(term in piece.counts or term in piece.context for piece in pieces)
+        spread = sum(term in piece.found or term in piece.context for piece in pieces)
         if spread:
             weights[term] = idf(term) * log(1 + len(pieces) / spread) / log(1 + len(pieces))
     return weights
 
 
-def score(counts: Counter[str], length: int, context: frozenset[str], weights: dict[str, float]) -> float:
-    """BM25 of one passage or sentence, its context counted in part."""
-    fading = _K1 * (1 - _B + _B * length / _TYPICAL)
+def score(found: Sequence[str], context: Collection[str], weights: dict[str, float]) -> float:
+    """BM25 of the terms of one passage or sentence, its context counted in part."""
+    fading = _K1 * (1 - _B + _B * len(found) / _TYPICAL)
     total = 0.0
     for term, weight in weights.items():
-        tf = counts.get(term) or (_CONTEXT if term in context else 0)
-        total += weight * tf * (_K1 + 1) / (tf + fading) if tf else 0
+        tf = found.count(term) or (_CONTEXT if term in context else 0)
+        if tf:
+            total += weight * tf * (_K1 + 1) / (tf + fading)
     return total
 
 
@@ -74,10 +75,7 @@ def snippet(pieces: Sequence[Piece], asked: Sequence[str], idf: Idf) -> str:
 
 def _scores(pieces: Sequence[Piece], weights: dict[str, float]) -> list[tuple[float, int]]:
     lead = _LEAD * sum(weights.values())
-    return [
-        (score(piece.counts, piece.length, piece.context, weights) + lead / (n + 1), n)
-        for n, piece in enumerate(pieces)
-    ]
+    return [(score(piece.found, piece.context, weights) + lead / (n + 1), n) for n, piece in enumerate(pieces)]
 
 
 def shown(passage: Passage) -> str:
@@ -93,7 +91,8 @@ def shown(passage: Passage) -> str:
 
 
 def _cells(row: str) -> list[str]:
-    return [" ".join(cell.split()) for cell in plain(row).strip().strip("|").replace("\\|", "¦").split("|")]
+    cells = _PIPE.split(plain(row).strip().removeprefix("|").removesuffix("|"))
+    return [" ".join(cell.replace("\\|", "|").split()) for cell in cells]
 
 
 def _shorten(text: str, weights: dict[str, float]) -> str:
@@ -195,8 +194,7 @@ def _summary(pieces: Sequence[Piece], weights: dict[str, float]) -> str:
     for piece in pieces:
         single = piece.passage.kind in {"row", "code"}
         for sentence in [shown(piece.passage)] if single else sentences(shown(piece.passage)):
-            counts = Counter(terms(sentence))
-            value = score(counts, counts.total(), piece.context, weights)
+            value = score(terms(sentence), piece.context, weights)
             if value > best + 1e-9:
                 best, found = value, sentence
     return _first_words(found, SNIPPET_WORDS)

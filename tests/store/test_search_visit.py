@@ -206,9 +206,9 @@ def test_a_snippet_is_the_passage_that_answers(world_of: WorldOf) -> None:
 def test_a_snippet_of_a_row_names_its_columns(world_of: WorldOf) -> None:
     rows = "\n".join(f"| Town {n} | {n}000 |" for n in range(80))
     (hit,) = world_of(
-        {"towns": f"# Towns\n\n## By size\n\n| Name | People |\n|---|---|\n{rows}\n| Kraken | 77 |"}
+        {"towns": f"# Towns\n\n## By size\n\n| Name | People |\n|---|---|\n{rows}\n| Kraken \\| Co | 77 |"}
     ).search("kraken people")
-    assert hit.snippet == "Towns > By size | Name: Kraken; People: 77"
+    assert hit.snippet == "Towns > By size | Name: Kraken | Co; People: 77"
 
 
 def test_a_snippet_is_short(world_of: WorldOf) -> None:
