@@ -52,7 +52,7 @@ class Guard:
             return 400, "a request names one Host"
         name = _name(hosts[0])
         if name not in self._names and not (self._numeric and _is_address(name)):
-            return 403, f"this server does not answer to the Host it was called by: start it with --allow-host {name}"
+            return 403, f"this server does not answer to the Host it was called by: start it with --allow {name}"
         for origin in (value for key, value in pairs if key == b"origin"):
             if origin.lower() not in {f"http://{hosts[0].lower()}", f"https://{hosts[0].lower()}"}:
                 return 403, "this server takes no requests from pages of other origins"
