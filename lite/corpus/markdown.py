@@ -6,7 +6,7 @@ The walk keeps its own stack, so that no nesting raises RecursionError.
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from lite.corpus import tables
 
@@ -20,7 +20,8 @@ _ITEM = "\x1f"  # between the items of a list in a cell; no running text holds i
 _ITEMS = re.compile(r"\s*\x1f\s*")
 _WEB = re.compile(r"https?://[^\s/?#\[]", re.IGNORECASE)
 _LABEL = str.maketrans({"[": r"\[", "]": r"\]"})
-_TARGET = str.maketrans({" ": "%20", "|": "%7C", "<": "%3C", ">": "%3E", "\\": "%5C", '"': "%22"})
+_BREAKS = re.compile(r"[\t\r\n]")  # browsers leave them out of an address
+_UNSAFE = re.compile(r"[\s|<>\\\"\x00-\x1f]")  # would end a Markdown link, or a cell
 
 _BLOCK_TAGS = """
 address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption figure footer form
@@ -60,28 +61,43 @@ class Links:
     """
 
     def __init__(self, url: str, base: str, resolve: Callable[[str], str | None] | None = None) -> None:
-        self._url, self._base, self._resolve = url, base, resolve
+        self._page, self._base, self._resolve = url.partition("#")[0], base, resolve
+        self._scheme = base.partition("/")[0]
+        self._known: dict[str, str | None] = {}  # pages repeat their links
 
     def target(self, href: str | None) -> str | None:
         """The absolute address of a link; None when it leads nowhere a reader of the web can go."""
         if not href:
             return None
-        href = "".join(href.split("\n")).replace("\t", "").replace("\r", "").strip()
-        if not href or href[0] == "#":
-            return None
-        try:
-            address = href if _WEB.match(href) else urljoin(self._base, href)
-        except ValueError:
+        if href not in self._known:
+            self._known[href] = self._target(href)
+        return self._known[href]
+
+    def _target(self, href: str) -> str | None:
+        address = self._absolute(_BREAKS.sub("", href).strip())
+        if not _WEB.match(address):
             return None
         page, mark, _ = address.partition("#")
-        if not _WEB.match(address) or (mark and page == self._url.partition("#")[0]):
+        if mark and page == self._page:
             return None
-        if self._resolve and (address := self._resolve(address) or "") == "":
-            return None
-        address = address.translate(_TARGET)
+        if self._resolve:
+            address = self._resolve(address)
+            if address is None:
+                return None
+        address = _UNSAFE.sub(lambda found: quote(found.group()), address)
         if address.count("(") != address.count(")"):
             address = address.replace("(", "%28").replace(")", "%29")
         return address
+
+    def _absolute(self, href: str) -> str:
+        if not href or href[0] == "#" or _WEB.match(href):
+            return href
+        if href.startswith("//"):  # what urljoin does, without its cost
+            return self._scheme + href
+        try:
+            return urljoin(self._base, href)
+        except ValueError:
+            return ""
 
 
 class Renderer:

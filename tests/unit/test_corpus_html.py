@@ -70,6 +70,7 @@ def test_blocks_and_text(html: str, expected: str) -> None:
         ("Odd)", "[t](https://a.org/wiki/Odd%29)"),
         ("a b|c", "[t](https://a.org/wiki/a%20b%7Cc)"),
         ("\n /x\n", "[t](https://a.org/x)"),
+        ("/a\u3000b\xa0c", "[t](https://a.org/a%E3%80%80b%C2%A0c)"),
         ("#here", "t"),
         ("Page#here", "t"),
         ("https://a.org/wiki/Page#here", "t"),
