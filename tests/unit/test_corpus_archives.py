@@ -195,6 +195,8 @@ def test_the_shared_archive_has_its_urls_beside_it(shared: Path) -> None:
     pages, broken = split(shared / "html" / "pages.tar.zst")
     assert (len(pages), broken) == (300, [])
     assert all(p.url.startswith("https://en.wikipedia.org/wiki/") and p.title for p in pages)
+    assert sum(p.text.count("\n|---|") for p in pages) > 1900  # of 2,566 tables, the layout and the one-column ones
+    assert sum(p.text.count("](http") for p in pages) > 74_000
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".zip"])
