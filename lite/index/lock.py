@@ -3,6 +3,7 @@
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,7 @@ def holder(folder: Path) -> str | None:
 
 
 def _held(path: Path) -> int:
+    tries = 0
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -49,6 +51,10 @@ def _held(path: Path) -> int:
         except BlockingIOError:
             name = _name(handle)
             os.close(handle)
+            tries += 1
+            if tries < 5:  # it may only be somebody in `holder`, for a moment
+                time.sleep(0.02)
+                continue
             raise WorldError(f"{path.parent} is being written by {name}: wait for it, or stop it first") from None
         try:
             if os.fstat(handle).st_ino == path.stat().st_ino:
