@@ -2,7 +2,7 @@
 
 Measured on 300 Wikipedia pages: markdownify makes 4 pages a second, raises RecursionError on deep nesting and does not
 repeat what spans rows; html-to-markdown (22 MB) returns nothing for deep nesting. So lxml parses, and `markdown.py`
-writes: about a hundred pages a second.
+writes: about seventy pages a second.
 """
 
 import codecs
