@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import log
 
-from lite.index.text import Passage, passages, plain, sentences, terms, words
+from lite.index.text import Passage, items, passages, plain, sentences, terms, words
 
 SNIPPET_WORDS = 60
 _K1, _B, _TYPICAL = 1.2, 0.4, 40  # BM25: saturation, length penalty, words of a typical passage
@@ -80,6 +80,8 @@ def _scores(pieces: Sequence[Piece], weights: dict[str, float]) -> list[tuple[fl
 
 def shown(passage: Passage) -> str:
     """A passage as plain text that can stand alone: a table row names its columns."""
+    if passage.kind == "list":
+        return "; ".join(" ".join(item.split()) for item in items(plain(passage.text)))
     if passage.kind != "row":
         return " ".join(plain(passage.text).split())
     cells = _cells(passage.text)
@@ -188,12 +190,18 @@ def _first_words(text: str, budget: int) -> str:
     return f"{text[:low].rstrip()} …"
 
 
+def _sentences(passage: Passage) -> list[str]:
+    """What a summary may consist of: a sentence, an item of a list, a row of a table."""
+    if passage.kind == "list":
+        return [" ".join(item.split()) for item in items(plain(passage.text))]
+    return sentences(shown(passage)) if passage.kind == "text" else [shown(passage)]
+
+
 def _summary(pieces: Sequence[Piece], weights: dict[str, float]) -> str:
     """The best sentence (or table row) of the evidence; the first one where no term of the goal is on the page."""
     best, found = -1.0, ""
     for piece in pieces:
-        single = piece.passage.kind in {"row", "code"}
-        for sentence in [shown(piece.passage)] if single else sentences(shown(piece.passage)):
+        for sentence in _sentences(piece.passage):
             value = score(terms(sentence), piece.context, weights)
             if value > best + 1e-9:
                 best, found = value, sentence

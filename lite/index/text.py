@@ -224,6 +224,11 @@ def _rows(lines: list[str], heading: str) -> Iterator[Passage]:
     yield from rows or ([Passage(header, "row", heading)] if header.strip("| \t-:") else [])
 
 
+def items(text: str) -> list[str]:
+    """The items of a list without their marks."""
+    return [_ITEM.sub("", item, count=1) for item in _items(text.splitlines())]
+
+
 def _items(lines: list[str]) -> Iterator[str]:
     """List items with the lines that continue them."""
     item: list[str] = []
@@ -283,5 +288,5 @@ def links(text: str) -> Iterator[tuple[str, str]]:
 
 
 def plain(text: str) -> str:
-    """`text` with Markdown links replaced by their anchors, images by their descriptions."""
-    return _LINK.sub(r"\2", text) if "](" in text else text
+    """`text` with Markdown links replaced by their anchors, images by their descriptions, and no bold."""
+    return (_LINK.sub(r"\2", text) if "](" in text else text).replace("**", "")

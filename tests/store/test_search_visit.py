@@ -211,6 +211,15 @@ def test_a_snippet_of_a_row_names_its_columns(world_of: WorldOf) -> None:
     assert hit.snippet == "Towns > By size | Name: Kraken | Co; People: 77"
 
 
+def test_a_list_is_read_item_by_item(world_of: WorldOf) -> None:
+    world = world_of(
+        {"lake": "# Lake\n\n- **Length:** 12 km\n- **Depth:** 40 m\n  at most\n3. [Fish](https://w.test/fish): pike"}
+    )
+    (hit,) = world.search("depth of the lake")
+    assert hit.snippet == "Length: 12 km; Depth: 40 m at most; Fish: pike"
+    assert world.visit(hit.url, "How deep is it? depth").summary == "Depth: 40 m at most"
+
+
 def test_a_snippet_is_short(world_of: WorldOf) -> None:
     world = world_of(
         {"a": "word " * 5000 + "kraken " + "word " * 5000, "b": "海怪" * 5000, "c": "x" * 100_000 + " kraken"}
