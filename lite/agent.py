@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lite.dialect import ASK_FOR_ANSWER, ParsedTurn, parse_turn, wrap_response
+from lite.dialect import ASK_FOR_ANSWER, ParsedTurn, parse_turn, quote, wrap_response
 from lite.errors import UsageError
 from lite.memory import Budget
 from lite.recipe import Limits
@@ -121,7 +121,7 @@ def episode(
     attempt: int = 0,
 ) -> Generator[Event, Answer, Trajectory]:
     """One attempt at one task, as a generator of events. Reads no clock and does no input or output."""
-    messages = [Message(role="system", content=system), Message(role="user", content=task.question)]
+    messages = [Message(role="system", content=system), Message(role="user", content=quote(task.question))]
     progress = _Progress(task, attempt, messages, opening=len(messages))
     conversation = f"{task.id}/{attempt}"
     if budget.room(messages) < 1:
