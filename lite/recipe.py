@@ -1,6 +1,8 @@
 """Settings, each declared once and validated. An unknown key is an error that names the nearest known one."""
 
+import tomllib
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -58,11 +60,31 @@ class AgentSettings(Settings):
     sampling: Sampling = Sampling()
 
 
-class EvalSettings(AgentSettings):
+class NamedAgent(AgentSettings):
+    """An agent whole: the model by its name, and how it researches."""
+
+    model: str
+
+
+class EvalSettings(NamedAgent):
     """Everything that decides the outcome of an evaluation; the run's manifest holds it."""
 
     tasks: str
     world: str
-    model: str
     limit: int | None = Field(default=None, ge=1)  # only the first so many tasks
     width: int = Field(default=1, ge=1)  # episodes run in step
+
+
+class DemoSettings(Settings):
+    """What `lite demo` runs: `recipes/demo.toml`."""
+
+    embedder: str
+    agent: NamedAgent
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A recipe's file as a plain mapping. Raises UsageError when it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as TOML ({error}): mend it, or name another recipe") from None
