@@ -30,9 +30,19 @@ class Settings(BaseModel):
             key = ".".join(str(part) for part in first["loc"])
             if first["type"] != "extra_forbidden":
                 raise UsageError(f"{key} = {first['input']!r} does not fit: {first['msg'].lower()}") from None
-            near = get_close_matches(key, cls.model_fields, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(cls.model_fields)}"
+            known = _fields(cls, first["loc"][:-1])
+            near = get_close_matches(str(first["loc"][-1]), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
             raise UsageError(f"no setting is called {key}: {hint}") from None
+
+
+def _fields(settings: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The names of the settings at `path` below `settings`."""
+    for part in path:
+        inner = settings.model_fields[str(part)].annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            settings = inner
+    return list(settings.model_fields)
 
 
 class Limits(Settings):

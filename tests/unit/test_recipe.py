@@ -14,6 +14,8 @@ def test_an_unknown_key_names_the_nearest_known_one() -> None:
         Limits.read({"turn": 3})
     with pytest.raises(UsageError, match="no setting is called xyzzy: known: turns, calls"):
         Limits.read({"xyzzy": 3})
+    with pytest.raises(UsageError, match=r"no setting is called agent\.limits\.turn: did you mean turns"):
+        DemoSettings.read({"embedder": "none", "agent": {"model": "smollm2", "limits": {"turn": 1}}})
 
 
 @pytest.mark.parametrize("values", [{"turns": 0}, {"turns": "many"}, {"seconds": -1}])
