@@ -186,3 +186,21 @@ def test_ctrl_c_is_one_line_and_130(world: Path, tmp_path: Path) -> None:
     _, errors = child.communicate(timeout=60)
     os.close(writer)
     assert (child.returncode, errors.strip()) == (130, "error: interrupted")
+
+
+@pytest.mark.parametrize("command", [["serve", "--api", "environment"], ["mcp", "--http"], ["ui"]], ids=lambda c: c[0])
+def test_a_server_tells_its_address_and_stops_at_ctrl_c(world: Path, command: list[str]) -> None:
+    import re
+    import signal
+
+    import httpx
+
+    pytest.importorskip({"mcp": "mcp"}.get(command[0], "uvicorn"))
+    full = [sys.executable, "-m", "lite.cli", *command, str(world), "--port", "0"]
+    server = subprocess.Popen(full, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert server.stderr
+    address = re.search(r"http://127\.0\.0\.1:\d+\S*", server.stderr.readline())
+    assert address
+    assert httpx.get(address[0], timeout=60).status_code < 500
+    server.send_signal(signal.SIGINT)
+    assert (server.wait(timeout=60), "Traceback" in server.communicate()[1]) == (0, False)
