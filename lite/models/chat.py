@@ -7,7 +7,7 @@ messages say is data: a string in it that happens to spell a control token (`<|i
 import datetime as dt
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from jinja2 import TemplateError, nodes
@@ -22,6 +22,8 @@ from lite.records import Message
 TEMPLATE_DATE = dt.datetime(2024, 7, 26, tzinfo=dt.UTC)
 
 DIALECT_TAGS = ("<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
+_BLANK = " \t\n\v\f\r"  # what C calls space
+_SPACE = f"[{_BLANK}]*"
 _MARK = "\uf8ff"  # private use: stands around the number of a shielded string
 
 
@@ -102,16 +104,23 @@ class ControlTokens:
 
     `shield` hides those that occur in a message before the template is rendered; `split` cuts the rendered text
     into control tokens (ids) and plain text (strings, shields taken off again). The dialect's own tags are never
-    hidden: where a vocabulary has a token for one, a message means that token.
+    hidden: where a vocabulary has a token for one, a message means that token. Some tokens swallow the white space
+    to their left or right.
     """
 
-    def __init__(self, ids: Mapping[str, int]) -> None:
+    def __init__(
+        self, ids: Mapping[str, int], *, strip_left: Collection[str] = (), strip_right: Collection[str] = ()
+    ) -> None:
         self._ids = dict(ids)
         longest_first = sorted(self._ids, key=lambda text: (-len(text), text))
         self._strings = [*(text for text in longest_first if text not in DIALECT_TAGS), _MARK]
         self._number = {text: number for number, text in enumerate(self._strings)}
         self._hidden = re.compile("|".join(map(re.escape, self._strings)))
-        self._control = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        spaced = (
+            (_SPACE if text in strip_left else "") + re.escape(text) + (_SPACE if text in strip_right else "")
+            for text in longest_first
+        )
+        self._control = re.compile("|".join(spaced) or r"(?!)")
         self._shields = re.compile(f"{_MARK}([0-9]+){_MARK}")
 
     def shield(self, text: str) -> str:
@@ -129,7 +138,8 @@ class ControlTokens:
         for match in self._control.finditer(rendered):
             if match.start() > end:
                 pieces.append(self.unshield(rendered[end : match.start()]))
-            pieces.append(self._ids[match[0]])
+            text = match[0] if match[0] in self._ids else match[0].strip(_BLANK)
+            pieces.append(self._ids[text])
             end = match.end()
         if end < len(rendered):
             pieces.append(self.unshield(rendered[end:]))

@@ -54,7 +54,7 @@ def load_embedder(name: str) -> "Embedder":
             model_kwargs={"dtype": torch.bfloat16 if precision == "bf16" else torch.float32},
         )
     except Exception as error:  # noqa: BLE001  # whatever the libraries raise about a folder or a name
-        raise ModelError(_why(bare, error)) from None
+        raise ModelError(_why(bare, error, online=online)) from None
     return Embedder(name, model)
 
 
@@ -117,8 +117,8 @@ class Embedder:
         return digest.hexdigest()
 
 
-def _why(name: str, error: Exception) -> str:
+def _why(name: str, error: Exception, *, online: bool) -> str:
+    if not online and not Path(name).exists():
+        return f"no weights of {name} are on this machine: give a folder, or set HF_HUB_OFFLINE=0 to download them"
     said = (" ".join(str(error).split()) or type(error).__name__)[:160]
-    if Path(name).exists():
-        return f"{name} cannot be loaded ({said}): give a sentence-transformers folder"
-    return f"no weights of {name} are on this machine ({said}): give a folder, or let HF_HUB_OFFLINE=0 download them"
+    return f"{name} cannot be loaded ({said}): give a sentence-transformers folder"

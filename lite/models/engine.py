@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite.errors import ModelError
-from lite.models.chat import DIALECT_TAGS
+from lite.models.chat import DIALECT_TAGS, ControlTokens
 
 LOG_VARIABLE = "LITE_LLAMA_LOG"  # set to 1: llama.cpp's own log goes to stderr
 BATCH = 256  # tokens computed at once while reading a prompt; more is no faster and takes more memory
@@ -121,16 +121,21 @@ class Weights:
         text = self.lib.llama_vocab_get_text(self.vocab, token) if token >= 0 else None
         return text.decode("utf-8", "replace") if text else ""
 
-    def control_tokens(self) -> dict[str, int]:
-        """The strings that are encoded as control tokens, and their ids."""
-        control = self.lib.LLAMA_TOKEN_ATTR_CONTROL | self.lib.LLAMA_TOKEN_ATTR_UNKNOWN
-        found = {}
+    def control_tokens(self) -> ControlTokens:
+        """The strings that are encoded as control tokens."""
+        lib = self.lib
+        found: dict[str, int] = {}
+        attributes: dict[str, int] = {}
         for token in range(self.size):
-            if int(self.lib.llama_vocab_get_attr(self.vocab, token)) & control:
-                text = self.token_text(token)
-                if text:
-                    found[text] = token
-        return found
+            attribute = int(lib.llama_vocab_get_attr(self.vocab, token))
+            if attribute & (lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN) and self.token_text(token):
+                found[self.token_text(token)] = token
+                attributes[self.token_text(token)] = attribute
+        return ControlTokens(
+            found,
+            strip_left=[text for text, attribute in attributes.items() if attribute & lib.LLAMA_TOKEN_ATTR_LSTRIP],
+            strip_right=[text for text, attribute in attributes.items() if attribute & lib.LLAMA_TOKEN_ATTR_RSTRIP],
+        )
 
     def ends_turn(self, token: int) -> bool:
         """Is this an end-of-generation token?"""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from lite.dialect import GRAMMARS, STOP
 from lite.errors import ModelError
 from lite.extras import need
 from lite.models.cache import PromptCache, Slot
-from lite.models.chat import ChatTemplate, ControlTokens
+from lite.models.chat import ChatTemplate
 from lite.models.engine import Grammar, Weights, available_memory
 from lite.models.sampling import choose, log_probability, random_for
 from lite.models.threads import cores, wait_passively
@@ -47,7 +48,8 @@ class _Turn:
     ends: list[int] = field(default_factory=list)  # len(data) after each sampled token
     data: bytes = b""
     stop: int = -1  # where in `data` the stop tag begins
-    finish: str = ""
+    finish: Literal["", "stop", "length", "failed"] = ""
+    error: str = ""
     seconds: float = 0.0
 
 
@@ -85,7 +87,7 @@ class LlamaCpp:
             self.context = min(context, self._weights.trained_context)
             self._threads = (threads or 1, threads or cores())
             self._template = _chat_template(self._weights, path)
-            self._control = ControlTokens(self._weights.control_tokens())
+            self._control = self._weights.control_tokens()
             if grammar:
                 for form, source in GRAMMARS.items():
                     self._grammars[form] = Grammar(self._weights, source if grammar is True else grammar)
@@ -129,6 +131,8 @@ class LlamaCpp:
             for turn in live:
                 if turn.slot is not None:
                     cache.clear(turn.slot)
+                if turn.grammar is not None:
+                    turn.grammar.close()
             raise
         return [turn if isinstance(turn, Fault) else results[turn] for turn in prepared]
 
@@ -192,7 +196,7 @@ class LlamaCpp:
             turn.slot, turn.cached, logits = cache.read(turn.request.conversation, turn.ids, expected)
             self._sample(turn, logits)
         except RuntimeError as error:
-            turn.finish = str(error)
+            turn.finish, turn.error = "failed", str(error)
         turn.seconds += time.perf_counter() - started
 
     def _write(self, live: Sequence[_Turn], cache: PromptCache) -> None:
@@ -204,7 +208,7 @@ class LlamaCpp:
                 self._sample(turn, row)
         except RuntimeError as error:
             for turn in live:
-                turn.slot, turn.finish = None, str(error)
+                turn.finish, turn.error = "failed", str(error)
         for turn in live:
             turn.seconds += (time.perf_counter() - started) / len(live)
 
@@ -234,8 +238,8 @@ class LlamaCpp:
     def _end(self, turn: _Turn, cache: PromptCache) -> Reply | Fault:
         if turn.grammar:
             turn.grammar.close()
-        if turn.slot is None:
-            return Fault(where="model", error=turn.finish)
+        if turn.finish == "failed" or turn.slot is None:
+            return Fault(where="model", error=turn.error)
         whole, sampled = turn.data, turn.sampled  # what the conversation stands for, and its ids (no end of turn)
         spoken = sampled[: len(turn.ends)]
         if turn.stop >= 0:  # tokens from the one in which the stop tag begins are not part of the turn
