@@ -68,15 +68,10 @@ class Staging:
         db = sqlite_utils.Database(self._db)
         db.table("meta").create({"name": str, "value": str}, pk="name", if_not_exists=True)
         db.table("broken").create({"source": str, "place": str, "reason": str}, if_not_exists=True)
-        db.table("texts").create({"id": int, "hash": bytes, "body": bytes}, pk="id", if_not_exists=True)
-        db.table("texts").create_index(["hash"], unique=True, if_not_exists=True)
-        columns = {
-            "url": str,
-            "title": str,
-            "hash": bytes,
-            "rivals": int,
-        }  # rivals: 1 where the URL came with two texts
-        db.table("records").create(columns, pk="url", not_null={"url", "title", "hash"}, if_not_exists=True)
+        # Only ever appended to, so that a batch costs what it is long; sorting is left to `settle`.
+        db.table("texts").create({"id": int, "body": bytes}, pk="id", if_not_exists=True)
+        columns = {"id": int, "url": str, "title": str, "hash": bytes}
+        db.table("records").create(columns, pk="id", if_not_exists=True)
 
     # ------------------------------------------------------------ progress
 
@@ -102,25 +97,18 @@ class Staging:
         """One transaction: the records of a batch and the progress that counts them."""
         pages = [record for record in records if isinstance(record, Page)]
         broken = [record for record in records if isinstance(record, Broken)]
+        first = self.get("records", 0) + 1
         texts, rows = [], []
-        for page in pages:
+        for number, page in enumerate(pages, first):
             text = storable(page.text)
-            content = text_hash(text)
-            texts.append((content, self._compress(text.encode())))
-            rows.append((storable(page.url), storable(page.title), content))
+            texts.append((number, self._compress(text.encode())))
+            rows.append((number, storable(page.url), storable(page.title), text_hash(text)))
         with self._db:
             self._db.execute("begin immediate")
-            self._db.executemany("insert or ignore into texts (hash, body) values (?, ?)", texts)
-            self._db.executemany(
-                """insert into records (url, title, hash, rivals) values (?, ?, ?, 0)
-                on conflict (url) do update set
-                rivals = rivals or hash != excluded.hash,
-                title = iif((excluded.hash, excluded.title) < (hash, title), excluded.title, title),
-                hash = min(hash, excluded.hash)""",
-                rows,
-            )
+            self._db.executemany("insert into texts values (?, ?)", texts)
+            self._db.executemany("insert into records values (?, ?, ?, ?)", rows)
             self._add_broken(broken)
-            self.put("records", self.get("records", 0) + len(pages))
+            self.put("records", first - 1 + len(pages))
             self.put(*progress)
 
     def _add_broken(self, broken: Sequence[Broken]) -> None:
@@ -138,23 +126,30 @@ class Staging:
         """Decide names and aliases; the number of pages. Done again from the start when it was interrupted."""
         with self._db:
             self._db.execute("begin immediate")
-            self._db.execute("create index if not exists records_by_text on records (hash, url)")
+            self._db.execute("drop table if exists winners")
             self._db.execute("drop table if exists settled")
             self._db.execute(
-                "create table settled (id integer primary key, url text, title text, hash blob, titles text)"
+                """create table winners as select url, title, hash, id, rivals from (
+                select *, row_number() over by_text as place, min(hash) over of_url != max(hash) over of_url as rivals
+                from records window of_url as (partition by url),
+                by_text as (partition by url order by hash, title, id)) where place = 1"""
+            )
+            self._db.execute(
+                "create table settled (id integer primary key, url text, title text, hash blob, titles text, text int)"
             )
             # Beside a lone min(), SQLite takes the other columns from the row that has the minimum.
             self._db.execute(
-                """insert into settled (url, title, hash, titles)
-                select min(url), title, hash, group_concat(title, char(10)) from records group by hash order by 1"""
+                """insert into settled (url, title, hash, titles, text)
+                select min(url), title, hash, group_concat(title, char(10)), id from winners group by hash order by 1"""
             )
+            self._db.execute("create index settled_by_hash on settled (hash)")
         return self._db.execute("select count(*) from settled").fetchone()[0]
 
     def pages(self) -> Iterator[SettledPage]:
         """The settled pages in the order of their ids, which is the order of their URLs."""
         rows = self._db.execute(
             """select s.id, s.url, s.title, s.hash, s.titles, t.body
-            from settled s join texts t on t.hash = s.hash order by s.id"""
+            from settled s join texts t on t.id = s.text order by s.id"""
         )
         for key, url, title, content, titles, body in rows:
             yield SettledPage(key, url, title, content, self._decompress(body).decode(), titles)
@@ -162,22 +157,22 @@ class Staging:
     def aliases(self) -> Iterable[tuple[str, int, str]]:
         """(URL, page id, title) of every exact duplicate, in the order of their URLs."""
         return self._db.execute(
-            """select r.url, s.id, r.title from records r join settled s on s.hash = r.hash
-            where r.url != s.url order by r.url"""
+            """select w.url, s.id, w.title from winners w join settled s on s.hash = w.hash
+            where w.url != s.url order by w.url"""
         )
 
     def sample(self, count: int) -> list[bytes]:
         """About `count` texts spread evenly over the settled pages."""
         total = self._db.execute("select count(*) from settled").fetchone()[0]
         rows = self._db.execute(
-            "select t.body from settled s join texts t on t.hash = s.hash where s.id % ? = 0 order by s.id",
+            "select t.body from settled s join texts t on t.id = s.text where s.id % ? = 0 order by s.id",
             (max(1, total // count),),
         )
         return [self._decompress(body) for (body,) in rows]
 
     def counts(self) -> dict[str, Any]:
-        """What was read: records, records whose URL was there before, URLs with two texts, broken ones by reason."""
-        urls, rivals = self._db.execute("select count(*), coalesce(sum(rivals), 0) from records").fetchone()
+        """What was read, once it is settled: records, those whose URL came before, URLs with two texts, broken ones."""
+        urls, rivals = self._db.execute("select count(*), coalesce(sum(rivals), 0) from winners").fetchone()
         records = self.get("records", 0)
         broken = [Broken(source=s, where=w, reason=r) for s, w, r in self._db.execute("select * from broken")]
         return {
