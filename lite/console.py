@@ -142,8 +142,9 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
                 tail = f"  [{one.extra}]" if one.extra else ""
                 line = (plain(f"  {one.name:<{width}}  "), (state, style), plain(one.detail), (tail, "dim"))
                 out.print(Text.assemble(*line), soft_wrap=True)
-    for extra in ("embed", "llama", "demo"):
-        say(f"  [{extra}] {purpose(extra)}", "dim")
+    say("extras", "bold")
+    for extra in dict.fromkeys(one.extra for one in diagnosis.findings if one.extra):
+        say(f"  {f'[{extra}]':<{width}}  {purpose(extra)}")
     out.print()
     if not diagnosis.advice:
         say("Nothing is missing.", "green")

@@ -28,6 +28,10 @@ _PURPOSE = {
     "": "the base: worlds, search, visit, models on a server",
     "embed": "vectors in a world (--embedder) and hybrid search",
     "llama": "models in this process (--model llamacpp:FILE.gguf)",
+    "warc": "WARC files as sources of a world",
+    "zim": "ZIM files as sources of a world (its library is GPL)",
+    "serve": "lite serve and lite ui",
+    "mcp": "lite mcp",
     "demo": "the demo's two small models, weights only",
 }
 _MODULE = {"llama-cpp-python": "llama_cpp"}
@@ -221,7 +225,7 @@ def _settings() -> list[Finding]:
         ("OMP_WAIT_POLICY", "lite sets PASSIVE"),
         ("GOMP_SPINCOUNT", "lite sets 0"),
         ("OMP_NUM_THREADS", "all cores"),
-        ("HF_HUB_OFFLINE", "models named by a hub's name may be downloaded"),
+        ("HF_HUB_OFFLINE", "models come from this machine only; 0 lets embedders be downloaded"),
         ("XDG_CACHE_HOME", "~/.cache"),
     ):
         value = os.environ.get(name)
@@ -242,11 +246,10 @@ def _advice(findings: tuple[Finding, ...]) -> list[Advice]:
         advice.append(
             Advice("repair what is broken", f"pip install --force-reinstall --no-cache-dir {' '.join(broken)}")
         )
-    if extras := [extra for extra in ("embed", "llama") if extra in absent]:
+    if extras := [extra for extra in _PURPOSE if extra in absent - {"", "demo"}]:
         torch = f"{TORCH} " if "embed" in extras else ""
         slow = "; llama.cpp compiles for some minutes" if "llama" in extras else ""
-        wanted = " and ".join(purpose(extra) for extra in extras)
-        advice.append(Advice(f"add {wanted}{slow}", f"pip install {torch}{_target(','.join(extras))}"))
+        advice.append(Advice(f"add what is missing{slow}", f"pip install {torch}{_target(','.join(extras))}"))
         if torch and platform.system() == "Linux":
             command = f"pip install {TORCH} --index-url {CPU_TORCH}"
             advice.append(Advice("before that, on Linux without a GPU: torch without CUDA's gigabytes", command))
