@@ -34,7 +34,7 @@ _PURPOSE = {
     "mcp": "lite mcp",
     "demo": "the demo's two small models, weights only",
 }
-_MODULE = {"llama-cpp-python": "llama_cpp"}
+_MODULE = {"llama-cpp-python": "llama_cpp", "markdown-it-py": "markdown_it"}
 _NATIVE = ("lancedb", "tantivy", "lxml.etree", "torch", "llama_cpp")
 _SECONDS = 120  # the longest that an import may take before it counts as broken
 
@@ -246,13 +246,15 @@ def _advice(findings: tuple[Finding, ...]) -> list[Advice]:
         advice.append(
             Advice("repair what is broken", f"pip install --force-reinstall --no-cache-dir {' '.join(broken)}")
         )
-    if extras := [extra for extra in _PURPOSE if extra in absent - {"", "demo"}]:
+    if extras := [extra for extra in _PURPOSE if extra in absent - {"", "demo", "zim"}]:
         torch = f"{TORCH} " if "embed" in extras else ""
         slow = "; llama.cpp compiles for some minutes" if "llama" in extras else ""
         advice.append(Advice(f"add what is missing{slow}", f"pip install {torch}{_target(','.join(extras))}"))
         if torch and platform.system() == "Linux":
             command = f"pip install {TORCH} --index-url {CPU_TORCH}"
             advice.append(Advice("before that, on Linux without a GPU: torch without CUDA's gigabytes", command))
+    if "zim" in absent:
+        advice.append(Advice("read ZIM files (the library is GPL, so it comes alone)", f"pip install {_target('zim')}"))
     if "llama" in absent:
         wheels = f"pip install --only-binary llama-cpp-python llama-cpp-python --extra-index-url {LLAMA_WHEELS}"
         advice.append(Advice("llama.cpp without a compiler: its authors' own wheels", wheels))
