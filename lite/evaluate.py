@@ -102,11 +102,21 @@ def evaluate(
         UsageError: the tasks cannot be read, or `out` holds a run with other settings.
     """
     named = {
-        "tasks": str(tasks),
-        "world": str(world.path if isinstance(world, World) else world),
-        "model": model if isinstance(model, str) else model.name,
+        "tasks": _from_anywhere(tasks),
+        "world": _from_anywhere(world.path if isinstance(world, World) else world),
+        "model": _model_from_anywhere(model if isinstance(model, str) else model.name),
     }
     return _evaluate(EvalSettings.read(named | settings), out, world, model, listener, progress)
+
+
+def _from_anywhere(path: str | Path) -> str:
+    """A path as the manifest has it: a run is gone on with from whatever folder one stands in."""
+    return str(Path(path).absolute())
+
+
+def _model_from_anywhere(spec: str) -> str:
+    kind, _, path = spec.partition(":")
+    return f"{kind}:{_from_anywhere(path)}" if path and kind in {"scripted", "llamacpp"} else spec
 
 
 def evaluate_again(

@@ -49,14 +49,16 @@ class Run:
                 for key in known["settings"].keys() | settings.keys()
                 if known["settings"].get(key) != settings.get(key)
             )
-            if differing:
+            if not differing:
+                return cls(folder, known)
+            if _begun(folder):
                 raise UsageError(
                     f"{folder} holds a run with other settings ({', '.join(differing)}): name another folder with --out"
                 )
-            return cls(folder, known)
+            # A run that never got to its first trajectory (a misspelt model, say) holds nothing to be lost.
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if any(folder.iterdir()):
+            if known is None and any(entry.name != "manifest.json.part" for entry in folder.iterdir()):
                 raise UsageError(f"{folder} is not empty and holds no run: name another folder")
             _write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
         except OSError as error:
@@ -114,6 +116,11 @@ def read_trajectories(path: str | Path) -> Iterator[Trajectory]:
                 yield Trajectory.from_json(line)
             except ValidationError:
                 raise UsageError(f"{file}, line {number} is no trajectory: remove the line to go on") from None
+
+
+def _begun(folder: Path) -> bool:
+    file = folder / "trajectories.jsonl"
+    return file.exists() and file.stat().st_size > 0
 
 
 def _cut_half_line(descriptor: int) -> None:

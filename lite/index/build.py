@@ -343,6 +343,8 @@ def _writable(out: Path) -> Iterator[None]:
     except Exception as error:
         if _is_full(error):
             raise WorldError(f"no space left on the disk of {out}: free some and run the same command again") from None
+        if "disk i/o error" in str(error).lower():  # SQLite's word for a used-up quota, and for a disk that fails
+            raise WorldError(f"{out} cannot be written ({error}): see to its disk, then run the same again") from None
         if isinstance(error, PermissionError | NotADirectoryError):
             raise WorldError(f"{out} cannot be written ({error.strerror}): name a folder of your own") from None
         raise

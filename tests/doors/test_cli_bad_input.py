@@ -279,7 +279,7 @@ def test_an_evaluation_that_lacks_something(lite_here, world: Path, tasks: Path,
     )
 
 
-def test_a_wrong_model_leaves_no_run_behind(lite_here, world: Path, tasks: Path, script: Path, tmp_path: Path) -> None:
+def test_a_wrong_model_does_not_trip_the_next_run(lite_here, world: Path, tasks: Path, script: Path, tmp_path: Path) -> None:
     command = ("eval", tasks, "--world", world, "--out", tmp_path / "run", "--model")
     assert "nowhere" in lite_here(*command, "scripted:nowhere.json").error
     assert lite_here(*command, f"scripted:{script}").status == 0
