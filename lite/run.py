@@ -55,12 +55,14 @@ class Run:
                 raise UsageError(
                     f"{folder} holds a run with other settings ({', '.join(differing)}): name another folder with --out"
                 )
-            # A run that never got to its first trajectory (a misspelt model, say) holds nothing to be lost.
+            run = cls(folder, manifest)  # it never got to a trajectory (a misspelt model, say), and nobody is at it
+            run.write("manifest.json", _manifest_text(manifest))
+            return run
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if known is None and any(entry.name != "manifest.json.part" for entry in folder.iterdir()):
+            if any(entry.name != "manifest.json.part" for entry in folder.iterdir()):
                 raise UsageError(f"{folder} is not empty and holds no run: name another folder")
-            _write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False))
+            _write_atomically(folder / "manifest.json", _manifest_text(manifest))
         except OSError as error:
             raise UsageError(f"{folder} cannot be written ({error.strerror}): name another folder") from None
         return cls(folder, manifest)
@@ -116,6 +118,10 @@ def read_trajectories(path: str | Path) -> Iterator[Trajectory]:
                 yield Trajectory.from_json(line)
             except ValidationError:
                 raise UsageError(f"{file}, line {number} is no trajectory: remove the line to go on") from None
+
+
+def _manifest_text(manifest: dict[str, Any]) -> str:
+    return json.dumps(manifest, indent=2, ensure_ascii=False)
 
 
 def _begun(folder: Path) -> bool:
