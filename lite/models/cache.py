@@ -51,8 +51,9 @@ class PromptCache:
     """
 
     def __init__(self, weights: Weights, window: int, slots: int, threads: tuple[int, int]) -> None:
-        self._sequences = Sequences(weights, window, slots, threads)
-        self._can_copy = not weights.recurrent
+        # The spare sequence stands beside the last slot, see `_beside`.
+        self._sequences = Sequences(weights, window, slots + weights.exact, threads)
+        self._window, self._exact, self._can_copy = window, weights.exact, not weights.recurrent
         self._slots = [Slot(number) for number in range(slots)]
         self._clock = 0
 
@@ -88,13 +89,14 @@ class PromptCache:
         logits: list[NDArray[np.float32]] = []
         try:
             cached = self._reuse(slot, ids)
-            for start in range(cached, len(ids), BATCH):
-                part = ids[start : start + BATCH]
+            while len(slot.held) < len(ids):
+                start, left = len(slot.held), len(ids) - len(slot.held)
+                part = ids[start : start + (BATCH - 1 if left == BATCH + 1 else BATCH)]  # never one alone
                 rows = [(token, start + offset, slot.number) for offset, token in enumerate(part)]
-                logits = self._sequences.decode(rows, [len(rows) - 1] if start + len(part) == len(ids) else [])
+                logits = self._sequences.decode(rows, [len(rows) - 1] if len(part) == left else [])
                 slot.held += part
         except BaseException:
-            self.clear(slot)
+            self.clear(slot.number)
             raise
         return slot, cached, logits[0]
 
@@ -104,28 +106,51 @@ class PromptCache:
         Raises:
             RuntimeError: llama.cpp failed; the slots are empty.
         """
-        order = sorted(range(len(steps)), key=lambda step: steps[step][0].number)  # neighbours are computed together
-        rows = [(steps[step][1], len(steps[step][0].held), steps[step][0].number) for step in order]
+        tokens = {slot.number: (token, len(slot.held), slot.number) for slot, token in steps}
+        beside = self._beside(tokens)
+        rows = sorted([*tokens.values(), *beside], key=lambda row: row[2])  # neighbours are computed together
+        place = {row[2]: index for index, row in enumerate(rows)}
         try:
             computed = self._sequences.decode(rows, range(len(rows)))
         except BaseException:
-            for slot, _ in steps:
-                self.clear(slot)
+            for _, _, number in rows:
+                self.clear(number)
             raise
+        for _, position, number in beside:
+            self._sequences.cut(number, position)
         for slot, token in steps:
             slot.held.append(token)
-        logits = dict(zip(order, computed, strict=True))
-        return [logits[step] for step in range(len(steps))]
+        return [computed[place[slot.number]] for slot, _ in steps]
+
+    def _beside(self, tokens: Collection[int]) -> list[tuple[int, int, int]]:
+        """Rows (token, position, sequence) that are computed for company and thrown away.
+
+        llama.cpp multiplies float weights with one row in another way than with two or more, which all agree to the
+        last bit. So no sequence is computed without a neighbour, and a reply depends on nothing but its own
+        conversation. Quantised weights give no such agreement, and get no company.
+        """
+        if not self._exact:
+            return []
+        rows: dict[int, tuple[int, int, int]] = {}
+        for number in tokens:
+            if not any(other in tokens or other in rows for other in (number - 1, number + 1)):
+                position = 0
+                if number + 1 < len(self._slots):
+                    position = min(len(self._slots[number + 1].held), self._window - 1)
+                    del self._slots[number + 1].held[position:]
+                rows[number + 1] = (0, position, number + 1)
+        return list(rows.values())
 
     def release(self, slot: Slot) -> None:
         """The turn is over: what is held may be gone on from, copied, or given up."""
         self._clock += 1
         slot.used, slot.busy = self._clock, False
 
-    def clear(self, slot: Slot) -> None:
+    def clear(self, number: int) -> None:
         """Empty a slot."""
-        self._sequences.cut(slot.number, 0)
-        self._slots[slot.number] = Slot(slot.number)
+        self._sequences.cut(number, 0)
+        if number < len(self._slots):
+            self._slots[number] = Slot(number)
 
     def _take(self, name: str, expected: Collection[str]) -> Slot:
         """An idle slot for a new conversation. What it held is kept for `_reuse` to look at."""
@@ -137,7 +162,7 @@ class PromptCache:
 
     def _reuse(self, slot: Slot, ids: Sequence[int]) -> int:
         """Cut the slot to what `ids` begins with, or copy the slot that holds more of it."""
-        most = len(ids) - 1  # the last one is computed for its logits
+        most = max(0, len(ids) - 2)  # the last one is computed for its logits, the other for company
         own = min(_common(slot.held, ids), most)
         others = [other for other in self._slots if other is not slot and other.held and self._can_copy]
         if others and own < most:

@@ -107,13 +107,20 @@ class LlamaCpp:
 
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt these messages make, the opening of the assistant's turn included."""
+        self._open()
         return len(self._ids(self._render(messages)))
 
     def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
-        """One reply per request, in order. Replies do not depend on the order of the requests."""
-        prepared = [self._prepare(request) for request in requests]
-        waiting = [turn for turn in prepared if isinstance(turn, _Turn)]
-        cache = self._slots_for(len(waiting))
+        """One reply per request, in order.
+
+        A reply depends on its conversation and the seed, not on the order of the requests. With float weights it
+        does not depend on the other requests either, to the last bit (as long as its slot is not taken by others).
+        """
+        held = self._open()
+        prepared = [self._prepare(request, held) for request in requests]
+        waiting = sorted((turn for turn in prepared if isinstance(turn, _Turn)), key=lambda turn: turn.rendered)
+        waiting.sort(key=lambda turn: turn.request.conversation)  # so that the order of the requests is all one
+        cache = self._slots_for(len(waiting), held)
         expected = {turn.request.conversation for turn in waiting}
         results: dict[_Turn, Reply | Fault] = {}
         live: list[_Turn] = []
@@ -130,11 +137,16 @@ class LlamaCpp:
         except BaseException:
             for turn in live:
                 if turn.slot is not None:
-                    cache.clear(turn.slot)
+                    cache.clear(turn.slot.number)
                 if turn.grammar is not None:
                     turn.grammar.close()
             raise
         return [turn if isinstance(turn, Fault) else results[turn] for turn in prepared]
+
+    def _open(self) -> PromptCache:
+        if self._cache is None:
+            raise ModelError(f"{self.name} is closed: load it again")
+        return self._cache
 
     # ------------------------------------------------------------ prompts
 
@@ -150,12 +162,12 @@ class LlamaCpp:
             ids.insert(0, self._weights.bos)
         return ids
 
-    def _prepare(self, request: Generate) -> _Turn | Fault:
+    def _prepare(self, request: Generate, cache: PromptCache) -> _Turn | Fault:
         try:
             rendered = self._render(request.messages)
         except ValueError as error:
             return Fault(where="model", error=str(error))
-        known = self._cache.find(request.conversation) if self._cache else None
+        known = cache.find(request.conversation)
         chars, count = known.stands_for(rendered) if known else (0, 0)
         ids = (known.ids[:count] if known else []) + self._ids(rendered[chars:], opening=not chars)
         if len(ids) >= self.context:
@@ -173,19 +185,17 @@ class LlamaCpp:
             grammar=grammar.fresh() if grammar else None,
         )
 
-    def _slots_for(self, turns: int) -> PromptCache:
+    def _slots_for(self, turns: int, cache: PromptCache) -> PromptCache:
         """A cache for that many turns together, or for as many as the memory allows (the others wait)."""
-        if self._cache is None:
-            raise ModelError(f"{self.name} is closed: load it again")
         wanted = min(turns, _SLOTS)
-        if wanted > self._cache.slots:
+        if wanted > cache.slots:
             each = self._weights.slot_bytes(self.context)
-            wanted = min(wanted, int((available_memory() * _SHARE) // each) + self._cache.slots)
-        if wanted > self._cache.slots:
-            self._cache.close()
+            wanted = min(wanted, int((available_memory() * _SHARE) // each) + cache.slots)
+        if wanted > cache.slots:
+            cache.close()
             self._cache = None
-            self._cache = PromptCache(self._weights, self.context, wanted, self._threads)
-        return self._cache
+            self._cache = cache = PromptCache(self._weights, self.context, wanted, self._threads)
+        return cache
 
     # ------------------------------------------------------------ turns
 
