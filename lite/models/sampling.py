@@ -68,17 +68,18 @@ def _likeliest(logits: NDArray[np.float32], limit: int, allowed: Allowed | None)
     """Ids of the `limit` highest logits among the allowed ones, highest first (the lower id first where equal)."""
     if allowed is None:
         return _top(logits, limit)
-    look = min(max(limit, _FIRST_LOOK), len(logits))
-    candidates = _top(logits, look)
-    fit = candidates[allowed(candidates)]
-    if len(fit) >= limit or look == len(logits):
-        return fit[:limit]
-    everything = _top(logits, len(logits))
-    return everything[allowed(everything)][:limit]
+    if limit <= _FIRST_LOOK < len(logits):
+        candidates = _top(logits, _FIRST_LOOK)
+        fit = candidates[allowed(candidates)]
+        if len(fit) >= limit:
+            return fit[:limit]
+    ids = np.flatnonzero(allowed(np.arange(len(logits), dtype=np.int32)))
+    return ids[_top(logits[ids], limit)].astype(np.int32) if len(ids) else ids.astype(np.int32)
 
 
-def _top(logits: NDArray[np.float32], limit: int) -> NDArray[np.int32]:
+def _top(values: NDArray[np.float32], limit: int) -> NDArray[np.int32]:
+    """Places of the `limit` highest values, highest first, the lower place first where equal."""
     if limit == 1:
-        return np.array([logits.argmax()], np.int32)
-    ids = np.arange(len(logits)) if limit >= len(logits) else np.argpartition(logits, -limit)[-limit:]
-    return ids[np.lexsort((ids, -logits[ids]))].astype(np.int32)
+        return np.array([values.argmax()], np.int32)
+    places = np.arange(len(values)) if limit >= len(values) else np.argpartition(values, -limit)[-limit:]
+    return places[np.lexsort((places, -values[places]))].astype(np.int32)

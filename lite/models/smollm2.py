@@ -17,6 +17,7 @@ import numpy as np
 
 from lite.errors import MissingExtra, ModelError
 from lite.extras import need
+from lite.shipped import cache_dir
 
 _VERSION = 1  # of the conversion: another number, another file
 _COPIED_ELSEWHERE = ("GGUF.", "general.architecture", "general.file_type", "general.quantization_version")
@@ -30,7 +31,7 @@ def smollm2_gguf() -> Path:
         ModelError: the cache directory cannot be written.
     """
     source = _packaged()
-    target = cache_folder() / f"smollm2-135m-instruct-{source.stat().st_size}-bf16-v{_VERSION}.gguf"
+    target = cache_dir() / f"smollm2-135m-instruct-{source.stat().st_size}-bf16-v{_VERSION}.gguf"
     if target.exists():
         return target
     gguf = need("gguf", "llama")
@@ -50,11 +51,6 @@ def smollm2_gguf() -> Path:
             with suppress(FileNotFoundError):
                 Path(part).unlink()
     return target
-
-
-def cache_folder() -> Path:
-    """Where files that can be made again are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "literesearcher-lite"
 
 
 def _packaged() -> Path:
