@@ -29,7 +29,7 @@ def demonstrate(directory: Path | None, count: int) -> None:
     with world:
         info = world.info()
         console.say(f"   {root / 'world'}: {info.pages:,} pages, {info.links:,} links")
-        console.say(f"2. The agent: SmolLM2-135M through llama.cpp, {count} questions", "bold")
+        console.say(f"2. The agent: SmolLM2-135M through llama.cpp; questions: {count}", "bold")
         run = root / "runs" / _name(world, recipe, count)
         tasks = _choose(count, run.with_suffix(".jsonl"))
         watch = _FirstInFull()
@@ -46,7 +46,7 @@ def demonstrate(directory: Path | None, count: int) -> None:
 def default_folder() -> Path:
     """The clone, where this is one; else a folder of the user's cache."""
     clone = shipped("data/tasks.jsonl").parents[1]
-    return clone if (clone / "pyproject.toml").exists() else cache_dir() / "demo"
+    return clone / "runs" / "demo" if (clone / "pyproject.toml").exists() else cache_dir() / "demo"
 
 
 def _choose(count: int, file: Path) -> Path:
