@@ -5,18 +5,19 @@ receives Reply, Observation or Fault, and returns the Trajectory. Each Turn is y
 watches. `lite.drive` carries the events out; chat, evaluation and training run these same lines.
 """
 
+import json
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lite.dialect import ASK_FOR_ANSWER, ParsedTurn, parse_turn, quote, wrap_response
+from lite.dialect import ASK_FOR_ANSWER, ParsedTurn, parse_turn, quote, storable, wrap_response
 from lite.errors import UsageError
 from lite.memory import Budget
 from lite.recipe import Limits
 from lite.records import Call, Fault, Generate, Message, Observation, Reply, Sampling, Stop, Task, Trajectory, Turn
 from lite.reward import contains_answer
-from lite.tools import schema_lines
+from lite.tools import schema_lines, strings
 
 Event = Generate | Call | Turn  # a Turn asks for nothing: it lets a listener see what was just said or observed
 Answer = Reply | Observation | Fault | None
@@ -142,6 +143,7 @@ def episode(
         if not isinstance(reply, Reply):
             raise TypeError(f"Generate is answered by a Reply or a Fault, not by {type(reply).__name__}")
         progress.late |= reply.late
+        reply = reply.model_copy(update={"text": storable(reply.text)})
         parsed = parse_turn(reply.text)
         turn = _turn(reply, parsed, asked=limit is not None)
         messages.append(Message(role="assistant", content=reply.text))
@@ -153,9 +155,13 @@ def episode(
         if isinstance(observation, Fault):
             progress.turns.append(turn)
             return progress.end(Stop.FAILED, observation)
+        whole = observation.text
         text = budget.fit(messages, observation.text)
+        observation = _seen(observation, text)
+        progress.seen |= observation.shown | observation.read
+        progress.read += [url for url in observation.read if url not in progress.read]
         messages.append(Message(role="user", content=wrap_response(text)))
-        turn = _observed(turn, observation, text)
+        turn = _observed(turn, observation, text, shortened=text != whole)
         progress.turns.append(turn)
         yield turn
         stop = _hopeless(progress, parsed, limits)
@@ -196,10 +202,23 @@ def _act(progress: _Progress, parsed: ParsedTurn, limits: Limits) -> Generator[E
     observation = yield parsed.call
     if not isinstance(observation, Observation | Fault):
         raise TypeError(f"Call is answered by an Observation or a Fault, not by {type(observation).__name__}")
-    if isinstance(observation, Observation):
-        progress.seen |= observation.shown | observation.read
-        progress.read += [url for url in observation.read if url not in progress.read]
     return observation
+
+
+def _seen(observation: Observation, text: str) -> Observation:
+    """The observation less the pages that the model did not get to see because `text`, what it was told, was cut."""
+    if text == observation.text:
+        return observation
+
+    def left(pages: dict[str, str]) -> dict[str, str]:
+        starts = {url: text.find(quote(url)) for url in pages}
+        return {
+            url: passage if quote(passage) in text else text[starts[url] :]
+            for url, passage in pages.items()
+            if starts[url] >= 0
+        }
+
+    return observation.model_copy(update={"shown": left(observation.shown), "read": left(observation.read)})
 
 
 def _ask(messages: list[Message]) -> None:
@@ -209,7 +228,9 @@ def _ask(messages: list[Message]) -> None:
 
 
 def _key(call: Call) -> str:
-    return call.model_dump_json()
+    """What makes two calls the same: a bare string counts as a list of one here too."""
+    arguments = {name: strings(value) or value for name, value in call.arguments.items()}
+    return json.dumps([call.tool, arguments], sort_keys=True)
 
 
 def _turn(reply: Reply, parsed: ParsedTurn, *, asked: bool) -> Turn:
@@ -230,12 +251,12 @@ def _turn(reply: Reply, parsed: ParsedTurn, *, asked: bool) -> Turn:
     )
 
 
-def _observed(turn: Turn, observation: Observation, text: str) -> Turn:
+def _observed(turn: Turn, observation: Observation, text: str, *, shortened: bool) -> Turn:
     return turn.model_copy(
         update={
             "observation": text,
             "tool_error": not observation.ok and turn.malformed is None,
-            "shortened": text != observation.text,
+            "shortened": shortened,
             "shown": tuple(observation.shown),
             "read": tuple(observation.read),
             "tool_seconds": observation.seconds,

@@ -42,6 +42,9 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
     except LiteError as error:
         return _fail(str(error))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "lite"
         return _fail(f"{error.format_message().rstrip('.')}: see {path} --help")
@@ -189,7 +192,7 @@ def visit(directory: Path, url: str, goal: str, words: int, raw: bool, as_json: 
 # ---------------------------------------------------------------- the agent
 
 
-_LIMITS = {"max_turns": "turns", "max_seconds": "seconds"}
+_LIMITS = {"max_turns": "turns", "max_seconds": "seconds", "turn_tokens": "turn_tokens"}
 
 
 def agent_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -197,6 +200,7 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     options = (
         click.option("--model", metavar="SPEC", help="smollm2, llamacpp:FILE.gguf, openai:NAME@URL, scripted:FILE."),
         click.option("--max-turns", type=click.IntRange(min=1), help="Turns before an answer is asked for."),
+        click.option("--turn-tokens", type=click.IntRange(min=16), help="The most one turn may write."),
         click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Time for one question."),
         click.option("--context", type=click.IntRange(min=256), help="The model's window in tokens."),
         click.option("--grammar", is_flag=True, default=None, help="Hold each turn to the protocol (llama.cpp)."),
@@ -241,9 +245,7 @@ def ask(directory: Path, question: str, save: Path | None, full: bool, as_json: 
         opened = stack.enter_context(World.open(directory))
         run = None
         if save is not None:
-            used = AgentSettings.read(settings).model_dump(mode="json")
-            named = {"world": str(directory), "world_digest": opened.digest, "model": model}
-            run = stack.enter_context(Run.start(save, used | named))
+            run = stack.enter_context(Run.start(save, drive.manifest(AgentSettings.read(settings), opened, model)))
         view = None if as_json else stack.enter_context(EpisodeView(full=full))
         trajectory = drive.ask(opened, question, model=model, listener=view, **settings)
         if run is not None:

@@ -37,14 +37,22 @@ GRAMMARS = {  # by the form that a Generate asks for
     "answer": "root ::= think answer" + _GRAMMAR,
 }
 
-_TAGS = re.compile(r"<(?=/?(?:think|tool_call|tool_response|tools|answer)\b|\|[^|<>\s]{1,40}\|>|/?s>)")
+# The protocol's tags, and what the chat templates in use spell their control tokens with: <|im_end|> (DeepSeek has
+# wide bars), </s>, <end_of_turn>, [INST], <<SYS>>.
+_TAGS = re.compile(
+    r"<(?=/?(?:think|tool_call|tool_response|tools|answer)\b|[|\uff5c][^|\uff5c<>]{1,40}[|\uff5c]>"
+    r"|/?(?:s|bos|eos|pad|unk|mask|start_of_turn|end_of_turn|start_header_id|end_header_id)>|</?SYS>>)"
+    r"|\[(?=/?(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\])"
+)
+_ENTITY = {"<": "&lt;", "[": "&#91;"}
+_DEEPEST = 16  # levels of nesting that the arguments of a call may have
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*|\s*```$")
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 
 
 def quote(text: str) -> str:
     """Page text as data: its protocol tags and chat-template tokens lose their power (`<` becomes `&lt;`)."""
-    return _TAGS.sub("&lt;", text)
+    return _TAGS.sub(lambda match: _ENTITY[match[0]], text)
 
 
 def wrap_response(observation: str) -> str:
@@ -156,7 +164,32 @@ def _read_call(body: str, repairs: list[str]) -> Call | str:
         arguments = _read_json(arguments.strip(), repairs)
     if not isinstance(arguments, Mapping):
         return 'the tool call has no "arguments" object'
-    return Call(tool=name, arguments={str(key): item for key, item in arguments.items()})
+    plain = _as_json(arguments)
+    if plain is None:
+        return 'the "arguments" of the tool call are not plain JSON'
+    return Call(tool=storable(name), arguments=plain)
+
+
+def _as_json(value: Mapping[Any, Any]) -> dict[str, Any] | None:
+    """`value` as JSON knows it; None where it holds what JSON does not (`...`, bytes, NaN) or is nested too deeply.
+
+    What a model writes ends up in a file of JSON lines: nothing may get in that could not be written there.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return json.loads(storable(text)) if _depth(value) <= _DEEPEST else None
+
+
+def _depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return 1 + max(map(_depth, inner), default=0)
+
+
+def storable(text: str) -> str:
+    """`text` without the lone surrogates that UTF-8 cannot write."""
+    return text.encode("utf-8", "replace").decode()
 
 
 _MENDS: tuple[tuple[str, Callable[[str], str]], ...] = (

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from lite.agent import Answer, Event, episode, system_prompt
+from lite.dialect import storable
 from lite.errors import LiteError, UsageError
 from lite.memory import Budget
-from lite.models import Model, load_model
+from lite.models import Model, load_model, read_spec
 from lite.recipe import AgentSettings
 from lite.records import Call, Fault, Generate, Observation, Reply, Stop, Task, Trajectory, Turn
+from lite.run import digest
 from lite.tools import Toolset
 from lite.world import World
 
@@ -68,6 +70,8 @@ def drive(
             fresh.index, fresh.started = index, clock()
             _advance(fresh, None, watch, clock)
             live.append(fresh)
+        if not live:
+            return
         generating = [one for one in live if one.pending is not None]
         for one, reply in zip(generating, _generate(model, generating), strict=True):
             late = one.seconds is not None and clock() - one.started > one.seconds
@@ -81,8 +85,6 @@ def drive(
                 watch.ended(one.index, trajectory)
                 yield one.index, trajectory
         live = [one for one in live if one.trajectory is None]
-        if not live and not generating:
-            return
 
 
 def _generate(model: Model, episodes: Sequence[Episode]) -> list[Reply | Fault]:
@@ -167,7 +169,7 @@ def ask(
     chosen = AgentSettings.read(settings)
     if not question.strip():
         raise UsageError("the question is empty: ask something")
-    task = Task(id="ask", question=question, answers=())
+    task = Task(id="ask", question=storable(question), answers=())
     with ExitStack() as stack:
         if not isinstance(world, World):
             world = stack.enter_context(World.open(world))
@@ -176,6 +178,29 @@ def ask(
     if trajectory.stop is Stop.CONTEXT and not trajectory.turns:
         raise UsageError(f"{trajectory.error}: shorten it, or give the model a larger --context")
     return trajectory
+
+
+def manifest(settings: AgentSettings, world: World, model: str) -> dict[str, Any]:
+    """All that decides the outcome, for a run's manifest: settings, world, model, and the prompt the model sees.
+
+    Paths are absolute: a run is gone on with from whatever folder one stands in.
+    """
+    kind, rest = read_spec(model) if ":" in model or model == "smollm2" else ("", model)
+    named = {
+        "model": f"{kind}:{from_anywhere(rest)}" if kind in {"scripted", "llamacpp"} else model,
+        "prompt": None if settings.prompt is None else from_anywhere(settings.prompt),
+        "prompt_digest": digest(system_prompt(world.date, settings.prompt)),
+        "world": from_anywhere(world.path),
+        "world_digest": world.digest,
+        "world_index": world.index_id,
+        "date": world.date,
+    }
+    return settings.model_dump(mode="json") | named
+
+
+def from_anywhere(path: str | Path) -> str:
+    """A path that names the same file from every folder; bytes that are no UTF-8 are replaced."""
+    return storable(str(Path(path).absolute()))
 
 
 def open_model(stack: ExitStack, model: Model | str, settings: AgentSettings) -> Model:

@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from lite.drive import Listener, drive, open_model, start
+from lite.drive import Listener, drive, from_anywhere, manifest, open_model, start
 from lite.errors import ModelError, UsageError
 from lite.models import Model
 from lite.recipe import EvalSettings
 from lite.records import Record, Stop, Task, Trajectory
 from lite.reward import grade
-from lite.run import Run, read_manifest
+from lite.run import Run, digest, read_manifest
 from lite.world import World
 
 _HOPELESS = 5  # failed tasks in a row after which an evaluation stops: the server is down, the world is gone
@@ -63,7 +63,7 @@ def read_tasks(path: str | Path) -> list[Task]:
         raise UsageError(f'{file} holds no tasks: each line is {{"id", "question", "answers"}}')
     double = [name for name, count in Counter(task.id for task in tasks).items() if count > 1]
     if double:
-        raise UsageError(f"{file} has the id {double[0]!r} {'more than once'}: give every task its own")
+        raise UsageError(f"{file} has the id {double[0]!r} more than once: give every task its own")
     return tasks
 
 
@@ -102,31 +102,21 @@ def evaluate(
         UsageError: the tasks cannot be read, or `out` holds a run with other settings.
     """
     named = {
-        "tasks": _from_anywhere(tasks),
-        "world": _from_anywhere(world.path if isinstance(world, World) else world),
-        "model": _model_from_anywhere(model if isinstance(model, str) else model.name),
+        "tasks": from_anywhere(tasks),
+        "world": from_anywhere(world.path if isinstance(world, World) else world),
+        "model": model if isinstance(model, str) else model.name,
     }
     return _evaluate(EvalSettings.read(named | settings), out, world, model, listener, progress)
-
-
-def _from_anywhere(path: str | Path) -> str:
-    """A path as the manifest has it: a run is gone on with from whatever folder one stands in."""
-    return str(Path(path).absolute())
-
-
-def _model_from_anywhere(spec: str) -> str:
-    kind, _, path = spec.partition(":")
-    return f"{kind}:{_from_anywhere(path)}" if path and kind in {"scripted", "llamacpp"} else spec
 
 
 def evaluate_again(
     out: str | Path, *, listener: Listener | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Report:
     """Go on with (or report once more on) the run in `out`, everything taken from its manifest."""
-    manifest = read_manifest(out)
-    if manifest is None:
-        raise UsageError(f"{out} is not a run (it has no manifest.json): give the folder of lite eval --out")
-    known = {key: value for key, value in manifest["settings"].items() if key in EvalSettings.model_fields}
+    recorded = read_manifest(out)
+    if recorded is None or "tasks" not in recorded["settings"]:
+        raise UsageError(f"{out} is not the run of an evaluation: give the folder of lite eval --out")
+    known = {key: value for key, value in recorded["settings"].items() if key in EvalSettings.model_fields}
     settings = EvalSettings.read(known)
     return _evaluate(settings, out, settings.world, settings.model, listener, progress)
 
@@ -143,19 +133,19 @@ def _evaluate(
     with ExitStack() as stack:
         if not isinstance(world, World):
             world = stack.enter_context(World.open(world))
-        recorded = settings.model_dump(mode="json") | {"world_digest": world.digest, "world_index": world.index_id}
-        run = stack.enter_context(Run.start(out, recorded))
+        asked = digest("\n".join(task.to_json() for task in chosen))
+        run = stack.enter_context(Run.start(out, manifest(settings, world, settings.model) | {"tasks_digest": asked}))
         done = {one.task_id for one in run.trajectories() if one.stop is not Stop.FAILED}
         todo = [task for task in chosen if task.id not in done]
         if progress:
             progress(len(chosen) - len(todo), len(chosen))
         if todo:
             model = open_model(stack, model, settings)
-            failures = 0
+            failures, hopeless = 0, max(_HOPELESS, 2 * settings.width)
             for count, trajectory in enumerate(_attempt(todo, world, model, settings, listener), 1):
                 run.append(trajectory)
                 failures = failures + 1 if trajectory.stop is Stop.FAILED else 0
-                if failures == _HOPELESS:
+                if failures == hopeless:
                     raise ModelError(
                         f"{failures} tasks failed one after the other ({trajectory.error}): mend that, then run the "
                         "same command; what is done is kept and failed tasks are tried again"

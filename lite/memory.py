@@ -12,6 +12,7 @@ from lite.records import Message
 
 Count = Callable[[Sequence[Message]], int]
 _SHORTEST_TURN = 64  # tokens; a turn that may write less than this cannot think and call
+_LONGEST_WORD = 40  # characters
 _CUT = "\n[…]"
 
 
@@ -51,12 +52,12 @@ class Budget:
         if fits(observation):
             return observation
         limit -= max(0, free // 3 - _SHORTEST_TURN)
-        pieces = observation.split(" ")
-        low, high = 0, len(pieces)  # `low` pieces fit, or none does
+        low, high = 0, len(observation)  # `low` characters fit, or none do
         while low + 1 < high:
             middle = (low + high) // 2
-            low, high = (middle, high) if fits(" ".join(pieces[:middle]) + _CUT) else (low, middle)
-        return " ".join(pieces[:low]) + _CUT
+            low, high = (middle, high) if fits(observation[:middle] + _CUT) else (low, middle)
+        space = observation.rfind(" ", max(0, low - _LONGEST_WORD), low)  # Chinese has none: cut where it is full
+        return observation[: space if space > 0 else low] + _CUT
 
     def _kept(self) -> int:
         """The last answer and the request for it, the latter by an upper bound that holds for any tokenizer."""

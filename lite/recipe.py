@@ -28,6 +28,8 @@ class Settings(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "missing":
+                raise UsageError(f"the setting {key} is missing: add it") from None
             if first["type"] != "extra_forbidden":
                 raise UsageError(f"{key} = {first['input']!r} does not fit: {first['msg'].lower()}") from None
             known = _fields(cls, first["loc"][:-1])

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from lite.records import Reward, Stop, Task, Trajectory
 
 _ARTICLES = {"a", "an", "the"}
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[\u3400-\u9fff\u3040-\u30ff]|[^\W_]+")
+_TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*|[\u3400-\u9fff\u3040-\u30ff]|[^\W_]+")
 # A number with an optional currency before and unit behind. A capitalised word behind it is a name ("12 Monkeys"),
 # except in units that are written so.
 _NUMBER = re.compile(
-    r"^(?:about |c\. ?|[$€£¥])?([+-]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
+    r"^(?:about |c\. ?)?([$€£¥]?)([+-]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
     r"(?:\s*((?:[a-zµ%°]|K$|[KMGT]?W|MHz|GHz|Hz)\S*(?: [a-z]\S*){0,2}))?$"
 )
+_CURRENCY = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
 _SCALE = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 
 
@@ -32,9 +33,10 @@ def number(text: str) -> tuple[float, str] | None:
     match = _NUMBER.match(plain)
     if match is None:
         return None
-    value, unit = float(match[1].replace(",", "").replace(" ", "")), match[2] or ""
+    value, unit = float(match[2].replace(",", "").replace(" ", "")), match[3] or ""
     scale, _, rest = unit.partition(" ")
-    return (value * _SCALE[scale], rest) if scale in _SCALE else (value, unit)
+    value, unit = (value * _SCALE[scale], rest) if scale in _SCALE else (value, unit)
+    return value, unit or _CURRENCY.get(match[1], "")
 
 
 def exact(answer: str, references: Sequence[str], tolerance: float | None = None) -> float:
@@ -45,19 +47,25 @@ def exact(answer: str, references: Sequence[str], tolerance: float | None = None
     """
     said, value = tokens(answer), number(answer)
     for reference in references:
-        if said and said == tokens(reference):
-            return 1.0
         expected = number(reference)
-        if value and expected and _same_number(value, expected, tolerance or 0.0):
+        if value and expected:  # as numbers only: their words have lost the sign
+            right = _same_number(value, expected, tolerance or 0.0)
+        else:
+            right = bool(said) and said == tokens(reference)
+        if right:
             return 1.0
     return 0.0
 
 
 def _same_number(one: tuple[float, str], other: tuple[float, str], tolerance: float) -> bool:
     """Equal within a relative tolerance. A unit may be left out, but two that are given must be the same."""
-    if one[1] and other[1] and tokens(one[1]) != tokens(other[1]):
+    if one[1] and other[1] and _unit(one[1]) != _unit(other[1]):
         return False
     return abs(one[0] - other[0]) <= max(1e-9, tolerance) * abs(other[0])
+
+
+def _unit(text: str) -> list[str]:
+    return [token.removesuffix("s") for token in tokens(text)]
 
 
 def f1(answer: str, references: Sequence[str]) -> float:

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,7 +54,7 @@ class Run:
                 return cls(folder, known)
             if _begun(folder):
                 raise UsageError(
-                    f"{folder} holds a run with other settings ({', '.join(differing)}): name another folder with --out"
+                    f"{folder} holds a run with other settings ({', '.join(differing)}): name another folder"
                 )
             run = cls(folder, manifest)  # it never got to a trajectory (a misspelt model, say), and nobody is at it
             run.write("manifest.json", _manifest_text(manifest))
@@ -122,6 +123,11 @@ def read_trajectories(path: str | Path) -> Iterator[Trajectory]:
 
 def _manifest_text(manifest: dict[str, Any]) -> str:
     return json.dumps(manifest, indent=2, ensure_ascii=False)
+
+
+def digest(text: str) -> str:
+    """A short fingerprint of a text, for a manifest."""
+    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _begun(folder: Path) -> bool:

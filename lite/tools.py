@@ -92,7 +92,7 @@ class Toolset:
         return _error(f"there is no tool named {call.tool}. The tools are search and visit.")
 
     def _search(self, arguments: dict[str, Any]) -> Observation:
-        queries = _strings(arguments.get("query"))
+        queries = strings(arguments.get("query"))
         if not queries:
             return _error('search needs "query", an array of strings.')
         shown: dict[str, str] = {}
@@ -104,7 +104,7 @@ class Toolset:
         return Observation(text=_JOIN.join([*parts, *_dropped(queries)]), shown=shown)
 
     def _visit(self, arguments: dict[str, Any]) -> Observation:
-        urls = list(dict.fromkeys(_strings(arguments.get("url"))))
+        urls = list(dict.fromkeys(strings(arguments.get("url"))))
         goal = arguments.get("goal")
         if not urls:
             return _error('visit needs "url", an array of strings.')
@@ -133,7 +133,7 @@ def _visit_text(view: Visit) -> str:
     return f"{head}\n\nEvidence in page: \n{evidence}\n\nSummary: \n{summary}"
 
 
-def _strings(value: Any) -> list[str]:
+def strings(value: Any) -> list[str]:
     """A list of non-empty strings; a bare string counts as a list of one (DESIGN §7)."""
     items = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     return [item.strip() for item in items if isinstance(item, str) and item.strip()]

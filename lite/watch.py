@@ -11,6 +11,7 @@ from rich.text import Text
 from lite.console import out, plain, say, show_indented
 from lite.drive import Listener
 from lite.records import Call, Stop, Trajectory, Turn
+from lite.tools import strings
 
 _EXCERPT = 12  # lines of an observation that the live view shows
 
@@ -76,15 +77,11 @@ class EpisodeView(Listener, AbstractContextManager["EpisodeView"]):
 def _call_line(call: Call) -> Text:
     """`search "a" "b"`, `visit URL for goal`; anything else as it was written."""
     queries, urls, goal = (call.arguments.get(name) for name in ("query", "url", "goal"))
-    if call.tool == "search" and queries:
-        wanted = [queries] if isinstance(queries, str) else queries
+    if call.tool == "search" and (wanted := strings(queries)):
         return Text.assemble(("search  ", "bold green"), plain("  ".join(f'"{one}"' for one in wanted)))
-    if call.tool == "visit" and urls:
-        wanted = [urls] if isinstance(urls, str) else urls
-        return Text.assemble(
-            ("visit   ", "bold green"), plain("  ".join(map(str, wanted)), "cyan"), plain(f"  for: {goal}")
-        )
-    return Text.assemble((f"{call.tool}  ", "bold green"), plain(json.dumps(call.arguments, ensure_ascii=False)))
+    if call.tool == "visit" and (wanted := strings(urls)):
+        return Text.assemble(("visit   ", "bold green"), plain("  ".join(wanted), "cyan"), plain(f"  for: {goal}"))
+    return Text.assemble(plain(f"{call.tool}  ", "bold green"), plain(json.dumps(call.arguments, ensure_ascii=False)))
 
 
 def show_answer(trajectory: Trajectory) -> None:

@@ -24,7 +24,7 @@ LAYERS = (
     ("run", "index", "models", "memory"),
     ("world", "reward", "curriculum"),
     ("tools",),
-    ("agent", "drive"),
+    ("agent",),
     ("drive",),
     ("tasks", "evaluate", "benchmarks", "bench"),
     ("train", "serve"),

@@ -194,7 +194,8 @@ def browse(engine: Engine, request: Browse) -> Browsed:
     arguments = {"url": [request.url], "goal": request.goal or request.question or ""}
     seen = Toolset(engine.world, mask=request.mask).run(Call(tool="visit", arguments=arguments))
     there = bool(seen.read)
-    return Browsed(success=there, result=seen.text, from_cache=there, error="" if there else _MISS)
+    error = "" if there else _MISS if seen.ok else seen.text  # upstream's client counts the misses
+    return Browsed(success=there, result=seen.text, from_cache=there, error=error)
 
 
 def _find(engine: Engine, request: _Settings, queries: Sequence[str]) -> Found:

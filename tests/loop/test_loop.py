@@ -13,6 +13,7 @@ from lite.models.scripted import Scripted
 from lite.records import Call, Fault, Stop, Task, Trajectory, Turn
 from lite.run import Run, read_trajectories
 from lite.tools import Toolset
+from lite.watch import show_trajectory
 from lite.world import World
 
 PAGES = [
@@ -221,14 +222,49 @@ def test_a_killed_evaluation_goes_on_where_it_stopped(world: World, tasks: Path,
 
 def test_a_run_with_other_settings_is_refused_and_named(world: World, tasks: Path, tmp_path: Path) -> None:
     evaluate(tasks, world=world, model=Scripted([ANSWER]), out=tmp_path / "run", limit=1)
-    with pytest.raises(UsageError, match=r"other settings \(limit\)"):
+    with pytest.raises(UsageError, match=r"other settings \(limit"):
         evaluate(tasks, world=world, model=Scripted([ANSWER]), out=tmp_path / "run", limit=2)
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="holds no run"):
         evaluate(tasks, world=world, model=Scripted([ANSWER]), out=tmp_path / "else")
-    with pytest.raises(UsageError, match=r"no manifest\.json"):
+    with pytest.raises(UsageError, match="not the run of an evaluation"):
         evaluate_again(tmp_path / "else")
+
+
+def test_tasks_edited_under_a_run_are_not_mixed_with_it(world: World, tasks: Path, tmp_path: Path) -> None:
+    evaluate(tasks, world=world, model=Scripted([ANSWER]), out=tmp_path / "run")
+    tasks.write_text(tasks.read_text().replace("Lyon", "Nice"))
+    with pytest.raises(UsageError, match=r"other settings \(tasks_digest\)"):
+        evaluate(tasks, world=world, model=Scripted([ANSWER]), out=tmp_path / "run")
+
+
+def test_an_episode_that_cannot_begin_does_not_take_the_others_with_it(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "tasks.jsonl"
+    asked = ("short?", "word " * 9000, "short again?")
+    path.write_text("".join(Task(id=q[:7], question=q, answers=("Paris",)).to_json() + "\n" for q in asked))
+    report = evaluate(path, world=world, model=Scripted([ANSWER]), out=tmp_path / "run")
+    assert (report.tasks, report.stops) == (3, {"answered": 2, "context": 1})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"query": [...]}',
+        '{"query": "\\ud83d"}',
+        "[" * 300 + "]" * 300,
+        "{'query': b'\\xff'}",
+        '{"query": NaN}',
+        '{"query": 7}',
+    ],
+)
+def test_nothing_a_model_writes_stops_the_run(world: World, tasks: Path, tmp_path: Path, arguments: str) -> None:
+    call = f'<think>t\ud83d</think><tool_call>{{"name": "search", "arguments": {arguments}}}</tool_call>'
+    model = Scripted(lambda messages: call if len(messages) < 4 else ANSWER)
+    report = evaluate(tasks, world=world, model=model, out=tmp_path / "run", limit=1)
+    assert report.stops == {"answered": 1}
+    [recorded] = read_trajectories(tmp_path / "run")
+    show_trajectory(recorded)
 
 
 class Down(Scripted):

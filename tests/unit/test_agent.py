@@ -123,6 +123,26 @@ def test_an_observation_that_does_not_fit_is_shortened_and_room_is_kept_for_the_
         assert event.max_tokens >= 50
 
 
+def test_text_without_spaces_is_cut_too_and_pages_cut_off_were_never_seen() -> None:
+    def characters(messages: Sequence[Message]) -> int:
+        return sum(len(message.content) for message in messages)
+
+    budget = Budget(1000, 200, 100, characters)
+    fitted = budget.fit([Message(role="user", content="x" * 100)], "\u6c34" * 4000)
+    assert 200 < len(fitted) < 1000
+    many = Observation(
+        text="\n".join(f"https://p{n}.test/ is Paris {'word ' * 300}" for n in range(9)),
+        shown={f"https://p{n}.test/": f"is Paris {'word ' * 300}" for n in range(9)},
+    )
+    replies = [search("a")]
+    trajectory, _, _ = play(replies, last=render_turn("", answer="Paris"), observation=many, context=900,
+                            limits=Limits(turns=1, turn_tokens=200, answer_tokens=50))  # fmt: skip
+    assert trajectory.turns[0].shortened
+    assert trajectory.turns[0].shown == trajectory.sources
+    assert 1 <= len(trajectory.sources) < 9
+    assert all(url in (trajectory.turns[0].observation or "") for url in trajectory.sources)
+
+
 def test_a_question_larger_than_the_window_ends_before_the_model_is_asked() -> None:
     trajectory, asked, _ = play([], context=100)
     assert (trajectory.stop, asked, trajectory.turns) == (Stop.CONTEXT, [], ())
@@ -140,7 +160,8 @@ def test_unreadable_turns_are_told_and_then_end_it() -> None:
 
 
 def test_the_same_call_is_told_once_and_then_ends_it() -> None:
-    trajectory, asked, called = play([search("a")] * 4)
+    bare = render_turn("look", Call(tool="search", arguments={"query": "a"}))
+    trajectory, asked, called = play([search("a"), bare, search("a"), bare])
     assert trajectory.stop is Stop.REPEATED
     assert len(called) == 2
     assert "made 3 times" in asked[3].messages[-1].content

@@ -12,7 +12,7 @@ from lite.reward import contains_answer, exact, f1, grade, number
     ("text", "expected"),
     [
         ("1,234", (1234.0, "")),
-        ("$1,234.50", (1234.5, "")),
+        ("$1,234.50", (1234.5, "dollar")),
         ("-5 °C", (-5.0, "°C")),
         ("\u22125", (-5.0, "")),
         ("12 km\u00b2", (12.0, "km2")),
@@ -44,6 +44,14 @@ def test_numbers_are_read_with_their_unit(text: str, expected: tuple[float, str]
         ("Lyon", ["Paris", "Lyon"], 1.0),
         ("\u65e5\u672c \u4e1c\u4eac", ["\u65e5\u672c\u4e1c\u4eac"], 1.0),
         ("", ["Paris"], 0.0),
+        ("-39", ["39"], 0.0),
+        ("39 °C", ["-39 °C"], 0.0),
+        ("+5", ["-5"], 0.0),
+        ("$5", ["€5"], 0.0),
+        ("$5", ["5 dollars"], 1.0),
+        ("$5", ["5"], 1.0),
+        ("1990,1991", ["19901991"], 0.0),
+        ("3 years", ["3 year"], 1.0),
         ("!!!", ["???"], 0.0),
     ],
 )
