@@ -42,12 +42,8 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
     except LiteError as error:
         return _fail(str(error))
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
     except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "lite"
-        return _fail(f"{error.format_message().rstrip('.')}: see {path} --help")
+        return _misused(error)
     except click.ClickException as error:
         return _fail(error.format_message())
     except (click.Abort, KeyboardInterrupt):
@@ -61,6 +57,14 @@ def run(arguments: list[str]) -> int:
         name = f" ({error.filename})" if error.filename else ""
         return _fail(f"{error.strerror}{name}: {_MENDABLE[error.errno]}")
     return status if isinstance(status, int) else 0
+
+
+def _misused(error: click.UsageError) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
+        click.echo(error.format_message(), err=True)
+        return 2
+    path = error.ctx.command_path if error.ctx else "lite"
+    return _fail(f"{error.format_message().rstrip('.')}: see {path} --help")
 
 
 def _fail(message: str, status: int = 2) -> int:
