@@ -83,7 +83,7 @@ class World:
             MissingExtra: the embedder's library is not installed.
         """
         given = [sources] if isinstance(sources, str | Path) else list(sources)
-        settings = building.settings_of(given, embedder, limit, layout, base_url)
+        settings = building.settings_of(given, Path(out), embedder, limit, layout, base_url)
         encoder = None if embedder == "none" else _loader(embedder)
         building.build(Path(out), settings, encoder=encoder, built=building.build_date(date), progress=progress)
         return cls.open(out)

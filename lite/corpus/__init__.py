@@ -25,7 +25,7 @@ from lite.corpus.streams import Count, chunks
 from lite.errors import CorpusError, MissingExtra
 from lite.records import Broken, Page
 
-__all__ = ["LAYOUTS", "read_pages", "size_of"]
+__all__ = ["LAYOUTS", "files_of", "read_pages", "size_of"]
 
 _PACKED = (".gz", ".zst")
 _KINDS = {
@@ -78,13 +78,36 @@ def read_pages(
         raise CorpusError(f"{path} holds no page{why}; {_known()}")
 
 
-def size_of(source: str | Path) -> int:
-    """Bytes that reading `source` goes through. Raises CorpusError when it does not exist."""
+def size_of(source: str | Path, *, without: Path | None = None) -> int:
+    """Bytes that reading `source` goes through, what lies in the folder `without` left out.
+
+    Raises:
+        CorpusError: the source does not exist.
+    """
+    files = files_of(source, without=without)
+    return sum(file.stat().st_size for name, file in files if not name or _readable(name))
+
+
+def files_of(source: str | Path, *, without: Path | None = None) -> list[tuple[str, Path]]:
+    """The files that decide what `read_pages` gives, as (path within the source, file), in a fixed order.
+
+    Of a folder they are those that a reader knows and every `files.jsonl`, except in the folder `without`. A file is
+    named "", and has the `files.jsonl` beside it where that can name it or its members.
+
+    Raises:
+        CorpusError: the source does not exist.
+    """
     path = Path(source)
     _must_exist(path)
     if not path.is_dir():
-        return path.stat().st_size
-    return sum((path / name).stat().st_size for name in walk(path) if _readable(name) and not leads_out(path, name))
+        beside = path.parent / SIDECAR
+        named = _kind(path) in {"document", "archive"} and beside.is_file()
+        return [("", path), *([(SIDECAR, beside)] if named else [])]
+    left_out = without.resolve() if without else None
+    files = [(name, path / name) for name in walk(path) if _kind(Path(name)) and not leads_out(path, name)]
+    if left_out is None or not left_out.is_relative_to(path.resolve()):
+        return files
+    return [(name, file) for name, file in files if not file.absolute().parent.resolve().is_relative_to(left_out)]
 
 
 class _Meter:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import lite
-from lite.corpus import read_pages, size_of
+from lite.corpus import files_of, read_pages, size_of
 from lite.errors import CorpusError, UsageError, WorldError
 from lite.index import lock, manifest
 from lite.index.lexical import LexicalIndex, LexicalWriter
@@ -64,9 +64,16 @@ class Progress:
 
 
 def settings_of(
-    sources: Sequence[str | Path], embedder: str, limit: int | None, layout: str | None, base_url: str | None
+    sources: Sequence[str | Path],
+    out: Path,
+    embedder: str,
+    limit: int | None,
+    layout: str | None,
+    base_url: str | None,
 ) -> Settings:
     """The settings of a build, its sources described so that a second build knows whether they are the same.
+
+    `out` may lie within a source; what the build itself puts there is no part of it.
 
     Raises:
         UsageError: no source, a source that does not exist, or a limit below 1.
@@ -75,7 +82,9 @@ def settings_of(
         raise UsageError("a world needs pages: name at least one source")
     if limit is not None and limit < 1:
         raise UsageError(f"a limit of {limit} pages leaves nothing: give 1 or more")
-    described = tuple(Source(name=str(s), bytes=size_of(s), digest=_source_digest(Path(s))) for s in sources)
+    described = tuple(
+        Source(name=str(s), bytes=size_of(s, without=out), digest=_source_digest(s, out)) for s in sources
+    )
     return Settings(sources=described, embedder=embedder, limit=limit, layout=layout, base_url=base_url)
 
 
@@ -322,16 +331,23 @@ def check(folder: Path, info: WorldInfo) -> list[str]:
     return found
 
 
-def _source_digest(path: Path) -> str:
-    """A digest of a file's bytes, or of the names and bytes of all files of a folder."""
+def _source_digest(source: str | Path, out: Path) -> str:
+    """A digest of the names and bytes of the files that reading the source looks at."""
     state = hashlib.blake2b(digest_size=16)
-    files = sorted(entry for entry in path.rglob("*") if entry.is_file()) if path.is_dir() else [path]
-    for entry in files:
-        with entry.open("rb") as file:
-            content = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-        name = entry.relative_to(path).as_posix() if path.is_dir() else ""
-        state.update(f"{len(name)}:{name}".encode(errors="surrogateescape") + content.digest())
+    for name, entry in files_of(source, without=out):
+        state.update(f"{len(name)}:{name}".encode(errors="surrogateescape") + _file_digest(entry))
     return state.hexdigest()
+
+
+def _file_digest(path: Path) -> bytes:
+    """A digest of a file's bytes; of what cannot be read it is empty, and the reader says why."""
+    if not path.is_file():  # to open a named pipe would wait for ever
+        return b""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+    except OSError:
+        return b""
 
 
 @contextmanager

@@ -149,6 +149,44 @@ def test_the_same_build_again_does_nothing(tmp_path: Path, corpus: Corpus) -> No
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "w").rglob("*")} == before
 
 
+@pytest.mark.parametrize("inside", ["world", "deep/world"])
+def test_a_source_is_what_its_readers_read(tmp_path: Path, inside: str) -> None:
+    source = tmp_path / "mine"
+    (source / ".git").mkdir(parents=True)
+    (source / "pages.jsonl").write_text(record("a"))
+    out = source / inside
+    digest = World.build(source, out).digest
+    (source / ".git" / "index").write_text("touched")
+    (source / ".notes.md").write_text("hidden")
+    (source / "picture.png").write_bytes(b"no reader knows it")
+    assert World.build(source, out).digest == digest
+    (source / "b.md").write_text("# A page more")
+    with pytest.raises(WorldError, match="finished world of other sources"):
+        World.build(source, out)
+
+
+def test_a_list_of_addresses_is_part_of_a_source(tmp_path: Path) -> None:
+    page, names = tmp_path / "a.md", tmp_path / "files.jsonl"
+    page.write_text("# A page")
+    names.write_text('{"file": "a.md", "url": "https://w.test/1"}')
+    for source, out in ((page, tmp_path / "one"), (tmp_path, tmp_path / "all")):
+        names.write_text('{"file": "a.md", "url": "https://w.test/1"}')
+        World.build(source, out).close()
+        names.write_text('{"file": "a.md", "url": "https://w.test/2"}')
+        with pytest.raises(WorldError, match="finished world of other sources"):
+            World.build(source, out)
+
+
+@pytest.mark.parametrize("stage", ["read", "write"])
+def test_a_build_within_its_source_goes_on_after_a_kill(tmp_path: Path, stage: str) -> None:
+    source = tmp_path / "mine"
+    source.mkdir()
+    (source / "pages.jsonl").write_text("\n".join(record(f"{n:04}") for n in range(1500)))
+    assert killed_build([source], source / "world", stage, 1) == -signal.SIGKILL
+    with World.build(source, source / "world", date="2026-01-02") as world:
+        assert (world.info().pages, world.info().broken) == (1500, {})
+
+
 def test_another_build_onto_a_finished_world_is_refused(tmp_path: Path, corpus: Corpus) -> None:
     World.build(corpus({"a": "Some text."}), tmp_path / "w").close()
     other = corpus({"b": "Other text."}, "other.jsonl")
