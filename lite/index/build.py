@@ -119,7 +119,8 @@ def build(
 
     Raises:
         WorldError: `out` holds something else, or another process is writing it.
-        CorpusError: the sources hold no page. What the build had made is removed.
+        CorpusError: a source cannot be read, or holds no page. The pages of those before it are kept; where there
+            are none, what the build had made is removed.
     """
     if _finished(out, settings) and not (out / STAGING).exists():
         return
@@ -127,12 +128,19 @@ def build(
     if existed and not out.is_dir():
         raise WorldError(f"{out} is a file: name a folder for the world")
     loaded = encoder() if encoder else None  # what is missing shows before hours of reading
+    work = None
     try:
         with _writable(out), lock.writing(out):
             if not _finished(out, settings):
-                _Build(out, settings, progress or (lambda _: None)).run(loaded, built)
+                work = _Build(out, settings, progress or (lambda _: None))
+                work.run(loaded, built)
             _remove_staging(out)
-    except CorpusError:
+    except CorpusError as error:
+        if work and work.kept:
+            raise CorpusError(
+                f"{error} ({work.kept} pages of the sources before it are kept in {out}: mend this source or leave it "
+                "out, and run the command again)"
+            ) from None
         _remove_staging(out)
         if not existed:
             out.rmdir()
@@ -165,6 +173,7 @@ def _remove_staging(out: Path) -> None:
 class _Build:
     def __init__(self, out: Path, settings: Settings, progress: Callable[[Progress], None]) -> None:
         self._out, self._settings, self._report = out, settings, progress
+        self.kept = 0  # pages that were read before a source that could not be
         known = _OURS if (out / STAGING).exists() else {lock.FILE}
         foreign = sorted({entry.name for entry in out.iterdir()} - known)
         if foreign:
@@ -187,12 +196,17 @@ class _Build:
             self._staging.put("settings", self._settings.model_dump(mode="json"))
             return
         begun = Settings.model_validate(self._staging.get("settings"))
-        if not begun.same_as(self._settings):
+        sound = self._staging.get("sound")  # how many sources came before one that could not be read
+        same = begun.same_as(self._settings) if sound is None else begun.begins_as(self._settings, sound)
+        if not same:
             names = " ".join(source.name for source in begun.sources)
             raise WorldError(
                 f"{self._out} holds an unfinished build of {names} with other settings or contents: run the command "
                 f"that began it, or remove {self._out}"
             )
+        if sound is not None:
+            self._staging.put("settings", self._settings.model_dump(mode="json"))
+            self._staging.put("sound", None)  # from here on these sources count
 
     def run(self, encoder: Encoder | None, built: str) -> None:
         try:
@@ -213,13 +227,21 @@ class _Build:
     def _read(self) -> None:
         before = 0
         for number, source in enumerate(self._settings.sources):
-            self._read_source(f"source {number}", source.name, before)
+            try:
+                self._read_source(f"source {number}", source.name, before)
+            except CorpusError:
+                self._staging.rewind()
+                self._staging.put("sound", number)
+                self.kept = self._staging.get("records", 0)
+                raise
             before += source.bytes
         if not self._staging.get("records", 0):
             raise CorpusError("the sources hold no page: name a source with pages")
 
     def _read_source(self, name: str, source: str, before: int) -> None:
         done = self._staging.get(name, 0)
+        if not done:
+            self._staging.mark()
         total = sum(each.bytes for each in self._settings.sources)
         read = 0
 

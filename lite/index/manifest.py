@@ -36,8 +36,13 @@ class Settings(Record):
 
     def same_as(self, other: "Settings") -> bool:
         """Whether both describe the same build; where a source lies does not matter."""
+        return len(self.sources) == len(other.sources) and self.begins_as(other, len(self.sources))
+
+    def begins_as(self, other: "Settings", count: int) -> bool:
+        """Whether both read the same first `count` sources in the same way."""
         ours, theirs = (
-            (s.embedder, s.limit, s.layout, s.base_url, [(x.bytes, x.digest) for x in s.sources]) for s in (self, other)
+            (s.embedder, s.limit, s.layout, s.base_url, [(x.bytes, x.digest) for x in s.sources[:count]])
+            for s in (self, other)
         )
         return ours == theirs
 

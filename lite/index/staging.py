@@ -111,6 +111,24 @@ class Staging:
             self.put("records", first - 1 + len(pages))
             self.put(*progress)
 
+    def mark(self) -> None:
+        """Remember the state before a source, for `rewind`."""
+        names = [name for (name,) in self._db.execute("select name from meta where name != 'mark'")]
+        rows = self._db.execute("select count(*) from broken").fetchone()[0]
+        self.put("mark", {"meta": {name: self.get(name) for name in names}, "broken": rows})
+
+    def rewind(self) -> None:
+        """Forget everything that was added since the last `mark`: half a source would be read twice, or not at all."""
+        mark = self.get("mark")
+        with self._db:
+            self._db.execute("begin immediate")
+            self._db.execute("delete from meta where name != 'mark'")
+            for name, value in mark["meta"].items():
+                self.put(name, value)
+            for table in ("texts", "records"):
+                self._db.execute(f"delete from {table} where id > ?", (self.get("records", 0),))  # noqa: S608  # ours
+            self._db.execute("delete from broken where rowid > ?", (mark["broken"],))
+
     def _add_broken(self, broken: Sequence[Broken]) -> None:
         if not broken:
             return

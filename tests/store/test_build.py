@@ -262,6 +262,32 @@ def test_sources_without_a_page_leave_nothing_behind(tmp_path: Path, content: st
     World.build(source, tmp_path / "w").close()
 
 
+@pytest.mark.parametrize("bad", ["", "no json\n" * 1500, '{"neither": "url", "nor": "text"}\n'])
+@pytest.mark.parametrize("mend", ["mended", "left out"])
+def test_a_bad_source_costs_nothing_that_was_read_before_it(tmp_path: Path, bad: str, mend: str) -> None:
+    first, second, third = (tmp_path / name for name in ("1.jsonl", "2.jsonl", "3.jsonl"))
+    first.write_text("\n".join(["no json", *(record(str(n)) for n in range(1200))]))
+    second.write_text(bad)
+    third.write_text(record("third"))
+    with pytest.raises(CorpusError, match=r"2\.jsonl.*1200 pages of the sources before it are kept in") as caught:
+        World.build([first, second, third], tmp_path / "w")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(WorldError, match="was interrupted"):
+        World.open(tmp_path / "w")
+    with pytest.raises(WorldError, match="unfinished build"):  # what was read is thrown away for nobody
+        World.build([third], tmp_path / "w")
+    second.write_text(record("second"))
+    sources = [first, second, third] if mend == "mended" else [first, third]
+    seen: list[Progress] = []
+    with World.build(sources, tmp_path / "w", progress=seen.append) as world:
+        assert [now.pages for now in seen if now.stage == "read"] == list(range(1201, 1200 + len(sources)))
+        info = world.info()
+        assert (info.pages, info.records, sum(info.broken.values())) == (1199 + len(sources), 1199 + len(sources), 1)
+        assert len(info.broken_first) == 1
+        assert world.check() == []
+    assert World.build(sources, tmp_path / "plain").digest == world.digest
+
+
 def test_a_missing_source_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"nowhere\.jsonl"):
         World.build(tmp_path / "nowhere.jsonl", tmp_path / "w")
