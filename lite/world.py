@@ -303,7 +303,12 @@ class World:
     # ------------------------------------------------------------ kept in memory
 
     def _read_page(self, key: int) -> tuple[StoredPage, tuple[Piece, ...]]:
-        page = self._pages.page(key)
+        try:
+            page = self._pages.page(key)
+        except KeyError:
+            raise WorldError(
+                f"{self.path} is damaged (an index names page {key}, which is missing): copy it or build it again"
+            ) from None
         return page, pieces_of(page.text)
 
     def _resolve_all(self, mask: tuple[str, ...]) -> frozenset[int]:

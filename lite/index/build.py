@@ -11,7 +11,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -328,16 +328,11 @@ def digest_of(store: PageStore) -> str:
 
 def check(folder: Path, info: WorldInfo) -> list[str]:
     """What is wrong with the finished world in `folder`, a line each: pages, indexes and digest must agree."""
-    store = PageStore(folder / PAGES)
-    counts = store.counts()
-    expected = {"pages": info.pages, "aliases": info.aliases, "links": info.links, "chars": info.chars}
-    found = [f"{counts[name]} {name}, {manifest.FILE} says {n}" for name, n in expected.items() if counts[name] != n]
-    if digest_of(store) != info.digest:
-        found.append("the pages do not give the content digest of world.json")
-    found += [
-        f"the text of {page.url} does not give its hash" for page in store.pages() if text_hash(page.text) != page.hash
-    ]
-    store.close()
+    found: list[str] = []
+    try:
+        found += _check_pages(folder, info)
+    except WorldError as error:
+        found.append(str(error))
     indexes: dict[str, Callable[[], int]] = {"the lexical index": lambda: LexicalIndex(folder / LEXICAL).count}
     if info.embedding:
         from lite.index.vectors import VectorIndex
@@ -351,6 +346,20 @@ def check(folder: Path, info: WorldInfo) -> list[str]:
         else:
             found += [f"{name} has {rows} of {info.pages} pages"] if rows != info.pages else []
     return found
+
+
+def _check_pages(folder: Path, info: WorldInfo) -> Iterator[str]:
+    with closing(PageStore(folder / PAGES)) as store:
+        counts = store.counts()
+        expected = {"pages": info.pages, "aliases": info.aliases, "links": info.links, "chars": info.chars}
+        yield from (
+            f"{counts[name]} {name}, {manifest.FILE} says {n}" for name, n in expected.items() if counts[name] != n
+        )
+        if digest_of(store) != info.digest:
+            yield "the pages do not give the content digest of world.json"
+        for page in store.pages():
+            if text_hash(page.text) != page.hash:
+                yield f"the text of {page.url} does not give its hash"
 
 
 def _source_digest(source: str | Path, out: Path) -> str:

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,17 +49,14 @@ class PageStore:
         self._path = path
         self._reader = _Reader()
         self._dictionary: zstandard.ZstdCompressionDict | None = None
-        try:
-            with sqlite3.connect(self._uri, uri=True) as db:
+        with self._sound():
+            with closing(sqlite3.connect(self._uri, uri=True)) as db:
                 found = db.execute("pragma application_id").fetchone()[0]
                 row = db.execute("select data from dictionary").fetchone()
-            db.close()
-        except sqlite3.Error as error:
-            raise WorldError(f"{path} cannot be read ({error}): copy the world again, or build it again") from None
+            if row:
+                self._dictionary = zstandard.ZstdCompressionDict(row[0])
         if found != APPLICATION_ID:
             raise WorldError(f"{path} is not the page store of a world: build the world again")
-        if row:
-            self._dictionary = zstandard.ZstdCompressionDict(row[0])
 
     @property
     def _uri(self) -> str:
@@ -74,6 +72,29 @@ class PageStore:
             mine.pid = os.getpid()
         return mine.db
 
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        """Damage, in whatever words SQLite and Zstandard have for it, is one clear line."""
+        try:
+            yield
+        except _DAMAGE as error:
+            said = str(error) or type(error).__name__
+            raise WorldError(f"{self._path} cannot be read ({said}): copy the world again, or build it again") from None
+
+    def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._sound():
+            return self._db.execute(sql, values).fetchall()
+
+    def _each(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        with self._sound():
+            cursor = self._db.execute(sql, values)
+        while True:
+            with self._sound():
+                rows = cursor.fetchmany(_BATCH)
+            if not rows:
+                return
+            yield from rows
+
     # ------------------------------------------------------------ one page
 
     def find(self, url: str) -> tuple[int, str] | None:
@@ -81,79 +102,79 @@ class PageStore:
 
         The fragment is dropped only when the full URL is unknown in every spelling.
         """
-        return _find(self._db, storable(url))
+        with self._sound():
+            return _find(self._db, storable(url))
 
     def page(self, key: int) -> StoredPage:
         """The page with id `key`. Raises KeyError when there is none."""
-        row = self._db.execute(f"{_SELECT} where id = ?", (key,)).fetchone()
-        if row is None:
+        rows = self._all(f"{_SELECT} where id = ?", (key,))
+        if not rows:
             raise KeyError(key)
-        return self._stored(row)
+        return self._stored(rows[0])
 
     def _stored(self, row: tuple[int, str, str, bytes, bytes]) -> StoredPage:
-        return StoredPage(*row[:4], self._reader.unpack.decompress(row[4]).decode())
+        with self._sound():
+            return StoredPage(*row[:4], self._reader.unpack.decompress(row[4]).decode())
 
     def urls(self, keys: Sequence[int]) -> dict[int, str]:
         """The URLs of the pages with these ids."""
         marks = ",".join("?" * len(keys))
-        return dict(self._db.execute(f"select id, url from pages where id in ({marks})", keys))  # noqa: S608  # only ?
+        return dict(self._all(f"select id, url from pages where id in ({marks})", keys))  # noqa: S608  # only ?
 
     # ------------------------------------------------------------ all pages
 
     def pages(self, after: int = 0) -> Iterator[StoredPage]:
         """Every page with an id above `after`, in the order of ids."""
-        for row in self._db.execute(f"{_SELECT} where id > ? order by id", (after,)):
+        for row in self._each(f"{_SELECT} where id > ? order by id", (after,)):
             yield self._stored(row)
 
-    def aliases(self) -> Iterable[tuple[str, int, str]]:
+    def aliases(self) -> Iterator[tuple[str, int, str]]:
         """(URL, page id, title) of every other name of a page, in the order of the URLs."""
-        return self._db.execute("select url, page, title from aliases order by url")
+        return self._each("select url, page, title from aliases order by url")
 
     def records(self) -> Iterator[tuple[str, str, bytes]]:
         """(URL, title, content hash) of every page in the order of URLs, then of every alias likewise."""
-        yield from self._db.execute("select url, title, hash from pages order by url")
-        yield from self._db.execute(
+        yield from self._each("select url, title, hash from pages order by url")
+        yield from self._each(
             "select a.url, a.title, p.hash from aliases a join pages p on p.id = a.page order by a.url"
         )
 
     def links(self, key: int) -> list[tuple[str, str]]:
         """(URL, anchor) of the pages of this world that page `key` links to, in the order of their URLs."""
-        return self._db.execute(
-            "select url, anchor from links join pages on id = dst where src = ? order by dst", (key,)
-        ).fetchall()
+        return self._all("select url, anchor from links join pages on id = dst where src = ? order by dst", (key,))
 
     def linking(self, key: int, limit: int) -> list[tuple[str, str]]:
         """(URL, anchor) of the first `limit` pages that link to page `key`, in the order of their URLs."""
-        return self._db.execute(
+        return self._all(
             "select url, anchor from links join pages on id = src where dst = ? order by src limit ?", (key, limit)
-        ).fetchall()
+        )
 
     def aliases_of(self, key: int) -> list[str]:
         """The other URLs of page `key`, in order."""
-        return [url for (url,) in self._db.execute("select url from aliases where page = ? order by url", (key,))]
+        return [url for (url,) in self._all("select url from aliases where page = ? order by url", (key,))]
 
     def duplicates(self, limit: int) -> list[tuple[str, str, int]]:
         """(URL, title, number of other URLs) of the `limit` pages that have most of them."""
-        return self._db.execute(
+        return self._all(
             """select url, p.title, n from (select page, count(*) as n from aliases group by page
             order by n desc, page limit ?) join pages p on id = page order by n desc, page""",
             (limit,),
-        ).fetchall()
+        )
 
     def addresses(self) -> Iterator[str]:
         """The URL of every page, in order; reads the index of URLs only."""
-        return (url for (url,) in self._db.execute("select url from pages order by url"))
+        return (url for (url,) in self._each("select url from pages order by url"))
 
     def titles(self, start: str, end: str, limit: int) -> list[tuple[str, str]]:
         """(URL, title) of the first `limit` pages whose URLs are at least `start` and below `end`, in order."""
-        return self._db.execute(
+        return self._all(
             "select url, title from pages where url >= ? and url < ? order by url limit ?", (start, end, limit)
-        ).fetchall()
+        )
 
     def counts(self) -> dict[str, int]:
         """Rows: pages, aliases, links; and the characters of all texts."""
-        tables = {name: self._db.execute(f"select count(*) from {name}").fetchone()[0] for name in _TABLES}  # noqa: S608
-        return tables | {"chars": self._db.execute("select coalesce(sum(chars), 0) from pages").fetchone()[0]}
+        tables = {name: self._all(f"select count(*) from {name}")[0][0] for name in _TABLES}  # noqa: S608  # ours
+        return tables | {"chars": self._all("select coalesce(sum(chars), 0) from pages")[0][0]}
 
     def close(self) -> None:
         """Close this thread's connection; those of other threads go with them."""
@@ -163,6 +184,8 @@ class PageStore:
 
 
 _TABLES = ("pages", "aliases", "links")
+# TypeError and ValueError: a row's parts are of other kinds, or no UTF-8; MemoryError: a length was damaged.
+_DAMAGE = (sqlite3.Error, zstandard.ZstdError, TypeError, ValueError, MemoryError)
 
 
 def _find(db: sqlite3.Connection, url: str) -> tuple[int, str] | None:

@@ -421,6 +421,54 @@ def test_a_damaged_part_is_one_line(tmp_path: Path, corpus: Corpus) -> None:
         assert "\n" not in str(caught.value)
 
 
+def ask_everything(world: World) -> list[str]:
+    """The lines of a world's complaints; any other error is raised."""
+    said: list[str] = []
+    url = "https://w.test/0007"
+    for ask in (
+        lambda: world.search("text of 0007"),
+        lambda: world.search("the"),
+        lambda: world.visit(url, "text"),
+        lambda: world.visit(url, mode="raw"),
+        lambda: world.resolve(url.replace("7", "8") + "#part"),
+        lambda: world.nearest("https://w.test/0009/x"),
+    ):
+        try:
+            ask()
+        except WorldError as error:
+            said.append(str(error))
+    return said
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_flipped_bytes_of_the_pages_are_one_line(tmp_path: Path, corpus: Corpus, seed: int) -> None:
+    chance = random.Random(seed)
+    texts = {f"{n:04}": f"The text of {n:04}. " + " ".join(str(chance.random()) for _ in range(60)) for n in range(700)}
+    World.build(corpus(texts), tmp_path / "w").close()
+    file = tmp_path / "w" / "pages.sqlite"
+    data = bytearray(file.read_bytes())
+    start = len(data) // 4  # the head stays, or the world does not open at all
+    for place in chance.sample(range(start, len(data)), (len(data) - start) // (3 if seed % 2 else 200)):
+        data[place] ^= 0xFF
+    file.write_bytes(data)
+    with World.open(tmp_path / "w") as world:
+        found = world.check() + ask_everything(world)
+    assert found
+    assert all("\n" not in line for line in found)
+    assert any("cannot be read" in line for line in found)
+
+
+def test_a_page_that_an_index_names_and_the_store_lacks_is_one_line(tmp_path: Path, corpus: Corpus) -> None:
+    World.build(corpus({"a": "Some text.", "b": "Other text."}), tmp_path / "w").close()
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "w" / "pages.sqlite") as db:
+        db.execute("delete from pages where id = 1")
+    db.close()
+    with World.open(tmp_path / "w") as world, pytest.raises(WorldError, match="names page 1, which is missing"):
+        world.search("text")
+
+
 def test_what_is_not_a_world_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(WorldError, match="is not a folder: build a world with"):
         World.open(tmp_path / "nothing")
