@@ -47,7 +47,7 @@ def read_spec(spec: str) -> tuple[str, str]:
     if (kind in {"scripted", "llamacpp"} and rest) or spec == "smollm2":
         return kind, rest
     raise UsageError(
-        f"no model is called {spec!r}: use smollm2, llamacpp:FILE.gguf, openai:NAME@http://HOST/v1 or scripted:FILE.json"
+        f"no model is called {spec!r}: use smollm2, llamacpp:FILE.gguf, openai:NAME@http://HOST/v1 or scripted:FILE"
     )
 
 
