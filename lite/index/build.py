@@ -21,7 +21,7 @@ import lite
 from lite.corpus import files_of, read_pages, size_of
 from lite.errors import CorpusError, UsageError, WorldError
 from lite.index import lock, manifest
-from lite.index.lexical import LexicalIndex, LexicalWriter
+from lite.index.lexical import LexicalIndex, LexicalWriter, damaged
 from lite.index.manifest import Embedding, Settings, Source, WorldInfo
 from lite.index.pages import PageStore, PageWriter
 from lite.index.staging import Staging, text_hash
@@ -345,6 +345,7 @@ def check(folder: Path, info: WorldInfo) -> list[str]:
             found.append(str(error))
         else:
             found += [f"{name} has {rows} of {info.pages} pages"] if rows != info.pages else []
+    found += [f"{LEXICAL}/{name} is damaged: its checksum is another" for name in damaged(folder / LEXICAL)]
     return found
 
 

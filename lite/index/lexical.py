@@ -6,9 +6,11 @@ A term counts in the title as in the text, each by its own field's statistics: t
 Queries are built term by term. Tantivy's query parsers are never used: both crash the process on deep parentheses.
 """
 
+import json
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ _TOKENIZER = "lite"
 _HEAP = 256_000_000  # one thread and one heap size: the same pages in the same order make the same segments
 QUERY_TERMS = 64  # distinct terms of a query that are looked up; the rest of a very long one is ignored
 _MOST_TIES = 4096
+_MAGIC = 1337  # the end of every file of a segment
 
 
 def _schema() -> Any:
@@ -60,13 +63,11 @@ class LexicalIndex:
     """Read access to an index; the process's own and safe to use from many threads."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            with _lockable(path) as folder:
-                index = tantivy.Index.open(str(folder))
-                index.config_reader(reload_policy="manual")  # one snapshot, and no thread that watches for others
-                self._searcher = index.searcher()
-        except (OSError, ValueError) as error:
-            raise WorldError(f"{path} is not a lexical index ({error}): build the world again") from None
+        self._path = path
+        with _sound(path), _lockable(path) as folder:
+            index = tantivy.Index.open(str(folder))
+            index.config_reader(reload_policy="manual")  # one snapshot, and no thread that watches for others
+            self._searcher = index.searcher()
         self._schema = index.schema
 
     @property
@@ -98,7 +99,8 @@ class LexicalIndex:
 
     def frequency(self, term: str) -> int:
         """How many pages have `term` (as `lite.index.text.terms` gives it) in their text."""
-        return self._searcher.doc_freq("body", term)
+        with _sound(self._path):
+            return self._searcher.doc_freq("body", term)
 
     def _any_of(self, asked: list[str]) -> Any:
         return tantivy.Query.boolean_query([self._should(field, term) for term in asked for field in ("body", "title")])
@@ -111,13 +113,60 @@ class LexicalIndex:
         limit = k + len(hidden) + 8
         while True:
             limit = min(limit, max(1, self.count))  # Tantivy makes room for as many as it is asked for
-            found = self._searcher.search(query, limit, count=False).hits
-            ids: list[Any] = self._searcher.fast_field_values("id", [address for _, address in found])
+            with _sound(self._path):
+                found = self._searcher.search(query, limit, count=False).hits
+                ids: list[Any] = self._searcher.fast_field_values("id", [address for _, address in found])
             hits = [(page, score) for page, (score, _) in zip(ids, found, strict=True) if page not in hidden]
             complete = len(found) < limit or (len(hits) > k and hits[k - 1][1] > hits[-1][1])
             if complete or limit >= min(self.count, max(k, _MOST_TIES)):
                 return sorted(hits, key=lambda hit: (-hit[1], hit[0]))[:k]
             limit *= 4
+
+
+def damaged(path: Path) -> list[str]:
+    """Names of the files of the index in `path` that are not as they were written, by Tantivy's own checksums.
+
+    A file of a segment ends in {"crc": CRC-32 of what stands before}, the length of that, and a magic number.
+    """
+    if not path.is_dir():
+        return []  # opening it says so
+    files = sorted(file for file in path.iterdir() if file.suffix not in {".json", ".lock"})
+    return [file.name for file in files if not _is_whole(file)]
+
+
+def _is_whole(file: Path) -> bool:
+    with file.open("rb") as handle:
+        end = handle.seek(0, os.SEEK_END) - 8
+        if end < 0:
+            return False
+        handle.seek(end)
+        length = int.from_bytes(handle.read(4), "little")
+        if int.from_bytes(handle.read(4), "little") != _MAGIC or length > end:
+            return False
+        handle.seek(end - length)
+        try:
+            said = json.loads(handle.read(length))["crc"]
+        except (ValueError, TypeError, KeyError):
+            return False
+        handle.seek(0)
+        left, found = end - length, 0
+        while left and (piece := handle.read(min(left, 1 << 20))):
+            left, found = left - len(piece), zlib.crc32(piece, found)
+    return found == said
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Damage is one clear line, also where Tantivy panics: that is no `Exception`, nor to be imported."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, OSError | ValueError) and type(error).__name__ != "PanicException":
+            raise
+        said = " ".join(str(error).split())[:160]
+        raise WorldError(
+            f"{path} is not a sound lexical index ({said}): copy the world again, or build it again"
+        ) from None
 
 
 @contextmanager

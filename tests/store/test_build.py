@@ -458,6 +458,46 @@ def test_flipped_bytes_of_the_pages_are_one_line(tmp_path: Path, corpus: Corpus,
     assert any("cannot be read" in line for line in found)
 
 
+@pytest.mark.parametrize("part", ["idx", "term", "fast", "fieldnorm"])
+@pytest.mark.parametrize("share", [4, 50, 0])
+def test_flipped_bytes_of_the_lexical_index_are_one_line(
+    tmp_path: Path, corpus: Corpus, part: str, share: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    chance = random.Random(part)
+    texts = {
+        f"{n:04}": f"The text of {n:04}. " + " ".join(str(chance.randrange(3000)) for _ in range(60))
+        for n in range(500)
+    }
+    World.build(corpus(texts), tmp_path / "w").close()
+    with World.open(tmp_path / "w") as world:  # is damaged while it is open: that it opens is no proof
+        assert world.check() == []
+        for file in (tmp_path / "w" / "lexical").glob(f"*.{part}"):
+            data = bytearray(file.read_bytes())
+            for place in chance.sample(range(len(data) - 120), len(data) // share if share else 1):
+                data[place] ^= 0xFF
+            file.write_bytes(data)
+        found = world.check()
+    assert any(f".{part} is damaged" in line for line in found)
+    try:
+        with World.open(tmp_path / "w") as world:
+            found += ask_everything(world)
+    except WorldError as error:
+        found.append(str(error))
+    assert all("\n" not in line for line in found)
+    capfd.readouterr()  # what Rust says of its panics
+
+
+def test_a_panic_of_tantivy_is_one_line(tmp_path: Path, corpus: Corpus, capfd: pytest.CaptureFixture[str]) -> None:
+    World.build(corpus({f"{n:04}": f"The text of {n:04}." for n in range(500)}), tmp_path / "w").close()
+    for file in (tmp_path / "w" / "lexical").glob("*.fast"):
+        data = file.read_bytes()
+        file.write_bytes(bytes(byte ^ 0xFF for byte in data[:-120]) + data[-120:])
+    with pytest.raises(WorldError, match="not a sound lexical index") as caught, World.open(tmp_path / "w") as world:
+        world.search("text")
+    assert "\n" not in str(caught.value)
+    assert "panicked" in capfd.readouterr().err  # else this tests nothing
+
+
 def test_a_page_that_an_index_names_and_the_store_lacks_is_one_line(tmp_path: Path, corpus: Corpus) -> None:
     World.build(corpus({"a": "Some text.", "b": "Other text."}), tmp_path / "w").close()
     import sqlite3
