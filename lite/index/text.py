@@ -121,6 +121,7 @@ _ABBREVIATED = re.compile(
     r"(?:^|[\s(\"'])(?:[A-Z]|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|St|Sr|Jr|Prof|Gen|Col|Lt|Sgt|Rev|No|Nos|vs|ca|cf|e\.g|i\.e|etc|approx|Inc"
     r"|Co|Corp|Ltd|Mt|Ft|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec)\.$"
 )
+_LOOK = 12  # characters before the end of a sentence, among which an abbreviation is looked for
 
 
 def sentences(text: str) -> list[str]:
@@ -128,9 +129,10 @@ def sentences(text: str) -> list[str]:
     out: list[str] = []
     start = 0
     for gap in _SENTENCE.finditer(text):
-        piece = text[start : gap.end()].strip()
-        if piece and not _ABBREVIATED.search(piece[-12:]):
-            out.append(piece)
+        end = gap.start() + len(gap[0].rstrip())
+        # A bounded look back: to cut out the whole piece at each of a thousand initials would take their square.
+        if not _ABBREVIATED.search(text[max(start, end - _LOOK) : end]):
+            out.append(text[start:end].lstrip())
             start = gap.end()
     rest = text[start:].strip()
     return [*out, rest] if rest else out

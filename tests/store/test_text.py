@@ -1,6 +1,8 @@
 # ruff: noqa: RUF001  # Chinese punctuation and typographic quotes are meant
 """The rules that index, queries, snippets and visits share."""
 
+from typing import SupportsIndex
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,6 +30,22 @@ def test_words_count_what_a_reader_takes_in() -> None:
     assert words("[a](https://w.test/b)") == 5
     assert words("北京大学") == 2
     assert words("") == 0
+
+
+def test_a_run_of_initials_is_one_sentence_and_costs_what_it_is_long() -> None:
+    class Counted(str):  # noqa: SLOT000  # one of them is made
+        """Counts the characters that are cut out of it."""
+
+        cut = 0
+
+        def __getitem__(self, key: SupportsIndex | slice) -> str:
+            found = super().__getitem__(key)
+            Counted.cut += len(found)
+            return found
+
+    text = Counted("  Here " + "A. " * 3000 + "Nobody came. The end.")
+    assert sentences(text) == ["Here " + "A. " * 3000 + "Nobody came.", "The end."]
+    assert Counted.cut < 10 * len(text)
 
 
 def test_sentences() -> None:
