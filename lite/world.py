@@ -82,6 +82,7 @@ class World:
             WorldError: `out` holds something else, or another process is writing it.
             MissingExtra: the embedder's library is not installed.
         """
+        embedder = _placed(embedder)
         given = [sources] if isinstance(sources, str | Path) else list(sources)
         settings = building.settings_of(given, Path(out), embedder, limit, layout, base_url)
         encoder = None if embedder == "none" else _loader(embedder)
@@ -317,6 +318,18 @@ class World:
     def _inverse_frequency(self, term: str) -> float:
         pages, having = self._lexical.count, self._lexical.frequency(term)
         return log(1 + (pages - having + 0.5) / (having + 0.5))
+
+
+def _placed(embedder: str) -> str:
+    """The embedder's name; where it is a folder, one that leads there from everywhere."""
+    if embedder == "none":
+        return embedder
+    from lite.models.embed import PACKAGED
+
+    bare, at, precision = embedder.rpartition("@")
+    if precision not in {"fp32", "bf16"} or Path(embedder).is_dir():
+        bare, at, precision = embedder, "", ""
+    return str(Path(bare).absolute()) + at + precision if bare != PACKAGED and Path(bare).is_dir() else embedder
 
 
 def _loader(name: str) -> Callable[[], Any]:

