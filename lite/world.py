@@ -86,7 +86,7 @@ class World:
         given = [sources] if isinstance(sources, str | Path) else list(sources)
         settings = building.settings_of(given, Path(out), embedder, limit, layout, base_url)
         encoder = None if embedder == "none" else _loader(embedder)
-        building.build(Path(out), settings, encoder=encoder, built=building.build_date(date), progress=progress)
+        building.build(Path(out), settings, encoder=encoder, dated=date, progress=progress)
         return cls.open(out)
 
     @classmethod

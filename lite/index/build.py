@@ -105,7 +105,7 @@ def build(
     settings: Settings,
     *,
     encoder: Callable[[], Encoder] | None,
-    built: str,
+    dated: str | None,
     progress: Callable[[Progress], None] | None = None,
 ) -> None:
     """Build the world of `settings` in `out`, or finish the build that was interrupted there.
@@ -114,16 +114,22 @@ def build(
         out: a new or empty folder, or one where the same build was interrupted or is finished (then nothing is done).
         settings: from `settings_of`.
         encoder: loads the embedder; None for a lexical world.
-        built: the world's date.
+        dated: the world's date, for `build_date`.
         progress: called a few times a second while the build works.
 
     Raises:
-        WorldError: `out` holds something else, or another process is writing it.
+        UsageError: the date is none.
+        WorldError: `out` holds something else, is finished with another date, or another process is writing it.
         CorpusError: a source cannot be read, or holds no page. The pages of those before it are kept; where there
             are none, what the build had made is removed.
     """
-    if _finished(out, settings) and not (out / STAGING).exists():
-        return
+    built = build_date(dated)
+    if _finished(out, settings):
+        kept = manifest.read(out).built
+        if dated is not None and built != kept:
+            raise WorldError(f"{out} is finished and dated {kept}: leave the date out, or name another folder")
+        if not (out / STAGING).exists():
+            return
     existed = out.exists()
     if existed and not out.is_dir():
         raise WorldError(f"{out} is a file: name a folder for the world")

@@ -353,6 +353,9 @@ def test_the_date_is_a_setting(tmp_path: Path, corpus: Corpus, monkeypatch: pyte
     assert dated.digest == given.digest
     with pytest.raises(UsageError, match="YYYY-MM-DD"):
         World.build(source, tmp_path / "3", date="yesterday")
+    with pytest.raises(WorldError, match="is finished and dated 2020-02-29: leave the date out, or name another"):
+        World.build(source, tmp_path / "2", date="2021-01-01")
+    assert World.build(source, tmp_path / "2").date == World.build(source, tmp_path / "2", date="20200229").date
 
 
 FULL_DISK = """
