@@ -24,6 +24,7 @@ from lite.models.chat import DIALECT_TAGS, ControlTokens
 LOG_VARIABLE = "LITE_LLAMA_LOG"  # set to 1: llama.cpp's own log goes to stderr
 BATCH = 256  # tokens computed at once while reading a prompt; more is no faster and takes more memory
 _ERROR_LEVEL = 3
+_REMEMBERED = 100_000  # characters: a longer text is tokenised each time
 _FLOATS = (0, 1, 32)  # file types f32, f16, bf16
 
 _last_errors: deque[str] = deque(maxlen=8)
@@ -85,7 +86,7 @@ class Weights:
         self.eos = int(lib.llama_vocab_eos(self.vocab))
         self._cell_bytes = self._keys_and_values()
         self.opens_with_bos = bool(lib.llama_vocab_get_add_bos(self.vocab)) and self.bos >= 0
-        self._tokenize_cached = lru_cache(maxsize=512)(self._tokenize)
+        self._tokenize_cached = lru_cache(maxsize=256)(self._tokenize)
         self._pieces: dict[int, bytes] = {}
 
     def close(self) -> None:
@@ -145,7 +146,7 @@ class Weights:
 
     def tokenize(self, text: str) -> tuple[int, ...]:
         """Ids of plain text: no control token comes out of it, whatever it spells."""
-        return self._tokenize_cached(text)
+        return self._tokenize_cached(text) if len(text) < _REMEMBERED else self._tokenize(text)
 
     def _tokenize(self, text: str) -> tuple[int, ...]:
         data = text.encode("utf-8", "replace")

@@ -27,6 +27,7 @@ from lite.models.threads import cores, wait_passively
 from lite.records import Fault, Generate, Message, Reply
 
 _STOP = STOP.encode()
+_SMALL = 500_000_000  # bytes of a model file
 _SLOTS = 32  # conversations held at once, where the memory allows
 _SHARE = 0.5  # of the free memory may go into more slots than one
 
@@ -61,7 +62,8 @@ class LlamaCpp:
         context: window of one conversation in tokens; what the model was trained for may be less.
         grammar: True holds every turn to the dialect's grammar; a string is a GBNF grammar of your own. The
             log-probabilities stay those of the unconstrained model.
-        threads: CPU threads for reading and writing; None: all cores read, one writes.
+        threads: CPU threads; None: all cores, but one for the replies of a small model, whose tokens are over before
+            a second thread has woken. The number changes no bit of a result.
         name: what the run's manifest calls it.
 
     Raises:
@@ -85,7 +87,8 @@ class LlamaCpp:
         try:
             self.name = name or f"llamacpp:{path}"
             self.context = min(context, self._weights.trained_context)
-            self._threads = (threads or 1, threads or cores())
+            small = Path(path).stat().st_size < _SMALL
+            self._threads = (threads or (1 if small else cores()), threads or cores())
             self._template = _chat_template(self._weights, path)
             self._control = self._weights.control_tokens()
             if grammar:
