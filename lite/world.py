@@ -86,7 +86,7 @@ class World:
         given = [sources] if isinstance(sources, str | Path) else list(sources)
         settings = building.settings_of(given, Path(out), embedder, limit, layout, base_url)
         encoder = None if embedder == "none" else _loader(embedder)
-        building.build(Path(out), settings, encoder=encoder, dated=date, progress=progress)
+        building.build(given, Path(out), settings, encoder=encoder, dated=date, progress=progress)
         return cls.open(out)
 
     @classmethod
@@ -97,6 +97,8 @@ class World:
             WorldError: there is no world, it is not finished, or this version cannot read it.
         """
         folder = Path(path)
+        if storable(str(folder)) != str(folder):
+            raise WorldError(f"{storable(str(folder))} is no valid UTF-8: give the folder of the world another name")
         if not folder.is_dir():
             raise WorldError(f"{folder} is not a folder: build a world with `lite world build SOURCE --out {folder}`")
         if not (folder / manifest.FILE).exists():

@@ -24,7 +24,7 @@ from lite.index import lock, manifest
 from lite.index.lexical import LexicalIndex, LexicalWriter, damaged
 from lite.index.manifest import Embedding, Settings, Source, WorldInfo
 from lite.index.pages import PageStore, PageWriter
-from lite.index.staging import Staging, text_hash
+from lite.index.staging import Staging, storable, text_hash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +83,7 @@ def settings_of(
     if limit is not None and limit < 1:
         raise UsageError(f"a limit of {limit} pages leaves nothing: give 1 or more")
     described = tuple(
-        Source(name=str(s), bytes=size_of(s, without=out), digest=_source_digest(s, out)) for s in sources
+        Source(name=storable(str(s)), bytes=size_of(s, without=out), digest=_source_digest(s, out)) for s in sources
     )
     return Settings(sources=described, embedder=embedder, limit=limit, layout=layout, base_url=base_url)
 
@@ -101,6 +101,7 @@ def build_date(given: str | None) -> str:
 
 
 def build(
+    sources: Sequence[str | Path],
     out: Path,
     settings: Settings,
     *,
@@ -111,6 +112,7 @@ def build(
     """Build the world of `settings` in `out`, or finish the build that was interrupted there.
 
     Args:
+        sources: those of the settings, as the system has their names.
         out: a new or empty folder, or one where the same build was interrupted or is finished (then nothing is done).
         settings: from `settings_of`.
         encoder: loads the embedder; None for a lexical world.
@@ -118,12 +120,14 @@ def build(
         progress: called a few times a second while the build works.
 
     Raises:
-        UsageError: the date is none.
+        UsageError: the date is none, or the name of `out` is no UTF-8, in which Tantivy takes it.
         WorldError: `out` holds something else, is finished with another date, or another process is writing it.
         CorpusError: a source cannot be read, or holds no page. The pages of those before it are kept; where there
             are none, what the build had made is removed.
     """
     built = build_date(dated)
+    if storable(str(out)) != str(out):
+        raise UsageError(f"{storable(str(out))} is no valid UTF-8: give the folder of the world another name")
     if _finished(out, settings):
         kept = manifest.read(out).built
         if dated is not None and built != kept:
@@ -138,7 +142,7 @@ def build(
     try:
         with _writable(out), lock.writing(out):
             if not _finished(out, settings):
-                work = _Build(out, settings, progress or (lambda _: None))
+                work = _Build(sources, out, settings, progress or (lambda _: None))
                 work.run(loaded, built)
             _remove_staging(out)
     except CorpusError as error:
@@ -177,7 +181,14 @@ def _remove_staging(out: Path) -> None:
 
 
 class _Build:
-    def __init__(self, out: Path, settings: Settings, progress: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        sources: Sequence[str | Path],
+        out: Path,
+        settings: Settings,
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self._sources = sources  # the settings have their names as JSON can
         self._out, self._settings, self._report = out, settings, progress
         self.kept = 0  # pages that were read before a source that could not be
         known = _OURS if (out / STAGING).exists() else {lock.FILE}
@@ -234,7 +245,7 @@ class _Build:
         before = 0
         for number, source in enumerate(self._settings.sources):
             try:
-                self._read_source(f"source {number}", source.name, before)
+                self._read_source(f"source {number}", self._sources[number], before)
             except CorpusError:
                 self._staging.rewind()
                 self._staging.put("sound", number)
@@ -244,7 +255,7 @@ class _Build:
         if not self._staging.get("records", 0):
             raise CorpusError("the sources hold no page: name a source with pages")
 
-    def _read_source(self, name: str, source: str, before: int) -> None:
+    def _read_source(self, name: str, source: str | Path, before: int) -> None:
         done = self._staging.get(name, 0)
         if not done:
             self._staging.mark()

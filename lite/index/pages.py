@@ -79,7 +79,9 @@ class PageStore:
             yield
         except _DAMAGE as error:
             said = str(error) or type(error).__name__
-            raise WorldError(f"{self._path} cannot be read ({said}): copy the world again, or build it again") from None
+            raise WorldError(
+                f"{storable(str(self._path))} cannot be read ({said}): copy the world again, or build it again"
+            ) from None
 
     def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._sound():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lite.errors import CorpusError, UsageError, WorldError
+from lite.errors import CorpusError, LiteError, UsageError, WorldError
 from lite.index import manifest
 from lite.index.build import Progress
 from lite.index.lock import writing
@@ -286,6 +286,23 @@ def test_a_bad_source_costs_nothing_that_was_read_before_it(tmp_path: Path, bad:
         assert len(info.broken_first) == 1
         assert world.check() == []
     assert World.build(sources, tmp_path / "plain").digest == world.digest
+
+
+def test_names_that_are_no_utf8(tmp_path: Path, corpus: Corpus) -> None:
+    strange = os.fsdecode(b"o\xff")
+    source = corpus({"a": "Some text."})
+    for ask in (lambda out: World.build(source, out), World.open):
+        with pytest.raises(LiteError, match="no valid UTF-8: give the folder of the world another name") as caught:
+            ask(tmp_path / strange)
+        str(caught.value).encode()
+    assert not (tmp_path / strange).exists()
+    folder = tmp_path / strange
+    folder.mkdir()
+    (folder / f"{strange}.jsonl").write_text(record("a"))
+    for number, named in enumerate((folder, folder / f"{strange}.jsonl")):
+        with World.build(named, tmp_path / f"w{number}") as world:
+            assert "\ufffd" in world.info().settings.sources[0].name
+            assert world.info().pages == 1
 
 
 def test_a_missing_source_is_one_line(tmp_path: Path) -> None:
