@@ -13,6 +13,7 @@ from lite.errors import UsageError, WorldError
 from lite.index import build as building
 from lite.index import manifest
 from lite.index.build import Progress
+from lite.index.check import check
 from lite.index.extract import Piece, extract, pieces_of, snippet
 from lite.index.fusion import fuse
 from lite.index.lexical import LexicalIndex, query_terms
@@ -144,7 +145,7 @@ class World:
 
     def check(self) -> list[str]:
         """What is wrong with the world, a line each; empty when pages, indexes and digest agree."""
-        return building.check(self.path, self._info)
+        return check(self.path, self._info)
 
     # ------------------------------------------------------------ search
 

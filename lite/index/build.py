@@ -11,7 +11,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,10 +21,10 @@ import lite
 from lite.corpus import files_of, read_pages, size_of
 from lite.errors import CorpusError, UsageError, WorldError
 from lite.index import lock, manifest
-from lite.index.lexical import LexicalIndex, LexicalWriter, damaged
+from lite.index.lexical import LexicalWriter
 from lite.index.manifest import Embedding, Settings, Source, WorldInfo
 from lite.index.pages import PageStore, PageWriter
-from lite.index.staging import Staging, storable, text_hash
+from lite.index.staging import Staging, storable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -341,43 +341,6 @@ class _Build:
 def digest_of(store: PageStore) -> str:
     """The content digest of the pages and aliases of a store."""
     return manifest.content_digest(store.records())
-
-
-def check(folder: Path, info: WorldInfo) -> list[str]:
-    """What is wrong with the finished world in `folder`, a line each: pages, indexes and digest must agree."""
-    found: list[str] = []
-    try:
-        found += _check_pages(folder, info)
-    except WorldError as error:
-        found.append(str(error))
-    indexes: dict[str, Callable[[], int]] = {"the lexical index": lambda: LexicalIndex(folder / LEXICAL).count}
-    if info.embedding:
-        from lite.index.vectors import VectorIndex
-
-        indexes["the vector index"] = lambda: VectorIndex(folder).count
-    for name, count in indexes.items():
-        try:
-            rows = count()
-        except WorldError as error:
-            found.append(str(error))
-        else:
-            found += [f"{name} has {rows} of {info.pages} pages"] if rows != info.pages else []
-    found += [f"{LEXICAL}/{name} is damaged: its checksum is another" for name in damaged(folder / LEXICAL)]
-    return found
-
-
-def _check_pages(folder: Path, info: WorldInfo) -> Iterator[str]:
-    with closing(PageStore(folder / PAGES)) as store:
-        counts = store.counts()
-        expected = {"pages": info.pages, "aliases": info.aliases, "links": info.links, "chars": info.chars}
-        yield from (
-            f"{counts[name]} {name}, {manifest.FILE} says {n}" for name, n in expected.items() if counts[name] != n
-        )
-        if digest_of(store) != info.digest:
-            yield "the pages do not give the content digest of world.json"
-        for page in store.pages():
-            if text_hash(page.text) != page.hash:
-                yield f"the text of {page.url} does not give its hash"
 
 
 def _source_digest(source: str | Path, out: Path) -> str:
