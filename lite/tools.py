@@ -112,7 +112,18 @@ class Toolset:
             return _error('visit needs "goal", a string that says what to look for.')
         views = [self._world.visit(url, goal, words=self._visit_words, mask=self._mask) for url in urls[:MOST_AT_ONCE]]
         read = {view.url: view.evidence for view in views if view.found}
-        return Observation(text=_JOIN.join([*map(_visit_text, views), *_dropped(urls)]), read=read)
+        return Observation(text=_JOIN.join([*map(self._visit_text, views), *_dropped(urls)]), read=read)
+
+    def _visit_text(self, view: Visit) -> str:
+        evidence, summary = quote(view.evidence), quote(view.summary)
+        if not view.found:
+            evidence = "The provided webpage content could not be accessed. Please check the URL or file format."
+            near = self._world.nearest(view.url, mask=self._mask)
+            if near:  # models make addresses up: those that exist are more use than a bare refusal
+                evidence += f" The nearest pages that exist: {quote(', '.join(near))}"
+            summary = "The webpage content could not be processed, and therefore, no information is available."
+        head = f"The useful information in {quote(view.url)} for user goal {quote(view.goal)} as follows: "
+        return f"{head}\n\nEvidence in page: \n{evidence}\n\nSummary: \n{summary}"
 
 
 def _search_text(results: Results, already: dict[str, str]) -> str:
@@ -122,15 +133,6 @@ def _search_text(results: Results, already: dict[str, str]) -> str:
         return f"No results found for '{query}'. Try with a more general query."
     lines = [f"{n}. [{quote(hit.title)}]({quote(hit.url)})\n{quote(hit.snippet)}" for n, hit in enumerate(fresh, 1)]
     return f"A Google search for '{query}' found {len(fresh)} results:\n\n## Web Results\n" + "\n\n".join(lines)
-
-
-def _visit_text(view: Visit) -> str:
-    evidence, summary = quote(view.evidence), quote(view.summary)
-    if not view.found:
-        evidence = "The provided webpage content could not be accessed. Please check the URL or file format."
-        summary = "The webpage content could not be processed, and therefore, no information is available."
-    head = f"The useful information in {quote(view.url)} for user goal {quote(view.goal)} as follows: "
-    return f"{head}\n\nEvidence in page: \n{evidence}\n\nSummary: \n{summary}"
 
 
 def strings(value: Any) -> list[str]:

@@ -112,6 +112,14 @@ def test_masked_pages_exist_for_neither_tool(world: World) -> None:
     assert seen.read == {}
 
 
+def test_an_address_made_up_is_answered_with_those_that_exist(world: World) -> None:
+    call = Call(tool="visit", arguments={"url": ["https://www.example.org/wiki/France"], "goal": "capital"})
+    assert "nearest pages that exist: https://e.test/france" in Toolset(world).run(call).text
+    masked = Toolset(world, mask=["https://e.test/france"]).run(call)
+    assert "e.test/france" not in masked.text
+    assert masked.read == {}
+
+
 def test_page_text_cannot_speak_for_the_agent(world: World) -> None:
     tools = Toolset(world)
     for call in (
