@@ -160,7 +160,7 @@ def _sound(path: Path) -> Iterator[None]:
     """Damage is one clear line, also where Tantivy panics: that is no `Exception`, nor to be imported."""
     try:
         yield
-    except BaseException as error:
+    except BaseException as error:  # a panic of Rust is no Exception
         if not isinstance(error, OSError | ValueError) and type(error).__name__ != "PanicException":
             raise
         said = " ".join(str(error).split())[:160]

@@ -41,10 +41,11 @@ def corpus(tmp_path: Path) -> Callable[..., Path]:
     """corpus({"name": "text"}): a file of pages https://w.test/name, titled by their names; or of whole records."""
 
     def write(pages: dict[str, str] | Iterable[dict[str, str]], name: str = "pages.jsonl") -> Path:
+        records: Iterable[object] = pages
         if isinstance(pages, dict):
-            pages = [{"url": f"https://w.test/{key}", "title": key, "doc": text} for key, text in pages.items()]
+            records = [{"url": f"https://w.test/{key}", "title": key, "doc": text} for key, text in pages.items()]
         path = tmp_path / name
-        path.write_text("".join(json.dumps(record) + "\n" for record in pages), encoding="utf-8")
+        path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
         return path
 
     return write
