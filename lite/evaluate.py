@@ -141,7 +141,7 @@ def _evaluate(
             progress(len(chosen) - len(todo), len(chosen))
         if todo:
             model = open_model(stack, model, settings)
-            failures, hopeless = 0, max(_HOPELESS, 2 * settings.width)
+            failures, hopeless = 0, max(_HOPELESS, settings.width + 1)
             for count, trajectory in enumerate(_attempt(todo, world, model, settings, listener), 1):
                 run.append(trajectory)
                 failures = failures + 1 if trajectory.stop is Stop.FAILED else 0
