@@ -73,7 +73,8 @@ def test_the_demo_runs_outside_any_clone(installed: Path, tmp_path: Path) -> Non
     assert "turn 1" in done.stdout
     assert "exact match" in done.stdout
     assert list((tmp_path / "empty").iterdir()) == []
-    [run] = (tmp_path / "cache" / "literesearcher-lite" / "demo" / "runs").iterdir()
+    runs = tmp_path / "cache" / "literesearcher-lite" / "demo" / "runs"
+    [run] = (path for path in runs.iterdir() if path.is_dir())  # the run's tasks lie beside it
     assert len((run / "trajectories.jsonl").read_text().splitlines()) == 1
 
     again = in_empty_folder(tmp_path, installed / "lite", "demo", "-n", "1")
