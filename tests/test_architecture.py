@@ -62,7 +62,7 @@ DOORS = {
     "uvicorn": ("serve/",),
     "mcp": ("serve/",),
     "anyio": ("serve/",),
-    "click": ("cli.py",),
+    "click": ("cli/",),
     "rich": ("console.py", "watch.py"),
 }
 LIGHT = {"pydantic", "pydantic_core", "numpy", "zstandard"}  # small enough to stand anywhere

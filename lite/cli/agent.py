@@ -1,0 +1,117 @@
+"""`lite ask` and `lite eval`: a model researches in a world."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lite.cli.options import as_json, folder
+from lite.errors import ModelError, UsageError
+
+_LIMITS = {"max_turns": "turns", "max_seconds": "seconds", "turn_tokens": "turn_tokens"}
+
+
+def agent_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The settings of an episode, the same for `ask` and `eval`; what is not given keeps its default of recipe.py."""
+    options = (
+        click.option("--model", metavar="SPEC", help="smollm2, llamacpp:FILE.gguf, openai:NAME@URL, scripted:FILE."),
+        click.option("--max-turns", type=click.IntRange(min=1), help="Turns before an answer is asked for."),
+        click.option("--turn-tokens", type=click.IntRange(min=16), help="The most one turn may write."),
+        click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Time for one question."),
+        click.option("--context", type=click.IntRange(min=256), help="The model's window in tokens."),
+        click.option("--grammar", is_flag=True, default=None, help="Hold each turn to the protocol (llama.cpp)."),
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads of the model (llama.cpp)."),
+        click.option("--temperature", type=click.FloatRange(min=0), help="0 is greedy."),
+        click.option("--seed", type=int, help="Of the sampling."),
+        click.option("--prompt", type=folder, help="A file that replaces the system prompt."),
+    )
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+
+
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given, as fields of `lite.recipe.AgentSettings` (or EvalSettings)."""
+    given = {name: value for name, value in options.items() if value is not None}
+    limits = {field: given.pop(name) for name, field in _LIMITS.items() if name in given}
+    sampling = {name: given.pop(name) for name in ("temperature", "seed") if name in given}
+    if "prompt" in given:
+        given["prompt"] = str(given["prompt"])
+    return given | {"limits": limits, "sampling": sampling}
+
+
+@click.command()
+@click.argument("directory", type=folder, metavar="DIR")
+@click.argument("question")
+@agent_options
+@click.option("--save", type=folder, metavar="RUN", help="Append the trajectory to RUN/trajectories.jsonl.")
+@click.option("--full", is_flag=True, help="Show every observation whole.")
+@as_json
+def ask(directory: Path, question: str, save: Path | None, full: bool, as_json: bool, **options: Any) -> None:
+    """Research a question in a world, and show each step."""
+    from contextlib import ExitStack
+
+    from lite import console, drive
+    from lite.recipe import AgentSettings
+    from lite.run import Run
+    from lite.watch import EpisodeView
+    from lite.world import World
+
+    model = options.pop("model") or _no_model()
+    settings = _settings(options)
+    with ExitStack() as stack:
+        opened = stack.enter_context(World.open(directory))
+        run = None
+        if save is not None:
+            run = stack.enter_context(Run.start(save, drive.manifest(AgentSettings.read(settings), opened, model)))
+        view = None if as_json else stack.enter_context(EpisodeView(full=full))
+        trajectory = drive.ask(opened, question, model=model, listener=view, **settings)
+        if run is not None:
+            run.append(trajectory)
+    if as_json:
+        console.show_json(trajectory.model_dump(mode="json"))
+    if trajectory.failed:
+        raise ModelError(f"the {trajectory.failed} failed ({trajectory.error}): mend that and ask again")
+
+
+def _no_model() -> str:
+    raise UsageError("no model is named: add --model smollm2 (lite doctor says what is there)")
+
+
+@click.command("eval")
+@click.argument("tasks_or_run", type=folder, metavar="TASKS.jsonl|RUN")
+@click.option("--world", "directory", type=folder, metavar="DIR", help="The world to research in.")
+@click.option("--out", type=folder, metavar="RUN", help="Folder of the run; one that is there goes on.")
+@click.option("-n", "limit", type=click.IntRange(min=1), help="Only the first so many tasks.")
+@click.option("--width", type=click.IntRange(min=1), help="Tasks run in step.")
+@agent_options
+@as_json
+def evaluate_command(
+    tasks_or_run: Path, directory: Path | None, out: Path | None, as_json: bool, **options: Any
+) -> None:
+    """Try every task, grade the answers, print a table. A killed run goes on where it stopped.
+
+    `lite eval RUN` takes everything from the run's manifest.
+    """
+    from lite import console
+    from lite.evaluate import evaluate, evaluate_again, rows
+
+    with console.ProgressView("tasks") as view:
+
+        def progress(done: int, total: int) -> None:
+            view.update("evaluating", done, total, done)
+
+        if tasks_or_run.is_dir():
+            if any(value is not None for value in (directory, out, *options.values())):
+                raise UsageError(f"{tasks_or_run} is a folder, and a run has its settings in it: give no other options")
+            report = evaluate_again(tasks_or_run, progress=progress)
+        else:
+            needed = {"--world": directory, "--model": options["model"], "--out": out}
+            if missing := [name for name, value in needed.items() if value is None]:
+                raise UsageError(f"an evaluation needs {', '.join(missing)}: see lite eval --help")
+            named = {"world": directory, "out": out, "model": options.pop("model")}
+            report = evaluate(tasks_or_run, progress=progress, **named, **_settings(options))
+    if as_json:
+        console.show_json(report.model_dump(mode="json"))
+    else:
+        console.table(rows(report), title=f"{report.model} in world {report.world[:12]}")
