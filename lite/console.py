@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the doctor prints too, and must not need what a world needs
 # C0 and C1 controls but newline and tab, and the marks that turn the direction of text around.
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _EXAMPLES = 5  # reasons, and broken records, that the account of a world names
+_ALIKE = {"keep": "found and kept", "drop": "made aliases of the pages they repeat"}
 _QUIET = 10.0  # seconds between two lines of progress where there is no terminal
 
 out = Console(highlight=False)
@@ -109,13 +110,33 @@ def show_info(info: "WorldInfo") -> None:
         ("content digest", info.digest),
         ("index id", info.index_id),
         ("built by", f"literesearcher-lite {info.version}"),
-        ("sources", ", ".join(source.name for source in info.settings.sources)),
+        ("sources", ", ".join(name for change in info.changes for name in change.sources)),
         ("records read", f"{info.records:,} ({info.repeated:,} repeated URLs, {info.conflicts:,} with several texts)"),
+        ("near-duplicates", f"{info.near_duplicates:,} {_ALIKE[info.settings.policy.near_duplicates]}"),
+        *((f"left out: {count:,}", reason) for reason, count in _commonest(info.filtered)),
         *((f"left out: {count:,}", reason) for reason, count in _commonest(info.broken)),
         *(("  for example", f"{one.source}, {one.where}: {one.reason}") for one in info.broken_first[:_EXAMPLES]),
         ("size", ", ".join(f"{name} {_size(size)}" for name, size in info.sizes.items())),
     ]
     table(rows, title=info.path)
+
+
+def show_change(before: "WorldInfo", after: "WorldInfo") -> None:
+    """What a command did to a world."""
+    if after.generation == before.generation:
+        say("Nothing changes: the world has these pages already.")
+        return
+    change = after.changes[-1]
+    urls = {"added": change.added, "with another text or title": change.updated, "removed": change.removed}
+    what = ", ".join(f"{count:,} URLs {done}" for done, count in urls.items() if count) or f"{change.operation}: done"
+    say(f"{what}; {after.pages:,} pages, {after.aliases:,} aliases, {after.links:,} links.")
+    left_out = _left_out(after) - _left_out(before)
+    if left_out:
+        say(f"{left_out:,} records were left out: lite world info {after.path} says why.", "yellow")
+
+
+def _left_out(info: "WorldInfo") -> int:
+    return sum(info.filtered.values()) + sum(info.broken.values())
 
 
 def _commonest(counts: dict[str, int]) -> list[tuple[str, int]]:

@@ -11,14 +11,16 @@ from typing import Any, Literal, Self
 
 from lite.errors import UsageError, WorldError
 from lite.index import build as building
-from lite.index import manifest
-from lite.index.build import Progress
-from lite.index.check import check
+from lite.index import generation, manifest, revise
+from lite.index.check import faults_of
+from lite.index.collect import Progress
 from lite.index.extract import Piece, extract, pieces_of, snippet
 from lite.index.fusion import fuse
 from lite.index.lexical import LexicalIndex, query_terms
-from lite.index.manifest import WorldInfo
+from lite.index.manifest import Policy, WorldInfo
+from lite.index.masking import Masks
 from lite.index.pages import PageStore, StoredPage
+from lite.index.sources import settings_of
 from lite.index.staging import storable
 from lite.index.urls import url_words
 from lite.records import Hit, Results, Visit
@@ -38,26 +40,34 @@ class World:
     Made by `World.build` or `World.open`; a context manager.
     """
 
-    def __init__(self, path: Path, info: WorldInfo) -> None:
+    def __init__(self, path: Path, info: WorldInfo, held: int) -> None:
         self.path = path
         self._info = info
-        self._pages = PageStore(path / building.PAGES)
-        self._lexical = LexicalIndex(path / building.LEXICAL)
+        self._held: int | None = held  # keeps our generation on disk while others make the next ones
+        self._folder = generation.folder_of(path, info.generation)
+        self._pages = PageStore(self._folder / generation.PAGES)
+        self._lexical = LexicalIndex(self._folder / generation.LEXICAL)
         self._dense: Any = None
         self._embedding = RLock()  # an embedder is one, and no two threads may be in its tokenizer
         self._read = lru_cache(_KEPT)(self._read_page)
-        self._masked = lru_cache(64)(self._resolve_all)
+        self._masks = Masks(self._pages, self._folder / generation.SIGNATURES)
         self._idf = lru_cache(100_000)(self._inverse_frequency)
 
     # ------------------------------------------------------------ open and close
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0913  # every setting of a build, by its name
         cls,
         sources: str | Path | Sequence[str | Path],
         out: str | Path,
         *,
         embedder: str = "none",
+        vectors: Literal["page", "passage"] = "page",
+        near_duplicates: Literal["keep", "drop"] = "keep",
+        min_chars: int = 0,
+        languages: Sequence[str] = (),
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
         limit: int | None = None,
         layout: str | None = None,
         base_url: str | None = None,
@@ -72,6 +82,12 @@ class World:
             sources: files or folders of pages (`lite.corpus.read_pages` says which).
             out: a new or empty folder.
             embedder: "none" for a lexical world, else a name that `lite.models.embed.load_embedder` knows.
+            vectors: one a page, or one a passage of about 200 words.
+            near_duplicates: "drop" makes the URLs of pages that nearly are another one names of that one.
+            min_chars: shorter pages are left out.
+            languages: ISO 639 codes; pages in other languages are left out (extra `lang`).
+            include: shell patterns; URLs that fit none of them are left out.
+            exclude: shell patterns; URLs that fit one of them are left out.
             limit: stop after this many pages.
             layout: of JSONL sources, when it is not recognised.
             base_url: address of files that name none.
@@ -85,7 +101,16 @@ class World:
         """
         embedder = _placed(embedder)
         given = [sources] if isinstance(sources, str | Path) else list(sources)
-        settings = building.settings_of(given, Path(out), embedder, limit, layout, base_url)
+        policy = Policy(
+            embedder=embedder,
+            vectors=vectors,
+            near_duplicates=near_duplicates,
+            min_chars=min_chars,
+            languages=tuple(languages),
+            include=tuple(include),
+            exclude=tuple(exclude),
+        )
+        settings = settings_of(given, Path(out), policy, limit=limit, layout=layout, base_url=base_url)
         encoder = None if embedder == "none" else _loader(embedder)
         building.build(given, Path(out), settings, encoder=encoder, dated=date, progress=progress)
         return cls.open(out)
@@ -106,12 +131,16 @@ class World:
             unfinished = building.interrupted(folder)
             if unfinished:
                 raise WorldError(unfinished)
-        return cls(folder, manifest.read(folder))
+        info, held = manifest.hold(folder)
+        return cls(folder, info, held)
 
     def close(self) -> None:
         """Close the files. The world cannot be used afterwards."""
         self._pages.close()
         self._dense = None
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def __enter__(self) -> Self:
         return self
@@ -138,14 +167,76 @@ class World:
         """The date of the world, YYYY-MM-DD."""
         return self._info.built
 
+    @property
+    def pages(self) -> PageStore:
+        """The pages themselves, with their links and aliases."""
+        return self._pages
+
     def info(self) -> WorldInfo:
         """The world's own account, with its path and the bytes of its parts on disk."""
-        sizes = manifest.sizes(self.path)
+        sizes = manifest.sizes(self._folder)
         return self._info.model_copy(update={"path": str(self.path), "sizes": sizes})
 
     def check(self) -> list[str]:
         """What is wrong with the world, a line each; empty when pages, indexes and digest agree."""
-        return check(self.path, self._info)
+        return [line for lines in faults_of(self._folder, self._info).values() for line in lines]
+
+    # ------------------------------------------------------------ change
+
+    def add(
+        self,
+        sources: str | Path | Sequence[str | Path],
+        *,
+        limit: int | None = None,
+        layout: str | None = None,
+        base_url: str | None = None,
+        date: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Self:
+        """The world with the pages of `sources` added, opened; this one stays as it was until it is closed.
+
+        A page whose URL the world has takes its place where title or text differ; pages that are the same change
+        nothing. What the build left out is left out here too. Killed, the same call goes on.
+
+        Args and errors are those of `build`; the world keeps its date unless one is given.
+        """
+        given = [sources] if isinstance(sources, str | Path) else list(sources)
+        policy = self._info.settings.policy
+        settings = settings_of(given, self.path, policy, limit=limit, layout=layout, base_url=base_url)
+        encoder = _loader(policy.embedder) if self._info.embedding else None
+        building.add(given, self.path, settings, encoder=encoder, dated=date, progress=progress)
+        return self.open(self.path)
+
+    def remove(self, urls: str | Sequence[str]) -> Self:
+        """The world without the pages at these URLs, under any of their names, opened; this one stays as it was.
+
+        Raises:
+            UsageError: one of them is no page of the world; then none is removed.
+            WorldError: another process is writing the world, or an addition to it is unfinished.
+        """
+        revise.remove(self.path, [urls] if isinstance(urls, str) else list(urls))
+        return self.open(self.path)
+
+    def compact(self, *, progress: Callable[[Progress], None] = lambda _: None) -> Self:
+        """The world as one build of its pages would have made it, opened: what was removed leaves every statistic.
+
+        Vectors are kept; only their index is made anew.
+        """
+        revise.compact(self.path, progress)
+        return self.open(self.path)
+
+    @staticmethod
+    def repair(path: str | Path, *, progress: Callable[[Progress], None] = lambda _: None) -> list[str]:
+        """Rebuild from the pages of the world in `path` what else of it is damaged, and drop unfinished additions.
+
+        Returns:
+            What was wrong, a line each.
+
+        Raises:
+            WorldError: there is no world, or its pages themselves are damaged.
+        """
+        folder = Path(path)
+        return revise.repair(folder, _loader(manifest.read(folder).settings.policy.embedder), progress)
 
     # ------------------------------------------------------------ search
 
@@ -181,7 +272,7 @@ class World:
             raise UsageError(f"{k} hits were asked for: ask for 1 or more")
         query = storable(query)
         mode, notes = self._mode(query, mode)
-        hidden = self._masked(tuple(mask))
+        hidden = self._masks.hidden(mask)
         depth = max(k, _DEPTH) if mode == "hybrid" else k
         lexical = self._lexical.search(query, depth, hidden=hidden, stopwords=stopwords) if mode != "dense" else []
         dense = self._nearest_vectors(query, depth, hidden, vector) if mode != "lexical" else []
@@ -250,7 +341,7 @@ class World:
                 f"{self.path} was built with another version of {built.name} ({built.fingerprint}, here "
                 f"{encoder.fingerprint}): install that one, build the world again, or search with --mode lexical"
             )
-        return encoder, VectorIndex(self.path)
+        return encoder, VectorIndex(self._folder)
 
     def _hit(self, key: int, score: float, asked: list[str]) -> Hit:
         page, pieces = self._read(key)
@@ -285,7 +376,7 @@ class World:
             raise UsageError(f"no visit mode is called {mode!r}: use extract or raw")
         url, goal = storable(url), storable(goal)
         key, name = self._pages.find(url) or (0, "")
-        if not key or key in self._masked(tuple(mask)):
+        if not key or key in self._masks.hidden(mask):
             return Visit(url=url, goal=goal, found=False, mode=mode)
         page, pieces = self._read(key)
         if mode == "raw":
@@ -300,7 +391,7 @@ class World:
 
     def nearest(self, url: str, k: int = 3, *, mask: Sequence[str] = ()) -> list[str]:
         """URLs of the `k` pages whose titles fit the words of an unknown `url` best."""
-        hits = self._lexical.by_title(url_words(url), k, hidden=self._masked(tuple(mask)))
+        hits = self._lexical.by_title(url_words(url), k, hidden=self._masks.hidden(mask))
         known = self._pages.urls([page for page, _ in hits])
         return [known[page] for page, _ in hits]
 
@@ -314,9 +405,6 @@ class World:
                 f"{self.path} is damaged (an index names page {key}, which is missing): copy it or build it again"
             ) from None
         return page, pieces_of(page.text)
-
-    def _resolve_all(self, mask: tuple[str, ...]) -> frozenset[int]:
-        return frozenset(found[0] for url in mask if (found := self._pages.find(url)))
 
     def _inverse_frequency(self, term: str) -> float:
         pages, having = self._lexical.count, self._lexical.frequency(term)

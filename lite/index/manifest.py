@@ -5,15 +5,16 @@ import os
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from lite.errors import WorldError
-from lite.index.pages import sync
+from lite.index import generation
+from lite.index.generation import sync
 from lite.records import Broken, Record
 
-FORMAT = 1
+FORMAT = 2
 FILE = "world.json"
 
 
@@ -25,11 +26,23 @@ class Source(Record):
     digest: str
 
 
+class Policy(Record):
+    """What of the pages a world takes, and what it makes of them; the same for its build and all that is added."""
+
+    embedder: str = "none"
+    vectors: Literal["page", "passage"] = "page"
+    near_duplicates: Literal["keep", "drop"] = "keep"
+    min_chars: int = Field(default=0, ge=0)
+    languages: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()  # URLs, as shell patterns: one of these
+    exclude: tuple[str, ...] = ()  # ... and none of those
+
+
 class Settings(Record):
     """What a build was asked for: the same settings on a finished world are nothing to do."""
 
     sources: tuple[Source, ...]
-    embedder: str = "none"
+    policy: Policy = Policy()
     limit: int | None = None
     layout: str | None = None
     base_url: str | None = None
@@ -41,10 +54,20 @@ class Settings(Record):
     def begins_as(self, other: "Settings", count: int) -> bool:
         """Whether both read the same first `count` sources in the same way."""
         ours, theirs = (
-            (s.embedder, s.limit, s.layout, s.base_url, [(x.bytes, x.digest) for x in s.sources[:count]])
+            (s.policy, s.limit, s.layout, s.base_url, [(x.bytes, x.digest) for x in s.sources[:count]])
             for s in (self, other)
         )
         return ours == theirs
+
+
+class Change(Record):
+    """What one command did to a world, in pages: `lite world build`, `add`, `remove`, `compact` or `check --repair`."""
+
+    operation: str
+    sources: tuple[str, ...] = ()
+    added: int = 0
+    updated: int = 0  # their text, title or name
+    removed: int = 0
 
 
 class Embedding(Record):
@@ -74,8 +97,11 @@ class WorldInfo(Record):
     records: int
     repeated: int  # records whose URL had been read before
     conflicts: int  # URLs that came with more than one text
+    near_duplicates: int  # pages whose text nearly is that of another one, found in the world or dropped from it
+    filtered: dict[str, int] = Field(default_factory=dict)  # reason -> pages that the policy left out
     broken: dict[str, int] = Field(default_factory=dict)  # reason -> how many
     broken_first: tuple[Broken, ...] = ()
+    changes: tuple[Change, ...] = ()  # the history of the world, oldest first
     path: str = ""  # filled in when a world is opened
     sizes: dict[str, int] = Field(default_factory=dict)  # bytes on disk by part
 
@@ -117,6 +143,24 @@ def read(folder: Path) -> WorldInfo:
         raise WorldError(f"{folder / FILE} is damaged at {where}: copy the world again, or build it again") from None
 
 
+def hold(folder: Path) -> tuple[WorldInfo, int]:
+    """The account of the world in `folder`, and a hold on its generation, which a writer may be about to replace.
+
+    Raises:
+        WorldError: there is no world that this version can read.
+    """
+    while True:
+        info = read(folder)
+        ours = generation.folder_of(folder, info.generation)
+        try:
+            return info, generation.hold(ours)
+        except FileNotFoundError:
+            if read(folder).generation == info.generation:
+                raise WorldError(
+                    f"{folder} lacks its folder {ours.name}: copy the world again, or build it again"
+                ) from None
+
+
 def content_digest(records: Iterable[tuple[str, str, bytes]]) -> str:
     """Digest of (URL, title, content hash) triples: of the pages in the order of URLs, then of the aliases likewise."""
     state = blake2b(digest_size=16)
@@ -128,7 +172,7 @@ def content_digest(records: Iterable[tuple[str, str, bytes]]) -> str:
 
 
 def sizes(folder: Path) -> dict[str, int]:
-    """Bytes on disk of the parts of a world."""
+    """Bytes on disk of the parts of a generation."""
     return {entry.name: sum(map(_size, _files(entry))) for entry in sorted(folder.iterdir())}
 
 

@@ -1,9 +1,9 @@
-"""The source of truth: every page with its text, its other names and its links, in `pages.sqlite`."""
+"""The source of truth, read: every page with its text, its other names and its links, in `pages.sqlite`."""
 
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import zstandard
 
 from lite.errors import WorldError
-from lite.index.staging import SettledPage, storable
-from lite.index.text import links
+from lite.index.staging import storable
 from lite.index.urls import url_key, without_fragment
+from lite.records import Page
 
 APPLICATION_ID = 0x4C495445  # "LITE", in the file's header
-_BATCH = 1000
+BATCH = 1000  # rows
 _SELECT = "select id, url, title, hash, body from pages"
 
 
@@ -92,7 +92,7 @@ class PageStore:
             cursor = self._db.execute(sql, values)
         while True:
             with self._sound():
-                rows = cursor.fetchmany(_BATCH)
+                rows = cursor.fetchmany(BATCH)
             if not rows:
                 return
             yield from rows
@@ -105,7 +105,7 @@ class PageStore:
         The fragment is dropped only when the full URL is unknown in every spelling.
         """
         with self._sound():
-            return _find(self._db, storable(url))
+            return find(self._db, storable(url))
 
     def page(self, key: int) -> StoredPage:
         """The page with id `key`. Raises KeyError when there is none."""
@@ -123,7 +123,44 @@ class PageStore:
         marks = ",".join("?" * len(keys))
         return dict(self._all(f"select id, url from pages where id in ({marks})", keys))  # noqa: S608  # only ?
 
+    def titles_of(self, key: int) -> str:
+        """The titles of page `key` and of its aliases, one a line in the order of URLs: what lexical search knows."""
+        rows = self._all(
+            """select url, title from pages where id = ?1 union all
+            select url, title from aliases where page = ?1 order by 1""",
+            (key,),
+        )
+        return "\n".join(title for _, title in rows)
+
+    def sections(self, url: str) -> list[int]:
+        """Ids of the pages under `url` and under every `url#fragment`, by any spelling of their names."""
+        base = without_fragment(url)
+        ends = [(name, f"{name}#", f"{name}$") for name in dict.fromkeys((base, url_key(base)))]
+        rows = [
+            self._all(f"select {column} from {table} where {name} = ? or ({name} >= ? and {name} < ?)", end)  # noqa: S608  # ours
+            for end in ends
+            for table, column, name in (
+                ("pages", "id", "url"),
+                ("aliases", "page", "url"),
+                ("spellings", "page", "key"),
+            )
+        ]
+        return sorted({key for found in rows for (key,) in found})
+
     # ------------------------------------------------------------ all pages
+
+    @property
+    def last(self) -> int:
+        """The highest id; 0 in an empty store."""
+        return self._all("select coalesce(max(id), 0) from pages")[0][0]
+
+    def ids(self) -> list[int]:
+        """The id of every page, ascending."""
+        return [key for (key,) in self._all("select id from pages order by id")]
+
+    def by_url(self) -> list[int]:
+        """The id of every page, in the order of the URLs."""
+        return [key for (key,) in self._all("select id from pages order by url")]
 
     def pages(self, after: int = 0) -> Iterator[StoredPage]:
         """Every page with an id above `after`, in the order of ids."""
@@ -134,6 +171,13 @@ class PageStore:
         """(URL, page id, title) of every other name of a page, in the order of the URLs."""
         return self._each("select url, page, title from aliases order by url")
 
+    def named(self) -> Iterator[Page]:
+        """Every page under its URL, then under each alias with that one's title."""
+        for page in self.pages():
+            yield Page(url=page.url, title=page.title, text=page.text)
+        for url, key, title in self.aliases():
+            yield Page(url=url, title=title, text=self.page(key).text)
+
     def records(self) -> Iterator[tuple[str, str, bytes]]:
         """(URL, title, content hash) of every page in the order of URLs, then of every alias likewise."""
         yield from self._each("select url, title, hash from pages order by url")
@@ -143,12 +187,12 @@ class PageStore:
 
     def links(self, key: int) -> list[tuple[str, str]]:
         """(URL, anchor) of the pages of this world that page `key` links to, in the order of their URLs."""
-        return self._all("select url, anchor from links join pages on id = dst where src = ? order by dst", (key,))
+        return self._all("select url, anchor from links join pages on id = dst where src = ? order by url", (key,))
 
     def linking(self, key: int, limit: int) -> list[tuple[str, str]]:
         """(URL, anchor) of the first `limit` pages that link to page `key`, in the order of their URLs."""
         return self._all(
-            "select url, anchor from links join pages on id = src where dst = ? order by src limit ?", (key, limit)
+            "select url, anchor from links join pages on id = src where dst = ? order by url limit ?", (key, limit)
         )
 
     def aliases_of(self, key: int) -> list[str]:
@@ -158,8 +202,8 @@ class PageStore:
     def duplicates(self, limit: int) -> list[tuple[str, str, int]]:
         """(URL, title, number of other URLs) of the `limit` pages that have most of them."""
         return self._all(
-            """select url, p.title, n from (select page, count(*) as n from aliases group by page
-            order by n desc, page limit ?) join pages p on id = page order by n desc, page""",
+            """select url, p.title, n from (select page, count(*) as n from aliases group by page)
+            join pages p on id = page order by n desc, url limit ?""",
             (limit,),
         )
 
@@ -190,7 +234,8 @@ _TABLES = ("pages", "aliases", "links")
 _DAMAGE = (sqlite3.Error, zstandard.ZstdError, TypeError, ValueError, MemoryError)
 
 
-def _find(db: sqlite3.Connection, url: str) -> tuple[int, str] | None:
+def find(db: sqlite3.Connection, url: str) -> tuple[int, str] | None:
+    """`PageStore.find` on an open database."""
     for form in dict.fromkeys((url, without_fragment(url))):
         key = url_key(form)
         for name in dict.fromkeys((form, key)):
@@ -198,7 +243,7 @@ def _find(db: sqlite3.Connection, url: str) -> tuple[int, str] | None:
             page = page or _one(db, "select page from aliases where url = ?", name)
             if page:
                 return page, name
-        page = _one(db, "select page from spellings where key = ?", key)
+        page = _one(db, "select page from spellings where key = ? order by alias, url limit 1", key)
         if page:
             return page, _one(db, "select url from pages where id = ?", page)
     return None
@@ -211,118 +256,3 @@ def _one(db: sqlite3.Connection, sql: str, value: Any) -> Any:
 
 def _decompressor(dictionary: zstandard.ZstdCompressionDict | None) -> zstandard.ZstdDecompressor:
     return zstandard.ZstdDecompressor(dict_data=dictionary) if dictionary else zstandard.ZstdDecompressor()
-
-
-class PageWriter:
-    """Writes a whole `pages.sqlite`, ids ascending. Not durable before `finish`: a killed writer starts over.
-
-    Args:
-        path: the file; one that is there is replaced.
-        sample: texts to train the compression dictionary on; a world of short pages shrinks by a third.
-    """
-
-    def __init__(self, path: Path, sample: Sequence[bytes]) -> None:
-        path.unlink(missing_ok=True)
-        self._path = path
-        self._db = sqlite3.connect(path, isolation_level=None)
-        for pragma in ("page_size = 8192", "journal_mode = off", "synchronous = off", "cache_size = -65536"):
-            self._db.execute(f"pragma {pragma}")
-        self._db.execute(f"pragma application_id = {APPLICATION_ID}")
-        self._make_tables()
-        dictionary = _train(sample)
-        if dictionary:
-            self._db.execute("insert into dictionary values (?)", (dictionary.as_bytes(),))
-        compressor = (
-            zstandard.ZstdCompressor(level=3, dict_data=dictionary) if dictionary else zstandard.ZstdCompressor(level=3)
-        )
-        self._compress = compressor.compress
-        self._rows: list[tuple[int, str, str, bytes, int, bytes]] = []
-        self._spellings: list[tuple[str, int]] = []
-        self._links: list[tuple[int, str, str]] = []
-        self._db.execute("begin")
-
-    def _make_tables(self) -> None:
-        import sqlite_utils  # here, because it loads pandas where that is installed
-
-        db = sqlite_utils.Database(self._db)
-        db.table("dictionary").create({"data": bytes})
-        columns = {"id": int, "url": str, "title": str, "hash": bytes, "chars": int, "body": bytes}
-        db.table("pages").create(columns, pk="id", not_null=set(columns))
-        db.table("pages").create_index(["url"], unique=True)
-        self._db.execute("create table aliases (url text primary key, page int not null, title text) without rowid")
-        self._db.execute("create table spellings (key text primary key, page int not null) without rowid")
-        self._db.execute(
-            "create table links (src int, dst int, anchor text, primary key (src, dst)) without rowid",
-        )
-        self._db.execute("create temp table raw_links (src int, url text, anchor text)")
-
-    def add(self, page: SettledPage) -> None:
-        """Add a page; its links are kept by URL until every page is known."""
-        body = self._compress(page.text.encode())
-        self._rows.append((page.id, page.url, page.title, page.hash, len(page.text), body))
-        self._spell(page.url, page.id)
-        self._links.extend((page.id, target, anchor) for target, anchor in links(page.text))
-        if len(self._rows) >= _BATCH:
-            self._flush()
-
-    def _spell(self, url: str, page: int) -> None:
-        key = url_key(url)
-        if key != url:
-            self._spellings.append((key, page))
-
-    def _flush(self) -> None:
-        self._db.executemany("insert into pages values (?, ?, ?, ?, ?, ?)", self._rows)
-        self._db.executemany("insert or ignore into spellings values (?, ?)", self._spellings)
-        self._db.executemany("insert into raw_links values (?, ?, ?)", self._links)
-        self._rows, self._spellings, self._links = [], [], []
-
-    def finish(self, aliases: Iterable[tuple[str, int, str]]) -> None:
-        """Add the aliases, resolve the links, and make the file durable."""
-        self._flush()
-        for url, page, title in aliases:
-            self._db.execute("insert into aliases values (?, ?, ?)", (url, page, title))
-            self._spell(url, page)
-        self._flush()
-        self._db.execute("create index aliases_page on aliases (page)")
-        self._resolve_links()
-        self._db.execute("commit")
-        self._db.execute("analyze")
-        self._db.execute("pragma synchronous = full")
-        self._db.execute("pragma journal_mode = delete")
-        self._db.close()
-        sync(self._path)
-
-    def _resolve_links(self) -> None:
-        """Keep the links between pages of this world: exact URLs in one join, other spellings singly."""
-        self._db.execute(
-            """insert or ignore into links select src, coalesce(p.id, a.page) as dst, anchor from raw_links r
-            left join pages p on p.url = r.url left join aliases a on a.url = r.url
-            where dst is not null and dst != src order by r.rowid"""
-        )
-        rest = self._db.execute(
-            """select distinct url from raw_links r where not exists (select 1 from pages p where p.url = r.url)
-            and not exists (select 1 from aliases a where a.url = r.url) order by url"""
-        ).fetchall()
-        self._db.execute("create temp table found (url text primary key, page int) without rowid")
-        found = ((url, hit[0]) for (url,) in rest if (hit := _find(self._db, url)))
-        self._db.executemany("insert into found values (?, ?)", found)
-        self._db.execute(
-            """insert or ignore into links select src, page, anchor from raw_links join found using (url)
-            where page != src order by raw_links.rowid"""
-        )
-
-
-def _train(sample: Sequence[bytes]) -> zstandard.ZstdCompressionDict | None:
-    """A dictionary pays from some hundred pages on; fewer are not enough to train one."""
-    if len(sample) < 500 or sum(map(len, sample)) < 200_000:
-        return None
-    return zstandard.train_dictionary(64_000, list(sample))
-
-
-def sync(path: Path) -> None:
-    """Make `path` (a file or a folder's entries) durable."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

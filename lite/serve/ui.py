@@ -23,9 +23,8 @@ from starlette.routing import Route
 
 from lite.dialect import wrap_response
 from lite.errors import LiteError, UsageError
-from lite.index.build import PAGES
 from lite.index.lexical import query_terms
-from lite.index.pages import PageStore, StoredPage
+from lite.index.pages import StoredPage
 from lite.index.text import links
 from lite.index.urls import url_words
 from lite.records import Call
@@ -133,7 +132,7 @@ class Window:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._store = PageStore(world.path / PAGES)
+        self._store = world.pages
         self._info = world.info()
         self._templates = Environment(
             loader=FileSystemLoader(_TEMPLATES),

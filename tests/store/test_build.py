@@ -80,7 +80,7 @@ def test_a_killed_build_ends_as_one_that_was_not(
         assert (again.digest, again.index_id) == (whole.digest, whole.index_id)
         assert answers(again) == answers(whole)
         assert again.check() == []
-    assert sorted(path.name for path in out.iterdir()) == ["lexical", "pages.sqlite", "world.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["g1", "world.json"]
 
 
 def test_a_resumed_build_does_not_read_again_what_it_has(tmp_path: Path, sources: list[Path]) -> None:
@@ -190,7 +190,7 @@ def test_a_build_within_its_source_goes_on_after_a_kill(tmp_path: Path, stage: s
 def test_another_build_onto_a_finished_world_is_refused(tmp_path: Path, corpus: Corpus) -> None:
     World.build(corpus({"a": "Some text."}), tmp_path / "w").close()
     other = corpus({"b": "Other text."}, "other.jsonl")
-    with pytest.raises(WorldError, match="finished world of other sources or settings: name another folder"):
+    with pytest.raises(WorldError, match="finished world of other sources or settings: `lite world add` adds"):
         World.build(other, tmp_path / "w")
     with pytest.raises(WorldError, match="finished world"):
         World.build(tmp_path / "pages.jsonl", tmp_path / "w", limit=1)
@@ -418,7 +418,7 @@ def test_a_world_of_another_format_is_refused(tmp_path: Path, corpus: Corpus) ->
     account = tmp_path / "w" / manifest.FILE
     value = json.loads(account.read_text())
     account.write_text(json.dumps(value | {"format": 99}))
-    with pytest.raises(WorldError, match="has format 99, this version reads 1"):
+    with pytest.raises(WorldError, match="has format 99, this version reads 2"):
         World.open(tmp_path / "w")
     for damaged in ("", "{}", "[1]", json.dumps(value | {"pages": "many"}), "\0"):
         account.write_text(damaged)
@@ -428,8 +428,8 @@ def test_a_world_of_another_format_is_refused(tmp_path: Path, corpus: Corpus) ->
 
 def test_a_damaged_part_is_one_line(tmp_path: Path, corpus: Corpus) -> None:
     World.build(corpus({"a": "Some text."}), tmp_path / "w").close()
-    for name in ("pages.sqlite", "lexical"):
-        broken = tmp_path / f"no {name}"
+    for name in ("g1/pages.sqlite", "g1/lexical", "g1"):
+        broken = tmp_path / f"no {name}".replace("/", " ")
         shutil.copytree(tmp_path / "w", broken)
         if (broken / name).is_dir():
             shutil.rmtree(broken / name)
@@ -465,7 +465,7 @@ def test_flipped_bytes_of_the_pages_are_one_line(tmp_path: Path, corpus: Corpus,
     chance = random.Random(seed)
     texts = {f"{n:04}": f"The text of {n:04}. " + " ".join(str(chance.random()) for _ in range(60)) for n in range(700)}
     World.build(corpus(texts), tmp_path / "w").close()
-    file = tmp_path / "w" / "pages.sqlite"
+    file = tmp_path / "w" / "g1" / "pages.sqlite"
     data = bytearray(file.read_bytes())
     start = len(data) // 4  # the head stays, or the world does not open at all
     for place in chance.sample(range(start, len(data)), (len(data) - start) // (3 if seed % 2 else 200)):
@@ -491,7 +491,7 @@ def test_flipped_bytes_of_the_lexical_index_are_one_line(
     World.build(corpus(texts), tmp_path / "w").close()
     with World.open(tmp_path / "w") as world:  # is damaged while it is open: that it opens is no proof
         assert world.check() == []
-        for file in (tmp_path / "w" / "lexical").glob(f"*.{part}"):
+        for file in (tmp_path / "w" / "g1" / "lexical").glob(f"*.{part}"):
             data = bytearray(file.read_bytes())
             for place in chance.sample(range(len(data) - 120), len(data) // share if share else 1):
                 data[place] ^= 0xFF
@@ -509,7 +509,7 @@ def test_flipped_bytes_of_the_lexical_index_are_one_line(
 
 def test_a_panic_of_tantivy_is_one_line(tmp_path: Path, corpus: Corpus, capfd: pytest.CaptureFixture[str]) -> None:
     World.build(corpus({f"{n:04}": f"The text of {n:04}." for n in range(500)}), tmp_path / "w").close()
-    for file in (tmp_path / "w" / "lexical").glob("*.fast"):
+    for file in (tmp_path / "w" / "g1" / "lexical").glob("*.fast"):
         data = file.read_bytes()
         file.write_bytes(bytes(byte ^ 0xFF for byte in data[:-120]) + data[-120:])
     with pytest.raises(WorldError, match="not a sound lexical index") as caught, World.open(tmp_path / "w") as world:
@@ -522,7 +522,7 @@ def test_a_page_that_an_index_names_and_the_store_lacks_is_one_line(tmp_path: Pa
     World.build(corpus({"a": "Some text.", "b": "Other text."}), tmp_path / "w").close()
     import sqlite3
 
-    with sqlite3.connect(tmp_path / "w" / "pages.sqlite") as db:
+    with sqlite3.connect(tmp_path / "w" / "g1" / "pages.sqlite") as db:
         db.execute("delete from pages where id = 1")
     db.close()
     with World.open(tmp_path / "w") as world, pytest.raises(WorldError, match="names page 1, which is missing"):
@@ -541,7 +541,7 @@ def test_check_says_what_does_not_agree(tmp_path: Path, corpus: Corpus) -> None:
     World.build(source, tmp_path / "w").close()
     import sqlite3
 
-    with sqlite3.connect(tmp_path / "w" / "pages.sqlite") as db:
+    with sqlite3.connect(tmp_path / "w" / "g1" / "pages.sqlite") as db:
         db.execute("delete from pages where id = 1")
     db.close()
     with World.open(tmp_path / "w") as world:
@@ -561,13 +561,13 @@ def test_a_copy_on_a_read_only_disk_answers_alike(atlas: World, locked_copy: Pat
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout == answers(atlas) + "\n"
-    assert sorted(path.name for path in locked_copy.iterdir()) == ["lexical", "pages.sqlite", "world.json"]
+    assert sorted(path.name for path in locked_copy.iterdir()) == ["g1", "world.json"]
 
 
 def test_the_page_store_is_plain_sqlite(tmp_path: Path, corpus: Corpus) -> None:
     first = "See [b](https://w.test/b), [b again](https://w.test/b#part) and [x](https://x.test/)."
     World.build(corpus({"a": first, "b": "Text of b.", "c": "Text of b."}), tmp_path / "w").close()
-    store = PageStore(tmp_path / "w" / "pages.sqlite")
+    store = PageStore(tmp_path / "w" / "g1" / "pages.sqlite")
     assert [(p.id, p.url, p.title) for p in store.pages()] == [
         (1, "https://w.test/a", "a"),
         (2, "https://w.test/b", "b"),

@@ -145,7 +145,7 @@ def test_another_embedder_than_the_builds_is_refused(world: World, tmp_path: Pat
 
 def test_a_world_that_lost_its_vectors_says_so(world: World, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(world.path, tmp_path / "copy"))
-    shutil.rmtree(copy / "vectors.lance")
+    shutil.rmtree(copy / "g1" / "vectors.lance")
     with World.open(copy) as other:
         with pytest.raises(WorldError, match=r"has no vectors\.lance: build the world again"):
             other.search("capital")

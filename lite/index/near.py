@@ -1,0 +1,153 @@
+"""Near-duplicates: pages that share four fifths of their runs of five words.
+
+A page's signature is 64 minhashes of its runs of words (Broder 1997), folded into 16 bands of four: two pages at
+Jaccard 0.8 share a band with probability 0.9998, at 0.5 with 0.64. Bands only propose; the texts themselves decide.
+Signatures are kept in one file, a row of 64 bytes a page, so that a mask finds the copies of a page in any world.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite.index.text import words_of
+
+ALIKE = 0.8  # Jaccard similarity from which two texts are near-duplicates
+_RUN = 5  # words
+BANDS, _ROWS = 16, 4
+_SLICE = 4096  # runs hashed at a time, so that a page of millions of words takes no more memory than others
+_WORDS_KEPT = 500_000
+
+Bands = NDArray[np.uint32]  # (16,); (pages, 16)
+
+_random = np.random.Generator(np.random.PCG64(20260417))
+_FACTORS = _random.integers(1, 2**63, BANDS * _ROWS, dtype=np.uint64) | np.uint64(1)
+_RUN_FACTORS = _random.integers(1, 2**63, _RUN, dtype=np.uint64) | np.uint64(1)
+_BAND_FACTORS = _random.integers(1, 2**63, _ROWS, dtype=np.uint64) | np.uint64(1)
+_HIGH = np.uint64(32)
+
+
+class _Hashes(dict[str, int]):
+    """A hash of each word that was asked for."""
+
+    def __missing__(self, word: str) -> int:
+        found = self[word] = int.from_bytes(blake2b(word.encode("utf-8", "replace"), digest_size=8).digest())
+        return found
+
+
+_hashes = _Hashes()
+
+
+def signature(text: str) -> Bands:
+    """The 16 bands of a text, shape (16,), uint32; equal texts have equal ones. Never all zero."""
+    least = np.full(BANDS * _ROWS, 2**64 - 1, np.uint64)
+    runs = _runs(text)
+    for start in range(0, len(runs), _SLICE):
+        mixed = runs[start : start + _SLICE, None] * _FACTORS  # modulo 2^64: the high bits are the well mixed ones
+        np.minimum(least, mixed.min(axis=0), out=least)
+    bands = ((least >> _HIGH).reshape(BANDS, _ROWS) * _BAND_FACTORS).sum(axis=1) >> _HIGH
+    return bands.astype(np.uint32) | np.uint32(1)  # zero is a row without a page
+
+
+def similarity(one: str, other: str) -> float:
+    """The Jaccard similarity of two texts' runs of five words, 0 to 1."""
+    first, second = np.unique(_runs(one)), np.unique(_runs(other))
+    shared = len(np.intersect1d(first, second, assume_unique=True))
+    return shared / (len(first) + len(second) - shared)
+
+
+def _runs(text: str) -> NDArray[np.uint64]:
+    """A hash of each run of five words, in order; of all the words where there are fewer."""
+    if len(_hashes) > _WORDS_KEPT:
+        _hashes.clear()
+    words = np.fromiter(map(_hashes.__getitem__, words_of(text.lower())), np.uint64)
+    if len(words) < _RUN:
+        words = np.concatenate([words, np.zeros(_RUN - len(words), np.uint64)])
+    count = len(words) - _RUN + 1
+    runs = words[:count] * _RUN_FACTORS[0]
+    for n in range(1, _RUN):
+        runs += words[n : n + count] * _RUN_FACTORS[n]
+    return runs
+
+
+# ---------------------------------------------------------------- a world's signatures
+
+
+class Signatures:
+    """The signatures of a world's pages in `path`, row id - 1; a row of zeros where there is no page."""
+
+    def __init__(self, path: Path) -> None:
+        size = path.stat().st_size // (4 * BANDS)
+        self.rows = np.memmap(path, np.uint32, "r", shape=(size, BANDS)) if size else np.zeros((0, BANDS), np.uint32)
+
+    def candidates(self, bands: Bands) -> list[int]:
+        """Ids of the pages that share a band with `bands`."""
+        return (np.flatnonzero((self.rows == bands).any(axis=1)) + 1).tolist()
+
+
+class SignatureWriter:
+    """Writes rows of the file in `path`, which is made when it is missing; not durable before `finish`."""
+
+    def __init__(self, path: Path) -> None:
+        path.touch()
+        self._file = path.open("r+b")
+
+    def put(self, page: int, bands: Bands) -> None:
+        """Set the row of a page."""
+        self._file.seek((page - 1) * 4 * BANDS)
+        self._file.write(bands.astype("<u4").tobytes())
+
+    def remove(self, pages: Iterable[int]) -> None:
+        """Clear the rows of these pages."""
+        for page in pages:
+            self.put(page, np.zeros(BANDS, np.uint32))
+
+    def finish(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+# ---------------------------------------------------------------- groups
+
+
+def groups(rows: Bands, text: Callable[[int], str], *, settled: int = 0) -> dict[int, int]:
+    """Which rows are near-duplicates: row -> the first row of its group, for every row that is not the first itself.
+
+    Groups are closed: where a is like b and b like c, all three are one. Rows of zeros belong to none.
+
+    Args:
+        rows: signatures, shape (pages, 16).
+        text: gives the text of a row.
+        settled: so many rows at the beginning are not compared with each other.
+    """
+    root = np.arange(len(rows))
+
+    def find(row: int) -> int:
+        while root[row] != row:
+            root[row] = root[root[row]]
+            row = int(root[row])
+        return row
+
+    for one, other in _pairs(rows, settled):
+        first, second = sorted((find(one), find(other)))
+        if first != second and second >= settled and similarity(text(one), text(other)) >= ALIKE:
+            root[second] = first
+    shared = np.flatnonzero(root != np.arange(len(rows)))
+    return {int(row): find(int(row)) for row in shared}
+
+
+def _pairs(rows: Bands, settled: int) -> Iterator[tuple[int, int]]:
+    """Pairs of rows that share a band: each row with the one before it in its band, and with the band's first."""
+    for band in range(BANDS):
+        column = np.ascontiguousarray(rows[:, band])
+        among = np.flatnonzero(np.isin(column, column[settled:])) if settled else np.arange(len(column))
+        order = among[np.argsort(column[among], kind="stable")]
+        edges = np.flatnonzero(np.diff(column[order])) + 1
+        for start, end in pairwise([0, *edges.tolist(), len(order)]):
+            if end - start > 1 and column[order[start]]:
+                group = order[start:end].tolist()
+                yield from pairwise(group)
+                yield from ((group[0], row) for row in group[2:])
