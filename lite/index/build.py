@@ -11,46 +11,27 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import lite
 from lite.corpus import files_of, read_pages, size_of
 from lite.errors import CorpusError, UsageError, WorldError
 from lite.index import lock, manifest
+from lite.index.embedding import Encoder, embed_missing
 from lite.index.lexical import LexicalWriter
 from lite.index.manifest import Embedding, Settings, Source, WorldInfo
 from lite.index.pages import PageStore, PageWriter
 from lite.index.staging import Staging, storable
 
-if TYPE_CHECKING:
-    import numpy as np
-
 PAGES, LEXICAL, STAGING, VECTORS = "pages.sqlite", "lexical", "build.sqlite", "vectors.lance"
 _OURS = {PAGES, f"{PAGES}-journal", LEXICAL, STAGING, f"{STAGING}-wal", f"{STAGING}-shm", f"{STAGING}-journal"}
 _OURS |= {VECTORS, lock.FILE, f"{manifest.FILE}.new"}
 _BATCH = 1000  # records a transaction
-_ENCODED = 256  # pages embedded, and made durable, at a time
 _SAMPLE = 2000  # pages the compression dictionary is trained on
-
-
-class Encoder(Protocol):
-    """What a world needs of an embedder (`lite.models.embed` has them)."""
-
-    name: str
-    dim: int
-    fingerprint: str
-
-    def encode(self, texts: Sequence[str], kind: str = "passage") -> "np.ndarray":
-        """Unit vectors, float32, one row a text."""
-        ...
-
-    def unknown_share(self, text: str) -> float:
-        """The share of the text's tokens that the embedder does not know."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,15 +286,9 @@ class _Build:
         if begun not in {None, encoder.fingerprint}:
             raise WorldError(f"{self._out} was begun with another version of {encoder.name}: remove it and build again")
         self._staging.put("embedder", encoder.fingerprint)
-        store = PageStore(self._out / PAGES)
-        total = store.counts()["pages"]
         vectors = VectorWriter(self._out, encoder.dim)
-        stream = store.pages(after=vectors.last)
-        while batch := list(itertools.islice(stream, _ENCODED)):
-            encoded = encoder.encode([f"{page.title}\n{page.text}" for page in batch], kind="passage")
-            vectors.add([page.id for page in batch], encoded)
-            self._report(Progress("embed", batch[-1].id, batch[-1].id, total))
-        store.close()
+        with closing(PageStore(self._out / PAGES)) as store:
+            embed_missing(store, vectors, encoder, "page", lambda n, of: self._report(Progress("embed", n, n, of)))
         return Embedding(name=encoder.name, fingerprint=encoder.fingerprint, dim=encoder.dim, index=vectors.finish())
 
     # ------------------------------------------------------------ account

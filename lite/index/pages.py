@@ -125,6 +125,10 @@ class PageStore:
 
     # ------------------------------------------------------------ all pages
 
+    def ids(self) -> list[int]:
+        """The id of every page, ascending."""
+        return [key for (key,) in self._all("select id from pages order by id")]
+
     def pages(self, after: int = 0) -> Iterator[StoredPage]:
         """Every page with an id above `after`, in the order of ids."""
         for row in self._each(f"{_SELECT} where id > ? order by id", (after,)):

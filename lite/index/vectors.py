@@ -1,95 +1,205 @@
-"""One vector a page in LanceDB: exact search in a small world, a compressed index in a large one."""
+"""Vectors of pages in LanceDB: exact search in a small world, a compressed index in a large one.
 
+A row is (page, vector): one a page, or several where pages are embedded by passage. LanceDB writes new files and
+changes none, so a folder made of hard links to another's files can be changed without the other's readers noticing.
+"""
+
+import os
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import lancedb
 import numpy as np
 import pyarrow as pa
+
+os.environ.setdefault("LANCEDB_LOG", "error")  # read at import; it else warns of every empty partition of an index
+import lancedb
 
 from lite.errors import WorldError
 
 EXACT_BELOW = 50_000  # rows; up to here a scan in memory takes some milliseconds, and it is exact
 _TABLE = "vectors"
 _FILE = "vectors.lance"
+_INDEX = "vector_idx"
+_DELETED = 10_000  # ids a predicate
+_PARTS = 8  # an index that has been appended to more often is made anew
+_TIES = 1000  # rows that may follow the k-th for having its score
+_DIGITS = 6  # of a score; float32 holds no more, and what it cannot tell apart shall be a tie
 
 
 class VectorWriter:
-    """Appends vectors in the order of ids. What `add` returned from is durable; a killed writer goes on after it."""
+    """Changes the vectors in `folder`. What a call returned from is durable; a killed writer loses that call only.
+
+    One writer at a time. Ids may have gaps and come in any order.
+    """
 
     def __init__(self, folder: Path, dim: int) -> None:
         self._schema = pa.schema([("id", pa.int64()), ("vector", pa.list_(pa.float32(), dim))])
-        self._table = lancedb.connect(folder).create_table(_TABLE, schema=self._schema, exist_ok=True)
+        self._table: Any = lancedb.connect(folder).create_table(_TABLE, schema=self._schema, exist_ok=True)
 
-    @property
-    def last(self) -> int:
-        """The highest id that has its vector; 0 when there is none. Ids count from 1 without gaps."""
-        return self._table.count_rows()
+    def present(self) -> np.ndarray:
+        """Ids of the pages that have their rows: int64, ascending, each once."""
+        return _pages(self._table)
 
     def add(self, pages: Sequence[int], vectors: np.ndarray) -> None:
-        """Append one vector a page; `vectors` is float32, len(pages) x dim, unit length."""
+        """Append rows, all of them or none.
+
+        Args:
+            pages: the page of each row. All rows of a page belong into one call: who is present is complete.
+            vectors: float32, len(pages) x dim, unit length.
+        """
         flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
-        column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+        column = pa.FixedSizeListArray.from_arrays(flat, self._schema.field("vector").type.list_size)
         self._table.add(pa.table({"id": pa.array(pages, pa.int64()), "vector": column}, schema=self._schema))
 
-    def finish(self) -> str:
-        """Merge the fragments and build the index the size asks for; its name is what `world.json` records."""
-        self._table.optimize()
-        rows = self._table.count_rows()
-        if rows >= EXACT_BELOW:
-            from lancedb.index import IvfRq
+    def remove(self, pages: Collection[int]) -> None:
+        """Delete all rows of these pages; ids that have none are passed over. More than 10,000 take several steps."""
+        ids = sorted(pages)
+        if len(ids) > 1000:
+            self._table.optimize()  # a predicate is evaluated fragment by fragment: minutes in an unmerged table
+        for start in range(0, len(ids), _DELETED):
+            self._table.delete(f"id in ({', '.join(map(str, ids[start : start + _DELETED]))})")
 
-            # target_partition_size, never num_partitions: only the first survives optimize().
-            size = 320 if rows < 500_000 else 1000
-            self._table.create_index(
-                "vector", config=IvfRq(distance_type="cosine", num_bits=4, target_partition_size=size), replace=True
-            )
-        with warnings.catch_warnings():  # that readers of older versions would fail: nobody reads an unfinished world
+    def finish(self) -> str:
+        """Merge the fragments, build the index the size asks for, remove old versions. Can be called again.
+
+        Returns:
+            The kind of the index for `world.json`: `exact` or `ivf-rq4`.
+        """
+        self._table.optimize()
+        kind = self._index()
+        with warnings.catch_warnings():  # that readers of older versions would fail: they have a folder of their own
             warnings.simplefilter("ignore", UserWarning)
             self._table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
-        return "exact" if rows < EXACT_BELOW else "ivf-rq4"
+        return kind
+
+    def _index(self) -> str:
+        rows = self._table.count_rows()
+        indexed = _indexed(self._table)
+        if rows < EXACT_BELOW:
+            if indexed:
+                self._table.drop_index(_INDEX)
+            return "exact"
+        if indexed and self._table.index_stats(_INDEX).num_indices <= _PARTS:
+            return "ivf-rq4"  # optimize() has brought it up to date
+        size = 320 if rows < 500_000 else 1000
+        while size < rows:
+            if self._partition(size):
+                return "ivf-rq4"
+            size *= 4
+        return "exact"
+
+    def _partition(self, size: int) -> bool:
+        """Build the index; False when there are too few different vectors for so many partitions."""
+        from lancedb.index import IvfRq
+
+        # target_partition_size, never num_partitions: only the first survives optimize().
+        config = IvfRq(distance_type="cosine", num_bits=4, target_partition_size=size)
+        try:
+            self._table.create_index("vector", config=config, replace=True, name=_INDEX)
+        except RuntimeError as error:
+            if "duplicate" not in str(error) or "partitions" not in str(error):
+                raise
+            return False
+        return True
 
 
 class VectorIndex:
-    """Read access. LanceDB does not survive a fork: open it in the process that uses it."""
+    """Read access. LanceDB does not survive a fork: open it in the process that uses it.
+
+    Attributes:
+        count: rows.
+    """
 
     def __init__(self, folder: Path) -> None:
         if not (folder / _FILE).is_dir():
             raise WorldError(f"{folder} has no {_FILE}: build the world again with --embedder")
         self._table: Any = lancedb.connect(folder).open_table(_TABLE)
         self.count: int = self._table.count_rows()
-        if self.count < EXACT_BELOW:
-            self._ids, self._matrix = self._all()
+        self._exact = _Exact(self._table) if 0 < self.count < EXACT_BELOW else None
+
+    def present(self) -> np.ndarray:
+        """Ids of the pages that have rows: int64, ascending, each once."""
+        return _pages(self._table)
 
     def search(self, vector: np.ndarray, k: int, *, hidden: Collection[int] = ()) -> list[tuple[int, float]]:
-        """The `k` nearest pages as (id, cosine similarity), equal ones in the order of ids.
+        """The `k` nearest pages as (id, cosine similarity), by the best row of each; equal ones in the order of ids.
 
-        `vector` is float32 of the index's dimension, unit length. `hidden` ids do not appear.
+        Pages whose score equals that of the last are all there, so there can be more than `k`: whoever has a better
+        order for them than that of ids may cut. Scores have six digits.
+
+        Args:
+            vector: float32 of the index's dimension, unit length.
+            k: how many pages.
+            hidden: pages that do not appear.
         """
+        if not self.count:
+            return []
+        if self._exact:
+            return self._exact.search(np.asarray(vector, np.float32), k, hidden)
         limit = k + len(hidden) + 8
-        pairs = self._scanned(vector, limit) if self.count < EXACT_BELOW else self._probed(vector, limit)
-        hits = [(page, score) for page, score in pairs if page not in hidden]
-        return sorted(hits, key=lambda hit: (-hit[1], hit[0]))[:k]
+        while True:
+            rows = self._probe(vector, limit)
+            best = _best(rows, hidden)
+            if len(best) > k or len(rows) < limit or limit >= self.count:
+                return _cut(best, k)
+            limit *= 2
 
-    def _all(self) -> tuple[np.ndarray, np.ndarray]:
-        """Every id, ascending, and every vector in that order."""
-        found = self._table.to_arrow().sort_by("id")
-        flat = found["vector"].combine_chunks().flatten().to_numpy()
-        return found["id"].to_numpy(), np.ascontiguousarray(flat.reshape(found.num_rows, -1), dtype=np.float32)
-
-    def _scanned(self, vector: np.ndarray, limit: int) -> list[tuple[int, float]]:
-        # einsum, not BLAS: each row is summed the same way, whatever the number of threads.
-        scores = np.einsum("ij,j->i", self._matrix, np.asarray(vector, np.float32))
-        best = np.argsort(-scores, kind="stable")[:limit]
-        return list(zip(self._ids[best].tolist(), scores[best].tolist(), strict=True))
-
-    def _probed(self, vector: np.ndarray, limit: int) -> list[tuple[int, float]]:
+    def _probe(self, vector: np.ndarray, limit: int) -> list[tuple[int, float]]:
         query = self._table.search(vector).distance_type("cosine").nprobes(200).refine_factor(2)
         found = query.limit(limit).select(["id", "_distance"]).to_arrow()
-        return [
-            (page, 1.0 - distance)
-            for page, distance in zip(found["id"].to_pylist(), found["_distance"].to_pylist(), strict=True)
-        ]
+        scores = np.round(1.0 - found["_distance"].to_numpy().astype(np.float64), _DIGITS)
+        return list(zip(found["id"].to_pylist(), scores.tolist(), strict=True))
+
+
+class _Exact:
+    """All vectors in memory, in the order of pages."""
+
+    def __init__(self, table: Any) -> None:
+        found = table.to_arrow().sort_by("id")
+        flat = found["vector"].combine_chunks().flatten().to_numpy()
+        self._matrix = np.ascontiguousarray(flat.reshape(found.num_rows, -1), dtype=np.float32)
+        self._pages, self._starts = np.unique(found["id"].to_numpy(), return_index=True)
+
+    def search(self, vector: np.ndarray, k: int, hidden: Collection[int]) -> list[tuple[int, float]]:
+        # einsum, not BLAS: each row is summed the same way, whatever the number of threads.
+        scores = np.einsum("ij,j->i", self._matrix, vector)
+        if len(self._starts) < len(scores):
+            scores = np.maximum.reduceat(scores, self._starts)
+        scores = np.round(scores.astype(np.float64), _DIGITS)
+        if hidden:
+            scores[np.isin(self._pages, list(hidden))] = -np.inf
+        shown = min(k, len(scores) - int(np.isneginf(scores).sum()))
+        if shown < 1:
+            return []
+        last = np.partition(scores, -shown)[-shown]
+        chosen = np.flatnonzero(scores >= last)
+        pairs = zip(self._pages[chosen].tolist(), scores[chosen].tolist(), strict=True)
+        return _cut(sorted(pairs, key=lambda hit: (-hit[1], hit[0])), shown)
+
+
+def _best(rows: Iterable[tuple[int, float]], hidden: Collection[int]) -> list[tuple[int, float]]:
+    """The best row of every page that is not hidden, best first, equal ones in the order of ids."""
+    found: dict[int, float] = {}
+    for page, score in rows:
+        if page not in hidden:
+            found[page] = max(score, found.get(page, -2.0))
+    return sorted(found.items(), key=lambda hit: (-hit[1], hit[0]))
+
+
+def _cut(ranked: list[tuple[int, float]], k: int) -> list[tuple[int, float]]:
+    """The first `k`, and those that have the score of the last."""
+    end = min(k, len(ranked))
+    while end and end < min(len(ranked), k + _TIES) and ranked[end][1] == ranked[k - 1][1]:
+        end += 1
+    return ranked[:end]
+
+
+def _pages(table: Any) -> np.ndarray:
+    return np.unique(table.search().select(["id"]).to_arrow()["id"].to_numpy())
+
+
+def _indexed(table: Any) -> bool:
+    return any(index.name == _INDEX for index in table.list_indices())
