@@ -172,7 +172,7 @@ def test_a_large_index_finds_what_exact_search_finds(tmp_path: Path) -> None:
     for start in range(0, len(vectors), 10_000):
         part = vectors[start : start + 10_000]
         writer.add(range(start + 1, start + 1 + len(part)), part)
-    assert writer.last == 50_500
+    assert writer.present().tolist() == list(range(1, 50_501))
     assert writer.finish() == "ivf-rq4"
     index = VectorIndex(tmp_path)
     hit = 0
