@@ -2,34 +2,48 @@
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from math import log
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from lite.errors import UsageError, WorldError
 from lite.index import build as building
 from lite.index import manifest
 from lite.index.build import Progress
 from lite.index.check import check
-from lite.index.extract import Piece, extract, pieces_of, snippet
 from lite.index.fusion import fuse
-from lite.index.lexical import LexicalIndex, query_terms
+from lite.index.lexical import LexicalIndex
 from lite.index.manifest import WorldInfo
-from lite.index.pages import PageStore, StoredPage
+from lite.index.pages import PageStore
+from lite.index.search import Reader
 from lite.index.staging import storable
 from lite.index.urls import url_words
-from lite.records import Hit, Results, Visit
+from lite.records import Results, Visit
 
 Mode = Literal["hybrid", "lexical", "dense"]
 Fusion = Literal["rrf", "weighted"]
 WEIGHTS = (0.7, 1.0)  # lexical and dense, as upstream
 _DEPTH = 50  # ranks of each leg that fusion looks at
-_KEPT = 512  # pages whose passages are kept in memory
+_ANSWERS = 1024  # whole results that are kept in memory: rollouts of one task ask alike
+_LEGS = 8  # lexical halves of hybrid searches that run beside their dense halves
 
 __all__ = ["Progress", "World", "WorldInfo"]
+
+
+class Question(NamedTuple):
+    """All that a search is asked for: the key under which its answer is remembered."""
+
+    query: str
+    k: int
+    mode: Mode | None
+    mask: tuple[str, ...]
+    fusion: Fusion
+    weights: tuple[float, ...]
+    stopwords: bool
+    phrase: bool
 
 
 class World:
@@ -43,11 +57,14 @@ class World:
         self._info = info
         self._pages = PageStore(path / building.PAGES)
         self._lexical = LexicalIndex(path / building.LEXICAL)
+        self._reader = Reader(self._pages, self._lexical, path)
+        self._answer = lru_cache(_ANSWERS)(self._search)
+        self._beside = ThreadPoolExecutor(
+            _LEGS, "lite-lexical"
+        )  # begins threads when they are needed, so forks are safe
         self._dense: Any = None
         self._embedding = RLock()  # an embedder is one, and no two threads may be in its tokenizer
-        self._read = lru_cache(_KEPT)(self._read_page)
         self._masked = lru_cache(64)(self._resolve_all)
-        self._idf = lru_cache(100_000)(self._inverse_frequency)
 
     # ------------------------------------------------------------ open and close
 
@@ -110,6 +127,7 @@ class World:
 
     def close(self) -> None:
         """Close the files. The world cannot be used afterwards."""
+        self._beside.shutdown(wait=False)
         self._pages.close()
         self._dense = None
 
@@ -149,7 +167,7 @@ class World:
 
     # ------------------------------------------------------------ search
 
-    def search(
+    def search(  # noqa: PLR0913  # every option of a search, by its name
         self,
         query: str,
         k: int = 10,
@@ -159,6 +177,7 @@ class World:
         fusion: Fusion = "rrf",
         weights: tuple[float, float] = WEIGHTS,
         stopwords: bool = False,
+        phrase: bool = False,
         vector: Any = None,
     ) -> Results:
         """The `k` pages that fit `query` best. Any text is a query; only its words count.
@@ -170,7 +189,9 @@ class World:
             mask: URLs that do not exist for this search, in any spelling and under any alias.
             fusion: how hybrid joins its two rankings, "rrf" or "weighted".
             weights: of the lexical and the dense scores, for "weighted".
-            stopwords: True also looks up the query's English function words: three times slower, seldom better.
+            stopwords: True also looks up the query's English function words: several times slower, seldom better.
+            phrase: the whole query is one phrase: only pages with its words one after the other, in any of their
+                forms, or with exactly its Chinese characters. A lexical search.
             vector: the query's own, where `embed` has made it already.
 
         Raises:
@@ -179,15 +200,35 @@ class World:
         """
         if k < 1:
             raise UsageError(f"{k} hits were asked for: ask for 1 or more")
-        query = storable(query)
-        mode, notes = self._mode(query, mode)
-        hidden = self._masked(tuple(mask))
-        depth = max(k, _DEPTH) if mode == "hybrid" else k
-        lexical = self._lexical.search(query, depth, hidden=hidden, stopwords=stopwords) if mode != "dense" else []
-        dense = self._nearest_vectors(query, depth, hidden, vector) if mode != "lexical" else []
-        ranked = fuse(lexical, dense, fusion, weights) if mode == "hybrid" else lexical or dense
-        asked = query_terms(query, stopwords=False)
-        hits = tuple(self._hit(page, score, asked) for page, score in ranked[:k])
+        if phrase and mode not in {None, "lexical"}:
+            raise UsageError(f"a phrase cannot be looked for in {mode} mode: use lexical, or leave the mode out")
+        asked = Question(
+            query=storable(query),
+            k=k,
+            mode="lexical" if phrase else mode,
+            mask=tuple(mask),
+            fusion=fusion,
+            weights=tuple(weights),
+            stopwords=stopwords,
+            phrase=phrase,
+        )
+        return self._answer(asked) if vector is None else self._search(asked, vector)
+
+    def _search(self, asked: Question, vector: Any = None) -> Results:
+        query, k = asked.query, asked.k
+        mode, notes = self._mode(query, asked.mode)
+        hidden = self._masked(asked.mask)
+        ranked = self._lexical.search
+        if mode == "hybrid":
+            depth = max(k, _DEPTH)
+            leg = self._beside.submit(ranked, query, depth, hidden=hidden, stopwords=asked.stopwords)
+            dense = self._reader.settled(self._nearest_vectors(query, depth, hidden, vector), depth)
+            found = fuse(self._reader.settled(leg.result(), depth), dense, asked.fusion, asked.weights)
+        elif mode == "dense":
+            found = self._nearest_vectors(query, k, hidden, vector)
+        else:
+            found = ranked(query, k, hidden=hidden, stopwords=asked.stopwords, phrase=asked.phrase)
+        hits = self._reader.hits(self._reader.settled(found, k), query, phrase=asked.phrase)
         return Results(query=query, mode=mode, hits=hits, notes=notes)
 
     def _mode(self, query: str, asked: Mode | None) -> tuple[Mode, tuple[str, ...]]:
@@ -252,10 +293,6 @@ class World:
             )
         return encoder, VectorIndex(self.path)
 
-    def _hit(self, key: int, score: float, asked: list[str]) -> Hit:
-        page, pieces = self._read(key)
-        return Hit(url=page.url, title=page.title, snippet=snippet(pieces, asked, self._idf), score=round(score, 6))
-
     # ------------------------------------------------------------ visit
 
     def visit(
@@ -287,10 +324,10 @@ class World:
         key, name = self._pages.find(url) or (0, "")
         if not key or key in self._masked(tuple(mask)):
             return Visit(url=url, goal=goal, found=False, mode=mode)
-        page, pieces = self._read(key)
+        page = self._reader.page(key)
         if mode == "raw":
             return Visit(url=name, goal=goal, title=page.title, evidence=page.text, mode="raw")
-        evidence, summary = extract(pieces, query_terms(goal, stopwords=False), self._idf, words)
+        evidence, summary = self._reader.evidence(key, goal, words)
         return Visit(url=name, goal=goal, title=page.title, evidence=evidence, summary=summary)
 
     def resolve(self, url: str) -> str | None:
@@ -301,26 +338,12 @@ class World:
     def nearest(self, url: str, k: int = 3, *, mask: Sequence[str] = ()) -> list[str]:
         """URLs of the `k` pages whose titles fit the words of an unknown `url` best."""
         hits = self._lexical.by_title(url_words(url), k, hidden=self._masked(tuple(mask)))
+        hits = self._reader.settled(hits, k)
         known = self._pages.urls([page for page, _ in hits])
         return [known[page] for page, _ in hits]
 
-    # ------------------------------------------------------------ kept in memory
-
-    def _read_page(self, key: int) -> tuple[StoredPage, tuple[Piece, ...]]:
-        try:
-            page = self._pages.page(key)
-        except KeyError:
-            raise WorldError(
-                f"{self.path} is damaged (an index names page {key}, which is missing): copy it or build it again"
-            ) from None
-        return page, pieces_of(page.text)
-
     def _resolve_all(self, mask: tuple[str, ...]) -> frozenset[int]:
         return frozenset(found[0] for url in mask if (found := self._pages.find(url)))
-
-    def _inverse_frequency(self, term: str) -> float:
-        pages, having = self._lexical.count, self._lexical.frequency(term)
-        return log(1 + (pages - having + 0.5) / (having + 0.5))
 
 
 def _placed(embedder: str) -> str:
