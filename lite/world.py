@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from math import log
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from pathlib import Path
-from threading import RLock
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -14,22 +13,22 @@ from lite.index import build as building
 from lite.index import generation, manifest, revise
 from lite.index.check import faults_of
 from lite.index.collect import Progress
-from lite.index.extract import Piece, extract, pieces_of, snippet
+from lite.index.dense import Dense
 from lite.index.fusion import fuse
-from lite.index.lexical import LexicalIndex, query_terms
+from lite.index.lexical import LexicalIndex
 from lite.index.manifest import Policy, WorldInfo
 from lite.index.masking import Masks
-from lite.index.pages import PageStore, StoredPage
+from lite.index.pages import PageStore
+from lite.index.search import Fusion, Mode, Question, Reader
 from lite.index.sources import settings_of
 from lite.index.staging import storable
 from lite.index.urls import url_words
-from lite.records import Hit, Results, Visit
+from lite.records import Results, Visit
 
-Mode = Literal["hybrid", "lexical", "dense"]
-Fusion = Literal["rrf", "weighted"]
 WEIGHTS = (0.7, 1.0)  # lexical and dense, as upstream
 _DEPTH = 50  # ranks of each leg that fusion looks at
-_KEPT = 512  # pages whose passages are kept in memory
+_ANSWERS = 1024  # whole results that are kept in memory: rollouts of one task ask alike
+_LEGS = 8  # lexical halves of hybrid searches that run beside their dense halves
 
 __all__ = ["Progress", "World", "WorldInfo"]
 
@@ -47,11 +46,12 @@ class World:
         self._folder = generation.folder_of(path, info.generation)
         self._pages = PageStore(self._folder / generation.PAGES)
         self._lexical = LexicalIndex(self._folder / generation.LEXICAL)
-        self._dense: Any = None
-        self._embedding = RLock()  # an embedder is one, and no two threads may be in its tokenizer
-        self._read = lru_cache(_KEPT)(self._read_page)
         self._masks = Masks(self._pages, self._folder / generation.SIGNATURES)
-        self._idf = lru_cache(100_000)(self._inverse_frequency)
+        self._reader = Reader(self._pages, self._lexical, path)
+        self._answer = lru_cache(_ANSWERS)(self._search)
+        self._beside = ThreadPoolExecutor(_LEGS, "lite-lexical")  # starts no thread before it is needed: forks are safe
+        built = info.embedding
+        self._dense = Dense(built, self._folder, _loader(built.name), path) if built else None
 
     # ------------------------------------------------------------ open and close
 
@@ -99,10 +99,11 @@ class World:
             WorldError: `out` holds something else, or another process is writing it.
             MissingExtra: the embedder's library is not installed.
         """
-        embedder = _placed(embedder)
         given = [sources] if isinstance(sources, str | Path) else list(sources)
+        from lite.models.embed import placed
+
         policy = Policy(
-            embedder=embedder,
+            embedder=placed(embedder),
             vectors=vectors,
             near_duplicates=near_duplicates,
             min_chars=min_chars,
@@ -111,7 +112,7 @@ class World:
             exclude=tuple(exclude),
         )
         settings = settings_of(given, Path(out), policy, limit=limit, layout=layout, base_url=base_url)
-        encoder = None if embedder == "none" else _loader(embedder)
+        encoder = None if embedder == "none" else _loader(policy.embedder)
         building.build(given, Path(out), settings, encoder=encoder, dated=date, progress=progress)
         return cls.open(out)
 
@@ -136,6 +137,7 @@ class World:
 
     def close(self) -> None:
         """Close the files. The world cannot be used afterwards."""
+        self._beside.shutdown(wait=False)
         self._pages.close()
         self._dense = None
         if self._held is not None:
@@ -240,7 +242,7 @@ class World:
 
     # ------------------------------------------------------------ search
 
-    def search(
+    def search(  # noqa: PLR0913  # every option of a search, by its name
         self,
         query: str,
         k: int = 10,
@@ -250,6 +252,7 @@ class World:
         fusion: Fusion = "rrf",
         weights: tuple[float, float] = WEIGHTS,
         stopwords: bool = False,
+        phrase: bool = False,
         vector: Any = None,
     ) -> Results:
         """The `k` pages that fit `query` best. Any text is a query; only its words count.
@@ -261,7 +264,9 @@ class World:
             mask: URLs that do not exist for this search, in any spelling and under any alias.
             fusion: how hybrid joins its two rankings, "rrf" or "weighted".
             weights: of the lexical and the dense scores, for "weighted".
-            stopwords: True also looks up the query's English function words: three times slower, seldom better.
+            stopwords: True also looks up the query's English function words: several times slower, seldom better.
+            phrase: the whole query is one phrase: only pages with its words one after the other, in any of their
+                forms, or with exactly its Chinese characters. A lexical search.
             vector: the query's own, where `embed` has made it already.
 
         Raises:
@@ -270,22 +275,42 @@ class World:
         """
         if k < 1:
             raise UsageError(f"{k} hits were asked for: ask for 1 or more")
-        query = storable(query)
-        mode, notes = self._mode(query, mode)
-        hidden = self._masks.hidden(mask)
-        depth = max(k, _DEPTH) if mode == "hybrid" else k
-        lexical = self._lexical.search(query, depth, hidden=hidden, stopwords=stopwords) if mode != "dense" else []
-        dense = self._nearest_vectors(query, depth, hidden, vector) if mode != "lexical" else []
-        ranked = fuse(lexical, dense, fusion, weights) if mode == "hybrid" else lexical or dense
-        asked = query_terms(query, stopwords=False)
-        hits = tuple(self._hit(page, score, asked) for page, score in ranked[:k])
+        if phrase and mode not in {None, "lexical"}:
+            raise UsageError(f"a phrase cannot be looked for in {mode} mode: use lexical, or leave the mode out")
+        asked = Question(
+            query=storable(query),
+            k=k,
+            mode="lexical" if phrase else mode,
+            mask=tuple(mask),
+            fusion=fusion,
+            weights=tuple(weights),
+            stopwords=stopwords,
+            phrase=phrase,
+        )
+        return self._answer(asked) if vector is None else self._search(asked, vector)
+
+    def _search(self, asked: Question, vector: Any = None) -> Results:
+        query, k = asked.query, asked.k
+        mode, notes = self._mode(query, asked.mode)
+        hidden = self._masks.hidden(asked.mask)
+        lexical = partial(self._lexical.search, query, hidden=hidden, stopwords=asked.stopwords)
+        if self._dense is None or mode == "lexical":
+            found = lexical(k, phrase=asked.phrase)
+        elif mode == "dense":
+            found = self._dense.search(query, k, hidden, vector)
+        else:
+            depth = max(k, _DEPTH)
+            leg = self._beside.submit(lexical, depth)
+            dense = self._reader.settled(self._dense.search(query, depth, hidden, vector), depth)
+            found = fuse(self._reader.settled(leg.result(), depth), dense, asked.fusion, asked.weights)
+        hits = self._reader.hits(self._reader.settled(found, k), query, phrase=asked.phrase)
         return Results(query=query, mode=mode, hits=hits, notes=notes)
 
     def _mode(self, query: str, asked: Mode | None) -> tuple[Mode, tuple[str, ...]]:
         """The mode that will run, and why it is not the one asked for."""
         if asked not in {None, "hybrid", "lexical", "dense"}:
             raise UsageError(f"no search mode is called {asked!r}: use hybrid, lexical or dense")
-        if self._info.embedding is None:
+        if self._dense is None:
             if asked in {"hybrid", "dense"}:
                 raise UsageError(
                     f"{self.path} has no vectors for {asked} search: use lexical, or build it with --embedder"
@@ -294,11 +319,9 @@ class World:
         mode = asked or "hybrid"
         if mode == "lexical" or not query.strip():
             return mode, ()
-        with self._embedding:
-            unknown = self._encoder().unknown_share(query)
-        if unknown <= 0.5:
+        if self._dense.unknown_share(query) <= 0.5:
             return mode, ()
-        name = self._info.embedding.name
+        name = self._dense.name
         if mode == "dense":
             return mode, (f"most of the query is unknown to {name}: the ranking means little",)
         return "lexical", (f"most of the query is unknown to {name}: dense search was left out",)
@@ -311,41 +334,9 @@ class World:
         Raises:
             WorldError: the embedder is not the one the world was built with.
         """
-        if self._info.embedding is None or not queries:
+        if self._dense is None or not queries:
             return [None] * len(queries)
-        with self._embedding:
-            return list(self._encoder().encode([storable(query) for query in queries], kind="query"))
-
-    def _nearest_vectors(self, query: str, k: int, hidden: frozenset[int], vector: Any) -> list[tuple[int, float]]:
-        if not query.strip():
-            return []
-        vector = self.embed([query])[0] if vector is None else vector
-        return self._dense[1].search(vector, k, hidden=hidden)
-
-    def _encoder(self) -> Any:
-        """The embedder, loaded and compared when it is first needed."""
-        if self._dense is None or self._dense[2] != os.getpid():
-            if self._dense is not None:
-                raise WorldError(f"{self.path} was opened before this process forked: open it again after the fork")
-            self._dense = (*self._open_dense(), os.getpid())
-        return self._dense[0]
-
-    def _open_dense(self) -> tuple[Any, Any]:
-        from lite.index.vectors import VectorIndex
-
-        built = self._info.embedding
-        assert built is not None  # noqa: S101  # _mode has looked
-        encoder = _loader(built.name)()
-        if encoder.fingerprint != built.fingerprint:
-            raise WorldError(
-                f"{self.path} was built with another version of {built.name} ({built.fingerprint}, here "
-                f"{encoder.fingerprint}): install that one, build the world again, or search with --mode lexical"
-            )
-        return encoder, VectorIndex(self._folder)
-
-    def _hit(self, key: int, score: float, asked: list[str]) -> Hit:
-        page, pieces = self._read(key)
-        return Hit(url=page.url, title=page.title, snippet=snippet(pieces, asked, self._idf), score=round(score, 6))
+        return list(self._dense.embed([storable(query) for query in queries]))
 
     # ------------------------------------------------------------ visit
 
@@ -378,10 +369,10 @@ class World:
         key, name = self._pages.find(url) or (0, "")
         if not key or key in self._masks.hidden(mask):
             return Visit(url=url, goal=goal, found=False, mode=mode)
-        page, pieces = self._read(key)
+        page = self._reader.page(key)
         if mode == "raw":
             return Visit(url=name, goal=goal, title=page.title, evidence=page.text, mode="raw")
-        evidence, summary = extract(pieces, query_terms(goal, stopwords=False), self._idf, words)
+        evidence, summary = self._reader.evidence(key, goal, words)
         return Visit(url=name, goal=goal, title=page.title, evidence=evidence, summary=summary)
 
     def resolve(self, url: str) -> str | None:
@@ -392,39 +383,12 @@ class World:
     def nearest(self, url: str, k: int = 3, *, mask: Sequence[str] = ()) -> list[str]:
         """URLs of the `k` pages whose titles fit the words of an unknown `url` best."""
         hits = self._lexical.by_title(url_words(url), k, hidden=self._masks.hidden(mask))
+        hits = self._reader.settled(hits, k)
         known = self._pages.urls([page for page, _ in hits])
         return [known[page] for page, _ in hits]
 
-    # ------------------------------------------------------------ kept in memory
-
-    def _read_page(self, key: int) -> tuple[StoredPage, tuple[Piece, ...]]:
-        try:
-            page = self._pages.page(key)
-        except KeyError:
-            raise WorldError(
-                f"{self.path} is damaged (an index names page {key}, which is missing): copy it or build it again"
-            ) from None
-        return page, pieces_of(page.text)
-
-    def _inverse_frequency(self, term: str) -> float:
-        pages, having = self._lexical.count, self._lexical.frequency(term)
-        return log(1 + (pages - having + 0.5) / (having + 0.5))
-
-
-def _placed(embedder: str) -> str:
-    """The embedder's name; where it is a folder, one that leads there from everywhere."""
-    if embedder == "none":
-        return embedder
-    from lite.models.embed import PACKAGED
-
-    bare, at, precision = embedder.rpartition("@")
-    if precision not in {"fp32", "bf16"} or Path(embedder).is_dir():
-        bare, at, precision = embedder, "", ""
-    return str(Path(bare).absolute()) + at + precision if bare != PACKAGED and Path(bare).is_dir() else embedder
-
 
 def _loader(name: str) -> Callable[[], Any]:
-    """A call that loads the embedder; the library it needs is looked for now, before any work is done."""
     from lite.models.embed import load_embedder
 
     return lambda: load_embedder(name)

@@ -19,9 +19,7 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
     """How sources are read, for `build` and `add`."""
     options = (
         click.option("--limit", type=click.IntRange(min=1), help="Only the first so many pages."),
-        click.option(
-            "--layout", help="Of JSONL and Parquet: flat, dolma, serper, or url=NAME,title=NAME,text=NAME."
-        ),
+        click.option("--layout", help="Of JSONL and Parquet: flat, dolma, serper, or url=NAME,title=NAME,text=NAME."),
         click.option("--base-url", help="URL of the folder, for HTML and Markdown files that name none."),
         click.option("--date", help="The world's date (YYYY-MM-DD), which the agent is told."),
     )

@@ -40,9 +40,7 @@ def write_pages(pages: Iterable[Page], out: Path) -> int:
 def _packed(path: Path, suffix: str) -> Iterator[IO[bytes]]:
     with path.open("wb") as raw:
         if suffix == ".gz":
-            with gzip.GzipFile(
-                "", "wb", 6, raw, mtime=0
-            ) as file:  # no name, no time: equal bytes
+            with gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:  # no name, no time: equal bytes
                 yield cast("IO[bytes]", file)
         elif suffix == ".zst":
             with zstandard.ZstdCompressor(level=6).stream_writer(raw, closefd=False) as file:

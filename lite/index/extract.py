@@ -6,11 +6,13 @@ Everything is counted in words, so nothing depends on a tokenizer, and the same 
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate, chain
 from math import log
+from typing import NamedTuple
 
-from lite.index.text import Passage, items, passages, plain, sentences, terms, words
+from lite.index.text import Passage, items, passages, plain, sentences, terms_each, words
 
 SNIPPET_WORDS = 60
 _K1, _B, _TYPICAL = 1.2, 0.4, 40  # BM25: saturation, length penalty, words of a typical passage
@@ -20,62 +22,120 @@ _LEAD = 0.1  # share of a full match that the page's first passage has for free;
 _PIPE = re.compile(r"(?<!\\)\|")
 
 Idf = Callable[[str], float]
+_NONE: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A passage, ready to be scored."""
+class _Index(NamedTuple):
+    """The terms of a page's passages."""
 
-    passage: Passage
-    found: tuple[str, ...]  # its terms; counted as they are asked for, which is cheaper than counting all
-    context: frozenset[str]  # the terms of its heading and header
-
-
-def pieces_of(text: str) -> tuple[Piece, ...]:
-    """The passages of `text` with their terms."""
-    contexts: dict[str, frozenset[str]] = {}
-    out = []
-    for passage in passages(text) or ([Passage(text.strip())] if text.strip() else []):
-        around = f"{passage.heading} {plain(passage.header)}"
-        if around not in contexts:
-            contexts[around] = frozenset(terms(around))
-        out.append(Piece(passage, tuple(terms(plain(passage.text))), contexts[around]))
-    return tuple(out)
+    flat: list[str]  # of all passages in order
+    ends: list[int]  # where each passage's terms end
+    contexts: list[frozenset[str]]  # the terms of each passage's heading and header
 
 
-def weigh(goal: Sequence[str], pieces: Sequence[Piece], idf: Idf) -> dict[str, float]:
-    """The weight of each goal term on this page; terms that are nowhere on it are left out."""
-    weights = {}
-    for term in goal:
-        spread = sum(term in piece.found or term in piece.context for piece in pieces)
-        if spread:
-            weights[term] = idf(term) * log(1 + len(pieces) / spread) / log(1 + len(pieces))
-    return weights
+class Reading:
+    """A page cut into passages; their terms are found when a goal first needs them."""
+
+    def __init__(self, text: str) -> None:
+        self.passages: Sequence[Passage] = passages(text) or ([Passage(text.strip())] if text.strip() else [])
+
+    @cached_property
+    def _index(self) -> _Index:
+        around = [f"{passage.heading} {plain(passage.header)}" for passage in self.passages]
+        distinct = list(dict.fromkeys(around))
+        found = terms_each(chain((plain(passage.text) for passage in self.passages), distinct))
+        count = len(self.passages)
+        context = dict(zip(distinct, map(frozenset, found[count:]), strict=True))
+        ends = list(accumulate(map(len, found[:count])))
+        return _Index(list(chain.from_iterable(found[:count])), ends, [context[each] for each in around])
+
+    def matches(self, goal: Sequence[str]) -> "Matches":
+        """Where the terms of a goal stand in the passages."""
+        flat, ends, contexts = self._index
+        wanted = frozenset(goal)
+        counts: dict[int, dict[str, int]] = {}
+        n = 0
+        for at in [at for at, term in enumerate(flat) if term in wanted]:
+            while at >= ends[n]:
+                n += 1
+            count = counts.setdefault(n, {})
+            count[flat[at]] = count.get(flat[at], 0) + 1
+        around = {id(context): wanted & context for context in contexts}
+        return Matches(counts, [around[id(context)] for context in contexts], [0, *ends])
+
+    def holds(self, phrase: Sequence[str]) -> int | None:
+        """The first passage in which the terms of `phrase` begin to stand one after the other."""
+        flat, ends, _ = self._index
+        at = -1
+        try:
+            while True:
+                at = flat.index(phrase[0], at + 1)
+                if flat[at : at + len(phrase)] == phrase:
+                    return next(n for n, end in enumerate(ends) if at < end)
+        except ValueError:
+            return None
 
 
-def score(found: Sequence[str], context: Collection[str], weights: dict[str, float]) -> float:
-    """BM25 of the terms of one passage or sentence, its context counted in part."""
-    fading = _K1 * (1 - _B + _B * len(found) / _TYPICAL)
+class Matches(NamedTuple):
+    """What the passages of a page have of the terms of a goal."""
+
+    counts: dict[int, dict[str, int]]  # passage -> term -> how often its text has it
+    around: list[frozenset[str]]  # the terms in each passage's heading and header
+    bounds: list[int]  # where each passage's terms begin, and at last where they end
+
+    def weigh(self, goal: Sequence[str], idf: Idf) -> dict[str, float]:
+        """The weight of each goal term on this page; terms that are nowhere on it are left out."""
+        spread = dict.fromkeys(goal, 0)
+        for count in self.counts.values():
+            for term in count:
+                spread[term] += 1
+        for n, around in enumerate(self.around):
+            for term in around.difference(self.counts.get(n, ())):
+                spread[term] += 1
+        whole = log(1 + len(self.around))
+        return {
+            term: idf(term) * log(1 + len(self.around) / having) / whole for term, having in spread.items() if having
+        }
+
+    def scores(self, weights: dict[str, float]) -> list[tuple[float, int]]:
+        """(score, number) of each passage."""
+        lead = _LEAD * sum(weights.values())
+        out = []
+        for n, around in enumerate(self.around):
+            count = self.counts.get(n, _NONE)
+            length = self.bounds[n + 1] - self.bounds[n]
+            out.append((score(count, length, around, weights) + lead / (n + 1), n))
+        return out
+
+
+def score(count: Mapping[str, int], length: int, context: Collection[str], weights: dict[str, float]) -> float:
+    """BM25 of the terms of one passage or sentence of `length` terms, its context counted in part."""
+    if not count and not context:
+        return 0.0
+    fading = _K1 * (1 - _B + _B * length / _TYPICAL)
     total = 0.0
     for term, weight in weights.items():
-        tf = found.count(term) or (_CONTEXT if term in context else 0)
+        tf = count.get(term) or (_CONTEXT if term in context else 0)
         if tf:
             total += weight * tf * (_K1 + 1) / (tf + fading)
     return total
 
 
-def snippet(pieces: Sequence[Piece], asked: Sequence[str], idf: Idf) -> str:
-    """The passage that answers best, as plain text of up to about `SNIPPET_WORDS` words."""
-    if not pieces:
+def snippet(page: Reading, asked: Sequence[str], idf: Idf, *, phrase: bool = False) -> str:
+    """The passage that answers best, as plain text of up to about `SNIPPET_WORDS` words.
+
+    With `phrase`, that is the one in which the terms stand one after the other.
+    """
+    if not page.passages:
         return ""
-    weights = weigh(asked, pieces, idf)
-    best = max(_scores(pieces, weights), key=lambda pair: (pair[0], -pair[1]))[1]
-    return _shorten(shown(pieces[best].passage), weights)
-
-
-def _scores(pieces: Sequence[Piece], weights: dict[str, float]) -> list[tuple[float, int]]:
-    lead = _LEAD * sum(weights.values())
-    return [(score(piece.found, piece.context, weights) + lead / (n + 1), n) for n, piece in enumerate(pieces)]
+    if len(page.passages) == 1 and words(only := shown(page.passages[0])) <= SNIPPET_WORDS:
+        return only
+    matches = page.matches(asked)
+    weights = matches.weigh(asked, idf)
+    best = page.holds(asked) if phrase and asked else None
+    if best is None:
+        best = max(matches.scores(weights), key=lambda pair: (pair[0], -pair[1]))[1]
+    return _shorten(shown(page.passages[best]), weights)
 
 
 def shown(passage: Passage) -> str:
@@ -101,10 +161,12 @@ def _shorten(text: str, weights: dict[str, float]) -> str:
     """Up to `SNIPPET_WORDS` words of `text`, where the weights are densest."""
     if words(text) <= SNIPPET_WORDS:
         return text
-    parts = text.split(" ") if text.count(" ") * 3 > len(terms(text)) else list(text)
+    parts = text.split(" ") if text.count(" ") * 3 > len(terms_each([text])[0]) else list(text)
     joint = " " if " " in text and len(parts) < len(text) else ""
     size = SNIPPET_WORDS if joint else 2 * SNIPPET_WORDS
-    gains = [sum(weights.get(term, 0.0) for term in terms(part)) for part in parts] if joint else [0.0] * len(parts)
+    gains = [0.0] * len(parts)
+    if joint:
+        gains = [sum(weights.get(term, 0.0) for term in found) for found in terms_each(parts)]
     total = best = sum(gains[:size])
     start = 0
     for n in range(1, max(1, len(parts) - size + 1)):
@@ -116,29 +178,30 @@ def _shorten(text: str, weights: dict[str, float]) -> str:
     return f"{'… ' if start else ''}{cut}{' …' if start + size < len(parts) else ''}"
 
 
-def extract(pieces: Sequence[Piece], goal: Sequence[str], idf: Idf, budget: int) -> tuple[str, str]:
+def extract(page: Reading, goal: Sequence[str], idf: Idf, budget: int) -> tuple[str, str]:
     """(evidence, summary) for the terms of a goal, the evidence within `budget` words.
 
     Passages are taken by score and shown in page order, a table's rows under its header, each section under its
     heading. What the goal's passages leave of the budget is filled from the head of the page. Without a goal the
     head of the page is the evidence and its first sentence the summary.
     """
-    if not pieces:
+    if not page.passages:
         return "", ""
-    weights = weigh(goal, pieces, idf)
-    ranked = [n for _, n in sorted(_scores(pieces, weights), key=lambda pair: (-pair[0], pair[1]))]
-    chosen = _within(pieces, ranked, budget)
-    summary = _summary([pieces[n] for n in chosen], weights)
-    return _render(pieces, chosen, budget), summary
+    matches = page.matches(goal)
+    weights = matches.weigh(goal, idf)
+    ranked = [n for _, n in sorted(matches.scores(weights), key=lambda pair: (-pair[0], pair[1]))]
+    chosen = _within(page.passages, ranked, budget)
+    summary = _summary([(page.passages[n], matches.around[n]) for n in chosen], weights)
+    return _render(page.passages, chosen, budget), summary
 
 
-def _within(pieces: Sequence[Piece], ranked: Iterable[int], budget: int) -> list[int]:
+def _within(pieces: Sequence[Passage], ranked: Iterable[int], budget: int) -> list[int]:
     """The best passages that fit the budget together, in page order; always at least one."""
     chosen: list[int] = []
     frames: set[tuple[str, str]] = set()
     left = budget
     for n in ranked:
-        passage = pieces[n].passage
+        passage = pieces[n]
         frame = (passage.heading, passage.header)
         cost = words(passage.text) + (words(" ".join(frame)) if frame not in frames else 0)
         if cost > left and chosen:
@@ -151,13 +214,13 @@ def _within(pieces: Sequence[Piece], ranked: Iterable[int], budget: int) -> list
     return sorted(chosen)
 
 
-def _render(pieces: Sequence[Piece], chosen: Sequence[int], budget: int) -> str:
+def _render(pieces: Sequence[Passage], chosen: Sequence[int], budget: int) -> str:
     """The chosen passages as Markdown; `…` stands where something was left out."""
     lines: list[str] = []
     heading = header = None
     before = -1
     for n in chosen:
-        passage = pieces[n].passage
+        passage = pieces[n]
         if n != before + 1:
             lines += ["", "…"]
         if passage.heading != heading:
@@ -197,12 +260,15 @@ def _sentences(passage: Passage) -> list[str]:
     return sentences(shown(passage)) if passage.kind == "text" else [shown(passage)]
 
 
-def _summary(pieces: Sequence[Piece], weights: dict[str, float]) -> str:
+def _summary(chosen: Sequence[tuple[Passage, frozenset[str]]], weights: dict[str, float]) -> str:
     """The best sentence (or table row) of the evidence; the first one where no term of the goal is on the page."""
+    said = [(sentence, around) for passage, around in chosen for sentence in _sentences(passage)]
+    if not weights:
+        return _first_words(said[0][0], SNIPPET_WORDS) if said else ""
     best, found = -1.0, ""
-    for piece in pieces:
-        for sentence in _sentences(piece.passage):
-            value = score(terms(sentence), piece.context, weights)
-            if value > best + 1e-9:
-                best, found = value, sentence
+    for (sentence, around), stems in zip(said, terms_each(sentence for sentence, _ in said), strict=True):
+        count = {term: stems.count(term) for term in weights}
+        value = score(count, len(stems), around, weights)
+        if value > best + 1e-9:
+            best, found = value, sentence
     return _first_words(found, SNIPPET_WORDS)

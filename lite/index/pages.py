@@ -118,6 +118,12 @@ class PageStore:
         with self._sound():
             return StoredPage(*row[:4], self._reader.unpack.decompress(row[4]).decode())
 
+    def several(self, keys: Sequence[int]) -> dict[int, StoredPage]:
+        """The pages with these ids, those that there are."""
+        marks = ",".join("?" * len(keys))
+        rows = self._all(f"{_SELECT} where id in ({marks})", keys)
+        return {row[0]: self._stored(row) for row in rows}
+
     def urls(self, keys: Sequence[int]) -> dict[int, str]:
         """The URLs of the pages with these ids."""
         marks = ",".join("?" * len(keys))

@@ -2,21 +2,24 @@
 
 Terms: runs of letters and digits are words, lower-cased, accents folded, English stems by Porter. Scripts written
 without spaces (Chinese, Japanese kana) become overlapping pairs of characters: measured best on Chinese questions,
-and no dictionary has to be loaded.
+and no dictionary has to be loaded. Traditional characters count as their simplified forms (`chinese.txt`, by OpenCC),
+so that a question in either script finds pages in both; what is shown stays as it is written.
 """
 
 # ruff: noqa: RUF001  # Chinese punctuation and typographic quotes are meant
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
 
 # Han (with extensions and compatibility forms), hiragana, katakana.
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
+_SPACED_WORD = re.compile(r"[^\W_]+")
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _UNSPACED_CHAR = re.compile(rf"[{_UNSPACED}]")
 
@@ -38,20 +41,26 @@ def segment(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """Words and pairs of unspaced characters, as they are written, in order."""
+    """Words as they are written, and pairs of unspaced characters in their simplified form, in order."""
     if text.isascii():
         return _ASCII_WORD.findall(text)
     text = unicodedata.normalize("NFKC", text)
-    found = _WORD.findall(text)
     if not _UNSPACED_CHAR.search(text):
-        return found
+        return _SPACED_WORD.findall(text)
     out: list[str] = []
-    for word in found:
+    for word in _WORD.findall(text.translate(_simplified())):
         if len(word) > 1 and _UNSPACED_CHAR.match(word):
             out.extend(word[i : i + 2] for i in range(len(word) - 1))
         else:
             out.append(word)
     return out
+
+
+@cache
+def _simplified() -> dict[int, int]:
+    """Traditional Chinese characters -> their simplified forms, each one character."""
+    traditional, simplified = Path(__file__).with_name("chinese.txt").read_text(encoding="utf-8").split()
+    return str.maketrans(traditional, simplified)
 
 
 def words(text: str) -> int:
@@ -74,8 +83,16 @@ def analyzer() -> Any:
     return builder.build()
 
 
-_STEMS: dict[str, str] = {}  # word -> stem, "" for what the analyzer drops
+class _Stems(dict[str, str]):
+    """word -> stem, "" for what the analyzer drops; filled as words are met."""
+
+    def __missing__(self, word: str) -> str:
+        stem = self[word] = "".join(analyzer().analyze(word))
+        return stem
+
+
 _STEMS_LIMIT = 200_000
+_stems = _Stems()
 
 
 def terms(text: str) -> list[str]:
@@ -83,25 +100,36 @@ def terms(text: str) -> list[str]:
     return stems(words_of(text))
 
 
+def terms_each(texts: Iterable[str]) -> list[list[str]]:
+    """`terms` of each text, which is quicker for all of them together."""
+    found = [words_of(text) for text in texts]
+    every = stems_of(list(chain.from_iterable(found)))
+    out = []
+    end = 0
+    for each in found:
+        start, end = end, end + len(each)
+        out.append(every[start:end])
+    return [[stem for stem in each if stem] for each in out] if "" in every else out
+
+
 def stems(found: list[str]) -> list[str]:
     """What the analyzer makes of words: its terms, without the words it drops."""
-    try:
-        out = [_STEMS[word] for word in found]
-    except KeyError:
-        if len(_STEMS) > _STEMS_LIMIT:
-            _STEMS.clear()
-        analyze = analyzer().analyze
-        for word in set(found).difference(_STEMS):
-            _STEMS[word] = "".join(analyze(word))
-        out = [_STEMS[word] for word in found]
-    return [stem for stem in out if stem]
+    out = stems_of(found)
+    return [stem for stem in out if stem] if "" in out else out
+
+
+def stems_of(found: Sequence[str]) -> list[str]:
+    """The stem of each word, "" for those that the analyzer drops."""
+    global _stems  # noqa: PLW0603  # another thread may be reading the full one: it is left to it, not emptied
+    if len(_stems) > _STEMS_LIMIT:
+        _stems = _Stems()
+    return list(map(_stems.__getitem__, found))
 
 
 # ---------------------------------------------------------------- passages
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """A piece of a page that can be shown by itself; `text` is the page's own Markdown."""
 
     text: str
@@ -144,6 +172,8 @@ def passages(text: str) -> list[Passage]:
     Each keeps the headings above it. Paragraphs are cut between sentences, list items are grouped, a fenced block
     stays whole, and every row of a table is a passage that knows its header row.
     """
+    if _size(text) <= _FULL and len(text.splitlines()) == 1 and _kind(text, "") == "text":
+        return [Passage(text.strip())]  # as most pages of a world of short ones
     out: list[Passage] = []
     path: list[tuple[int, str]] = []
     bare = False  # whether the innermost heading has nothing under it yet

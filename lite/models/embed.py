@@ -124,3 +124,13 @@ def _why(name: str, error: Exception, *, online: bool) -> str:
         return f"no weights of {name} are on this machine: give a folder, or set HF_HUB_OFFLINE=0 to download them"
     said = (" ".join(str(error).split()) or type(error).__name__)[:160]
     return f"{name} cannot be loaded ({said}): give a sentence-transformers folder"
+
+
+def placed(name: str) -> str:
+    """An embedder's name; where it is a folder, one that leads there from everywhere."""
+    bare, at, precision = name.rpartition("@")
+    if precision not in {"fp32", "bf16"} or Path(name).is_dir():
+        bare, at, precision = name, "", ""
+    return (
+        str(Path(bare).absolute()) + at + precision if bare not in {PACKAGED, "none"} and Path(bare).is_dir() else name
+    )
