@@ -6,21 +6,21 @@ Signatures are kept in one file, a row of 64 bytes a page, so that a mask finds 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.index.text import words_of
+from lite.index.text import apart
 
 ALIKE = 0.8  # Jaccard similarity from which two texts are near-duplicates
 _RUN = 5  # words
 BANDS, _ROWS = 16, 4
 _SLICE = 4096  # runs hashed at a time, so that a page of millions of words takes no more memory than others
-_WORDS_KEPT = 500_000
+_PIECE = 1 << 16  # bytes whose words are hashed at a time
 
+Words = NDArray[np.uint64]
 Bands = NDArray[np.uint32]  # (16,); (pages, 16)
 
 _random = np.random.Generator(np.random.PCG64(20260417))
@@ -28,17 +28,10 @@ _FACTORS = _random.integers(1, 2**63, BANDS * _ROWS, dtype=np.uint64) | np.uint6
 _RUN_FACTORS = _random.integers(1, 2**63, _RUN, dtype=np.uint64) | np.uint64(1)
 _BAND_FACTORS = _random.integers(1, 2**63, _ROWS, dtype=np.uint64) | np.uint64(1)
 _HIGH = np.uint64(32)
-
-
-class _Hashes(dict[str, int]):
-    """A hash of each word that was asked for."""
-
-    def __missing__(self, word: str) -> int:
-        found = self[word] = int.from_bytes(blake2b(word.encode("utf-8", "replace"), digest_size=8).digest())
-        return found
-
-
-_hashes = _Hashes()
+_PRIME = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2^64
+_MIX = np.uint64(0xD6E8FEB86659FD93)
+_POWERS = np.multiply.accumulate(np.full(_PIECE, _PRIME, np.uint64))
+_INVERSE = np.multiply.accumulate(np.full(_PIECE, pow(_PRIME, -1, 2**64), np.uint64))
 
 
 def signature(text: str) -> Bands:
@@ -59,11 +52,9 @@ def similarity(one: str, other: str) -> float:
     return shared / (len(first) + len(second) - shared)
 
 
-def _runs(text: str) -> NDArray[np.uint64]:
+def _runs(text: str) -> Words:
     """A hash of each run of five words, in order; of all the words where there are fewer."""
-    if len(_hashes) > _WORDS_KEPT:
-        _hashes.clear()
-    words = np.fromiter(map(_hashes.__getitem__, words_of(text.lower())), np.uint64)
+    words = _words(text)
     if len(words) < _RUN:
         words = np.concatenate([words, np.zeros(_RUN - len(words), np.uint64)])
     count = len(words) - _RUN + 1
@@ -71,6 +62,24 @@ def _runs(text: str) -> NDArray[np.uint64]:
     for n in range(1, _RUN):
         runs += words[n : n + count] * _RUN_FACTORS[n]
     return runs
+
+
+def _words(text: str) -> Words:
+    """A hash of each word, in order: what stands between spaces, and every hanzi; case does not count.
+
+    The hash of bytes b is the sum of b[i] * p^i modulo 2^64, which sums from the beginning of the text give for all
+    words at once. A word that lies across the end of a piece of 65,536 bytes counts as two.
+    """
+    data = np.frombuffer(apart(text).lower().encode("utf-8", "replace"), np.uint8)
+    found = [np.zeros(0, np.uint64)]
+    for start in range(0, len(data), _PIECE):
+        piece = data[start : start + _PIECE]
+        edges = np.flatnonzero(np.diff(piece > 32, prepend=False, append=False))  # what stands above the space
+        sums = np.zeros(len(piece) + 1, np.uint64)
+        np.cumsum(piece * _POWERS[: len(piece)], out=sums[1:])
+        found.append((sums[edges[1::2]] - sums[edges[::2]]) * _INVERSE[edges[::2]])
+    words = np.concatenate(found)
+    return (words ^ (words >> _HIGH)) * _MIX
 
 
 # ---------------------------------------------------------------- a world's signatures

@@ -63,6 +63,11 @@ def _simplified() -> dict[int, int]:
     return str.maketrans(traditional, simplified)
 
 
+def apart(text: str) -> str:
+    """`text` with a space on both sides of every unspaced character."""
+    return text if text.isascii() else _UNSPACED_CHAR.sub(r" \g<0> ", text)
+
+
 def words(text: str) -> int:
     """How many words a reader has to take in: the parts of an address count, two unspaced characters make one."""
     if text.isascii():
