@@ -15,14 +15,16 @@ from lite.errors import UsageError
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of hits.")
 @click.option("--mode", type=click.Choice(["hybrid", "lexical", "dense"]), help="Hybrid where the world has vectors.")
 @click.option("--mask", multiple=True, metavar="URL", help="Hide this page; may be given again.")
+@click.option("--phrase", is_flag=True, help="Only pages with the words of QUERY one after the other.")
+@click.option("--stopwords", is_flag=True, help="Look up its English function words too: slower, seldom better.")
 @as_json
-def search(directory: Path, query: str, k: int, mode: Any, mask: tuple[str, ...], as_json: bool) -> None:
+def search(directory: Path, query: str, k: int, as_json: bool, **options: Any) -> None:
     """Search a world."""
     from lite import console
     from lite.world import World
 
     with World.open(directory) as opened:
-        results = opened.search(query, k, mode=mode, mask=mask)
+        results = opened.search(query, k, **options)
     if as_json:
         console.show_json(results.model_dump(mode="json"))
     else:

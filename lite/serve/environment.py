@@ -26,6 +26,7 @@ class _Settings(Request):
     search_type: SearchType = Field("hybrid", description="hybrid: the best this world has, which the reply names.")
     sparse_weight: float | None = Field(None, ge=0, le=2, description="Given, scores are weighted; else ranks fused.")
     dense_weight: float | None = Field(None, ge=0, le=2, description="See sparse_weight.")
+    phrase: bool = Field(False, description="The whole query is one phrase: its words one after the other; sparse.")
 
     @property
     def weights(self) -> tuple[float, float] | None:
@@ -201,8 +202,11 @@ def browse(engine: Engine, request: Browse) -> Browsed:
 def _find(engine: Engine, request: _Settings, queries: Sequence[str]) -> Found:
     if request.search_type == "dense" and engine.info.embedding is None:
         raise Refusal(422, "search_type: this world has no vectors for dense search: ask for sparse or hybrid")
+    if request.phrase and request.search_type == "dense":
+        raise Refusal(422, "phrase: a phrase cannot be looked for among vectors: ask for sparse or hybrid")
+    mode = "lexical" if request.phrase else _MODES[request.search_type]
     settings: dict[str, Any] = {} if request.weights is None else {"fusion": "weighted", "weights": request.weights}
-    return engine.search(queries, request.limit, _MODES[request.search_type], mask=request.mask, **settings)
+    return engine.search(queries, request.limit, mode, mask=request.mask, phrase=request.phrase, **settings)
 
 
 def _results(results: Results) -> list[Result]:

@@ -49,6 +49,7 @@ _VIEWS = {
     "links": "Links",
 }
 _WORDS = (100, 200, 400, 800)
+_PHRASE = "phrase"  # stands among the modes here: the words of the query one after the other
 _TEMPLATES = Path(__file__).parent / "templates"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -171,10 +172,12 @@ class Window:
         k = _number(request, "k", 10, MOST_HITS)
         if not query:
             return self._answer("home.html", starts=self._starts, sites=self._sites, mode=mode, k=k)
+        phrase = mode == _PHRASE
+        named: Any = None if phrase else mode or None  # search says which modes there are
         began = perf_counter()
-        results = self._world.search(query, k, mode=mode or None)  # pyright: ignore[reportArgumentType]  # it looks
+        results = self._world.search(query, k, mode=named, phrase=phrase)
         seconds = perf_counter() - began
-        asked = frozenset(query_terms(query, stopwords=False))
+        asked = frozenset(query_terms(query, stopwords=phrase))
         call = Call(tool="search", arguments={"query": [query]})
         given = "" if mode else wrap_response(Toolset(self._world, results=k).run(call).text)  # the agent names no mode
         hits = [

@@ -54,6 +54,13 @@ def test_search_in_json_and_for_people(lite, world: Path) -> None:
     assert "Marie and Pierre Curie" in text
 
 
+def test_a_phrase_is_looked_for_as_it_stands(lite, world: Path) -> None:
+    found = lite("search", world, "Marie and Pierre Curie", "--phrase", "--json").json
+    assert "http://elements.test/radium" in [hit["url"] for hit in found["hits"]]
+    assert lite("search", world, "Pierre and Marie Curie", "--phrase", "--json").json["hits"] == []
+    assert "use lexical" in lite("search", world, "Curie", "--phrase", "--mode", "dense").error
+
+
 def test_a_mask_hides_a_page_from_search(lite, world: Path) -> None:
     hidden = lite("search", world, "radium", "--mask", "http://elements.test/radium", "--json").json
     assert "http://elements.test/radium" not in [hit["url"] for hit in hidden["hits"]]

@@ -138,6 +138,19 @@ def test_environment_weights(door, given, used):
     assert (found["fusion"], found["sparse_weight"], found["dense_weight"]) == ("weighted", *used)
 
 
+def test_environment_phrase(door):
+    environment = door("environment")
+    query = {"query": "named after Poland", "phrase": True}
+    found = environment.post("/search", query)
+    assert [hit["link"] for hit in found["results"]] == [POLONIUM]
+    assert found["search_type"] == "sparse"
+    assert environment.post("/search", {"query": "Poland after named", "phrase": True})["results"] == []
+    batch = environment.post("/batch_search", {"queries": ["named after Poland", "Poland after"], "phrase": True})
+    assert [each["total"] for each in batch["query_results"]] == [1, 0]
+    status, line = environment.refused("/search", query | {"search_type": "dense"})
+    assert (status, "phrase" in line or "dense" in line) == (422, True)
+
+
 def test_environment_looks_urls_up(door):
     environment = door("environment")
     assert environment.post("/check_url", {"url": PARIS}) == {"exists": True, "url": PARIS}

@@ -290,7 +290,7 @@ WORDS = [
 ]
 FIELDS = (
     *("query", "queries", "url", "urls", "goal", "question", "q", "num", "page", "topk", "return_scores", "limit"),
-    *("search_type", "sparse_weight", "dense_weight", "mask", "gl", "hl", "tbs", "location", "extra"),
+    *("search_type", "sparse_weight", "dense_weight", "phrase", "mask", "gl", "hl", "tbs", "location", "extra"),
 )
 ODD: list[Any] = [None, True, -1, 0, 1, 3, 10**30, 1.5, -1e308, "hybrid", "sparse", "dense", [], {}, [[]], [None], "7"]
 

@@ -141,6 +141,16 @@ def test_search_shows_hits_and_the_mode_that_ran(get: Get):
     assert page.xpath("//select[@name='k']/option[@selected]")[0].text == "5"
 
 
+def test_an_exact_phrase_is_a_mode_of_its_own(get: Get):
+    page = get("/", q="discovered radium in 1898", mode="phrase")
+    assert "phrase search" in words(page)
+    assert page.xpath("//select[@name='mode']/option[@selected]")[0].text == "exact phrase"
+    assert page.xpath("//ol[@class='hits']/li")
+    page = get("/", q="1898 in discovered", mode="phrase")
+    assert "one after the other" in words(page)
+    assert links_of(page)["Look for the words by themselves"] == "/?q=1898%20in%20discovered"
+
+
 @pytest.mark.parametrize(
     "query", ["<script>alert(1)</script>", '"><b>', "😀", "((((", "x" * 2000, "\x00\u202e", "袋鼠"]
 )
