@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -110,8 +111,19 @@ def test_a_folder_that_is_no_model_is_one_line(folder, tmp_path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_precision_that_is_none_names_the_two() -> None:
-    with pytest.raises(UsageError, match="@bf16"):
+def test_what_is_no_transformer_is_refused(folder, tmp_path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=8)]).save(str(tmp_path / "static"))
+    with pytest.raises(ModelError, match="is no transformer: give"):
+        load_embedder(str(tmp_path / "static"))
+
+
+def test_a_precision_that_is_none_names_those_there_are() -> None:
+    with pytest.raises(UsageError, match="@fp32, @bf16, @int8"):
         load_embedder(f"{PACKAGED}@int4")
 
 
@@ -119,6 +131,15 @@ def test_a_missing_library_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(MissingExtra, match=r"literesearcher-lite\[embed\]"):
         load_embedder(PACKAGED)
+
+
+def test_threads_get_what_one_gets(embedder) -> None:
+    expected = [embedder.encode([text], "query") for text in TEXTS]
+    with ThreadPoolExecutor(8) as pool:
+        vectors = pool.map(
+            lambda i: (i, embedder.encode([TEXTS[i]], "query"), embedder.unknown_share(TEXTS[i])), [*range(5)] * 20
+        )
+        assert all(np.array_equal(vector, expected[i]) for i, vector, _ in vectors)
 
 
 def test_loading_is_quiet() -> None:
