@@ -167,9 +167,6 @@ def _why(name: str, error: Exception, *, online: bool) -> str:
 
 def placed(name: str) -> str:
     """An embedder's name; where it is a folder, one that leads there from everywhere."""
-    bare, at, precision = name.rpartition("@")
-    if precision not in {"fp32", "bf16"} or Path(name).is_dir():
-        bare, at, precision = name, "", ""
-    return (
-        str(Path(bare).absolute()) + at + precision if bare not in {PACKAGED, "none"} and Path(bare).is_dir() else name
-    )
+    bare, _ = split_precision(name)
+    local = bare not in {PACKAGED, "none"} and Path(bare).is_dir()
+    return str(Path(bare).absolute()) + name.removeprefix(bare) if local else name
