@@ -309,7 +309,7 @@ class Window:
             sites=self._sites.most_common(LIST),
             all_sites=len(self._sites),
             duplicates=self._store.duplicates(LIST),
-            broken=sorted(self._info.broken.items(), key=lambda pair: -pair[1]),
+            broken=sorted((self._info.filtered | self._info.broken).items(), key=lambda pair: -pair[1]),
         )
 
     def site(self, request: Request) -> Response:
