@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -115,8 +116,10 @@ def add(
         with writable(world), lock.writing(world):
             info = manifest.read(world)
             if published(world, info):
+                same = _staged(world).same_as(settings)
                 tidy(world, info)
-                return
+                if same:
+                    return
             work = _Work(sources, world, settings, info, progress or (lambda _: None))
             work.run(loaded, built or info.built)
     except CorpusError as error:
@@ -169,10 +172,14 @@ def published(world: Path, info: WorldInfo) -> bool:
     """Whether something is staged that was finished, but for tidying up."""
     if not (world / STAGING).exists():
         return False
-    staging = Staging(world / STAGING)
-    begun = staging.get("generation")
-    staging.close()
+    with closing(Staging(world / STAGING)) as staging:
+        begun = staging.get("generation")
     return begun is not None and begun <= info.generation
+
+
+def _staged(world: Path) -> Settings:
+    with closing(Staging(world / STAGING)) as staging:
+        return Settings.model_validate(staging.get("settings"))
 
 
 class _Work:

@@ -233,6 +233,26 @@ def test_an_unfinished_addition_stops_every_other_change_until_it_is_dropped(cha
     assert changed.add(files[2]).info().pages == 390
 
 
+def test_an_addition_that_only_was_not_tidied_up_hinders_no_other(
+    changed: World, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lite.index import build
+
+    def killed(world: Path, info: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(build, "tidy", killed)
+        with pytest.raises(KeyboardInterrupt):
+            changed.add(files[2])
+    assert World.open(changed.path).info().pages == 390
+    assert (changed.path / STAGING).exists()
+    with changed.add(files[0]) as again:
+        assert again.info().changes[-1].updated == 20
+        assert again.info().generation == 4
+    assert sorted(path.name for path in changed.path.iterdir() if path.name.startswith("build")) == []
+
+
 @pytest.mark.parametrize("part", ["lexical", "signatures.bin"])
 def test_what_is_derived_is_repaired(changed: World, answers: Callable[[World], str], part: str) -> None:
     generation = changed.path / "g2"
