@@ -128,7 +128,8 @@ def show_change(before: "WorldInfo", after: "WorldInfo") -> None:
         return
     change = after.changes[-1]
     urls = {"added": change.added, "with another text or title": change.updated, "removed": change.removed}
-    what = ", ".join(f"{count:,} URLs {done}" for done, count in urls.items() if count) or f"{change.operation}: done"
+    done = [f"{count:,} URL{'s' * (count > 1)} {what}" for what, count in urls.items() if count]
+    what = ", ".join(done) or f"{change.operation}: done"
     say(f"{what}; {after.pages:,} pages, {after.aliases:,} aliases, {after.links:,} links.")
     left_out = _left_out(after) - _left_out(before)
     if left_out:
