@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import RLock
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -36,17 +36,15 @@ class Dense:
         self.name = built.name
         self._built, self._folder, self._load, self._world = built, folder, load, world
         self._open: _Open | None = None
-        self._lock = RLock()  # an embedder is one, and no two threads may be in its tokenizer
+        self._loading = Lock()
 
     def embed(self, queries: Sequence[str]) -> list[np.ndarray]:
         """A unit vector for each query, computed together."""
-        with self._lock:
-            return list(self._ready().encoder.encode(queries, kind="query"))
+        return list(self._ready().encoder.encode(queries, kind="query"))
 
     def unknown_share(self, query: str) -> float:
         """The share of the query's tokens that the embedder does not know."""
-        with self._lock:
-            return self._ready().encoder.unknown_share(query)
+        return self._ready().encoder.unknown_share(query)
 
     def search(self, query: str, k: int, hidden: frozenset[int], vector: Any = None) -> list[tuple[int, float]]:
         """The pages nearest to a query, or to its `vector` where that is made already, as `VectorIndex.search`."""
@@ -57,12 +55,12 @@ class Dense:
 
     def _ready(self) -> _Open:
         """The embedder, loaded and compared when it is first needed, and the vectors."""
-        with self._lock:
+        with self._loading:
             if self._open is None:
                 self._open = self._opened()
-            elif self._open.process != os.getpid():
-                raise WorldError(f"{self._world} was opened before this process forked: open it again after the fork")
-            return self._open
+        if self._open.process != os.getpid():
+            raise WorldError(f"{self._world} was opened before this process forked: open it again after the fork")
+        return self._open
 
     def _opened(self) -> _Open:
         from lite.index.vectors import VectorIndex
