@@ -253,6 +253,8 @@ class World:
         weights: tuple[float, float] = WEIGHTS,
         stopwords: bool = False,
         phrase: bool = False,
+        rerank: str | None = None,
+        rerank_depth: int = 50,
         vector: Any = None,
     ) -> Results:
         """The `k` pages that fit `query` best. Any text is a query; only its words count.
@@ -267,30 +269,28 @@ class World:
             stopwords: True also looks up the query's English function words: several times slower, seldom better.
             phrase: the whole query is one phrase: only pages with its words one after the other, in any of their
                 forms, or with exactly its Chinese characters. A lexical search.
+            rerank: a cross-encoder, for `lite.models.rerank.load_reranker`, that puts the best hits in its own order
+                by their snippets, and gives them its scores.
+            rerank_depth: how many hits it looks at; at least `k`.
             vector: the query's own, where `embed` has made it already.
 
         Raises:
             UsageError: the mode is not available in this world, or an argument is out of range.
             WorldError: the embedder is not the one the world was built with.
+            ModelError: there is no such cross-encoder on this machine.
         """
         if k < 1:
             raise UsageError(f"{k} hits were asked for: ask for 1 or more")
         if phrase and mode not in {None, "lexical"}:
             raise UsageError(f"a phrase cannot be looked for in {mode} mode: use lexical, or leave the mode out")
+        mode, hidden, balance = "lexical" if phrase else mode, tuple(mask), tuple(weights)
         asked = Question(
-            query=storable(query),
-            k=k,
-            mode="lexical" if phrase else mode,
-            mask=tuple(mask),
-            fusion=fusion,
-            weights=tuple(weights),
-            stopwords=stopwords,
-            phrase=phrase,
+            storable(query), k, mode, hidden, fusion, balance, stopwords, phrase, rerank, max(rerank_depth, k)
         )
         return self._answer(asked) if vector is None else self._search(asked, vector)
 
     def _search(self, asked: Question, vector: Any = None) -> Results:
-        query, k = asked.query, asked.k
+        query, k = asked.query, asked.rerank_depth if asked.rerank else asked.k
         mode, notes = self._mode(query, asked.mode)
         hidden = self._masks.hidden(asked.mask)
         lexical = partial(self._lexical.search, query, hidden=hidden, stopwords=asked.stopwords)
@@ -304,6 +304,10 @@ class World:
             dense = self._reader.settled(self._dense.search(query, depth, hidden, vector), depth)
             found = fuse(self._reader.settled(leg.result(), depth), dense, asked.fusion, asked.weights)
         hits = self._reader.hits(self._reader.settled(found, k), query, phrase=asked.phrase)
+        if asked.rerank:
+            from lite.models.rerank import reranked
+
+            hits = reranked(hits, query, asked.rerank)[: asked.k]
         return Results(query=query, mode=mode, hits=hits, notes=notes)
 
     def _mode(self, query: str, asked: Mode | None) -> tuple[Mode, tuple[str, ...]]:

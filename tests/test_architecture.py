@@ -41,7 +41,7 @@ DOORS = {
     "sqlite_utils": ("index/",),
     "pymilvus": ("index/",),
     "psycopg": ("index/",),
-    "sentence_transformers": ("models/embed.py",),
+    "sentence_transformers": ("models/embed.py", "models/rerank.py"),
     "openvino": ("models/openvino.py",),
     "nncf": ("models/openvino.py",),
     "torch": ("train/", "models/transformers.py", "models/embed.py", "models/openvino.py"),

@@ -14,6 +14,7 @@ from lite.errors import UsageError
 @click.argument("query")
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of hits.")
 @click.option("--mode", type=click.Choice(["hybrid", "lexical", "dense"]), help="Hybrid where the world has vectors.")
+@click.option("--rerank", metavar="MODEL", help="Cross-encoder (a folder or a cached name) that orders the best 50.")
 @click.option("--mask", multiple=True, metavar="URL", help="Hide this page; may be given again.")
 @click.option("--phrase", is_flag=True, help="Only pages with the words of QUERY one after the other.")
 @click.option("--stopwords", is_flag=True, help="Look up its English function words too: slower, seldom better.")

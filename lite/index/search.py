@@ -34,6 +34,8 @@ class Question(NamedTuple):
     weights: tuple[float, ...]
     stopwords: bool
     phrase: bool
+    rerank: str | None
+    rerank_depth: int
 
 
 class _Open(NamedTuple):

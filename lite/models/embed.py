@@ -54,9 +54,7 @@ def load_embedder(name: str) -> "Embedder":
     """
     bare, precision = split_precision(name)
     wait_passively()
-    online = os.environ.get("HF_HUB_OFFLINE") == "0"
-    if not online:  # nothing is downloaded: a bar for reading a local file says nothing
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    online = may_download()
     library = need("sentence_transformers", "embed")
     torch = need("torch", "embed")
     source = bare
@@ -70,7 +68,7 @@ def load_embedder(name: str) -> "Embedder":
             model_kwargs={"dtype": torch.bfloat16 if precision == "bf16" else torch.float32},
         )
     except Exception as error:  # noqa: BLE001  # whatever the libraries raise about a folder or a name
-        raise ModelError(_why(bare, error, online=online)) from None
+        raise ModelError(why_not_loaded(bare, error, online=online)) from None
     if not hasattr(model[0], "auto_model"):
         raise ModelError(f"{bare} is no transformer: give a sentence-transformers folder of one")
     return Embedder(name, model, int8=precision == "int8")
@@ -158,7 +156,16 @@ class Embedder:
         return digest.hexdigest()
 
 
-def _why(name: str, error: Exception, *, online: bool) -> str:
+def may_download() -> bool:
+    """Whether weights may come from the Hugging Face hub: only where HF_HUB_OFFLINE=0 says so."""
+    online = os.environ.get("HF_HUB_OFFLINE") == "0"
+    if not online:  # a bar for reading a local file says nothing
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    return online
+
+
+def why_not_loaded(name: str, error: Exception, *, online: bool) -> str:
+    """Why sentence-transformers could not load `name`, in one line with the next step."""
     if not online and not Path(name).exists():
         return f"no weights of {name} are on this machine: give a folder, or set HF_HUB_OFFLINE=0 to download them"
     said = (" ".join(str(error).split()) or type(error).__name__)[:160]
