@@ -19,7 +19,7 @@ import lancedb
 
 from lite.errors import WorldError
 
-EXACT_BELOW = 50_000  # rows; up to here a scan in memory takes some milliseconds, and it is exact
+EXACT_UP_TO = 40_000_000  # numbers (160 MB; 104,000 rows of 384): up to here a scan takes some milliseconds
 _TABLE = "vectors"
 _FILE = "vectors.lance"
 _INDEX = "vector_idx"
@@ -79,7 +79,7 @@ class VectorWriter:
     def _index(self) -> str:
         rows = self._table.count_rows()
         indexed = _indexed(self._table)
-        if rows < EXACT_BELOW:
+        if _scanned(self._table, rows):
             if indexed:
                 self._table.drop_index(_INDEX)
             return "exact"
@@ -119,7 +119,7 @@ class VectorIndex:
             raise WorldError(f"{folder} has no {_FILE}: build the world again with --embedder")
         self._table: Any = lancedb.connect(folder).open_table(_TABLE)
         self.count: int = self._table.count_rows()
-        self._exact = _Exact(self._table) if 0 < self.count < EXACT_BELOW else None
+        self._exact = _Exact(self._table) if self.count and _scanned(self._table, self.count) else None
 
     def present(self) -> np.ndarray:
         """Ids of the pages that have rows: int64, ascending, each once."""
@@ -222,6 +222,11 @@ def _cut(ranked: list[tuple[int, float]], k: int) -> list[tuple[int, float]]:
 
 def _pages(table: Any) -> np.ndarray:
     return np.unique(table.search().select(["id"]).to_arrow()["id"].to_numpy())
+
+
+def _scanned(table: Any, rows: int) -> bool:
+    """Whether a table of this size is searched by going through all of it in memory."""
+    return rows * table.schema.field("vector").type.list_size <= EXACT_UP_TO
 
 
 def _indexed(table: Any) -> bool:

@@ -8,12 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from lite.errors import UsageError, WorldError
 from lite.index.fusion import fuse
-from lite.index.vectors import VectorIndex, VectorWriter
 from lite.world import Progress, World
 
 pytest.importorskip("sentence_transformers", reason="needs the extra embed")
@@ -158,32 +156,6 @@ def test_a_world_that_forks_after_dense_search_is_told(world: World, source: Pat
     code += "    except Exception as error:\n        print(error, flush=True)\n    os._exit(0)\nos.waitpid(child, 0)\n"
     done = subprocess.run([sys.executable, "-c", code, str(world.path)], capture_output=True, text=True, check=True)
     assert done.stdout == f"{world.path} was opened before this process forked: open it again after the fork\n"
-
-
-# ---------------------------------------------------------------- the index by itself
-
-
-def test_a_large_index_finds_what_exact_search_finds(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    centres = random.normal(size=(200, 32))
-    vectors = centres[random.integers(0, 200, 50_500)] + 0.5 * random.normal(size=(50_500, 32))
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    writer = VectorWriter(tmp_path, 32)
-    for start in range(0, len(vectors), 10_000):
-        part = vectors[start : start + 10_000]
-        writer.add(range(start + 1, start + 1 + len(part)), part)
-    assert writer.present().tolist() == list(range(1, 50_501))
-    assert writer.finish() == "ivf-rq4"
-    index = VectorIndex(tmp_path)
-    hit = 0
-    for query in vectors[::2525]:
-        exact = set((np.argsort(-(vectors @ query))[:10] + 1).tolist())
-        found = index.search(query, 10)
-        assert found == index.search(query, 10)
-        assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
-        hit += len(exact & {page for page, _ in found})
-        assert not {page for page, _ in index.search(query, 10, hidden=exact)} & exact
-    assert hit >= 0.9 * 200
 
 
 def test_fusion_is_what_it_says() -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -96,7 +96,15 @@ def test_pages_that_tie_with_the_last_are_not_cut(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def indexed() -> Iterator[None]:
+    """From 50,000 rows of 32 numbers on there is an index."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "EXACT_UP_TO", 50_000 * 32)
+        yield
+
+
+@pytest.fixture(scope="module")
+def large(indexed: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """20,200 pages with two or three rows each."""
     folder = tmp_path_factory.mktemp("large")
     rows = clustered(50_500)
@@ -172,7 +180,7 @@ def test_few_different_vectors_get_the_partitions_they_can_fill(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """k-means makes no more clusters than there are different vectors, and LanceDB raises when asked for more."""
-    monkeypatch.setattr(module, "EXACT_BELOW", 3000)
+    monkeypatch.setattr(module, "EXACT_UP_TO", 3000 * 8)
     rows = np.tile(unit(np.random.default_rng(0).normal(size=(2, 8))), (2000, 1))
     writer = VectorWriter(tmp_path, 8)
     writer.add(range(4000), rows)
