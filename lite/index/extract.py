@@ -12,7 +12,7 @@ from itertools import accumulate, chain
 from math import log
 from typing import NamedTuple
 
-from lite.index.text import Passage, items, passages, plain, sentences, terms_each, words
+from lite.index.text import Passage, items, passages, plain, sentences, stems_of, terms_each, words, words_of
 
 SNIPPET_WORDS = 60
 _K1, _B, _TYPICAL = 1.2, 0.4, 40  # BM25: saturation, length penalty, words of a typical passage
@@ -41,13 +41,16 @@ class Reading:
 
     @cached_property
     def _index(self) -> _Index:
-        around = [f"{passage.heading} {plain(passage.header)}" for passage in self.passages]
-        distinct = list(dict.fromkeys(around))
-        found = terms_each(chain((plain(passage.text) for passage in self.passages), distinct))
-        count = len(self.passages)
-        context = dict(zip(distinct, map(frozenset, found[count:]), strict=True))
-        ends = list(accumulate(map(len, found[:count])))
-        return _Index(list(chain.from_iterable(found[:count])), ends, [context[each] for each in around])
+        frames = [(passage.heading, passage.header) for passage in self.passages]
+        distinct = list(dict.fromkeys(frames))
+        texts = [plain(passage.text) for passage in self.passages]
+        around = [f"{heading} {plain(header)}" for heading, header in distinct]
+        found = terms_each([*texts, *around])
+        context = dict(zip(distinct, map(frozenset, found[len(texts) :]), strict=True))
+        bodies = found[: len(texts)]
+        return _Index(
+            list(chain.from_iterable(bodies)), list(accumulate(map(len, bodies))), [context[frame] for frame in frames]
+        )
 
     def matches(self, goal: Sequence[str]) -> "Matches":
         """Where the terms of a goal stand in the passages."""
@@ -164,9 +167,7 @@ def _shorten(text: str, weights: dict[str, float]) -> str:
     parts = text.split(" ") if text.count(" ") * 3 > len(terms_each([text])[0]) else list(text)
     joint = " " if " " in text and len(parts) < len(text) else ""
     size = SNIPPET_WORDS if joint else 2 * SNIPPET_WORDS
-    gains = [0.0] * len(parts)
-    if joint:
-        gains = [sum(weights.get(term, 0.0) for term in found) for found in terms_each(parts)]
+    gains = _gains(text, parts, weights) if joint else [0.0] * len(parts)
     total = best = sum(gains[:size])
     start = 0
     for n in range(1, max(1, len(parts) - size + 1)):
@@ -176,6 +177,18 @@ def _shorten(text: str, weights: dict[str, float]) -> str:
     start = max(0, min(start, len(parts) - size))
     cut = joint.join(parts[start : start + size])
     return f"{'… ' if start else ''}{cut}{' …' if start + size < len(parts) else ''}"
+
+
+def _gains(text: str, parts: Sequence[str], weights: dict[str, float]) -> list[float]:
+    """What each part of `text` has of the weights."""
+    gains = [0.0] * len(parts)
+    said = list(set(words_of(text)))
+    hot = [word for word, stem in zip(said, stems_of(said), strict=True) if stem in weights]
+    ascii_only = text.isascii()  # then a word stands in the text as it is; else it may be another form of it
+    near = [n for n, part in enumerate(parts) if not ascii_only or any(word in part for word in hot)]
+    for n, found in zip(near, terms_each(parts[n] for n in near), strict=True):
+        gains[n] = sum(weights.get(term, 0.0) for term in found)
+    return gains
 
 
 def extract(page: Reading, goal: Sequence[str], idf: Idf, budget: int) -> tuple[str, str]:

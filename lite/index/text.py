@@ -311,10 +311,11 @@ def _size(text: str) -> int:
 
 # ---------------------------------------------------------------- links
 
-# Possessive quantifiers: a page of ten thousand open brackets costs no more than it is long.
+# Possessive quantifiers, and no piece that two alternatives could take: a page of ten thousand open brackets costs no
+# more than it is long. One pair of brackets may stand in an anchor, one pair of parentheses in a target.
 _LINK = re.compile(
-    r"(!?)\[((?:[^\[\]\n]|\[[^\[\]\n]{0,200}+\]){0,500}+)\]"
-    r"\(\s*+<?((?:[^()\s<>]|\([^()\s]{0,200}+\)){1,2000}+)>?(?:\s[^()\n]{0,200}+)?\)"
+    r"(!?)\[([^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+)*+)\]"
+    r"\(\s*+<?((?=[^\s)>])[^()\s<>]*+(?:\([^()\s]*+\)[^()\s<>]*+)*+)>?(?:\s[^()\n]{0,200}+)?\)"
 )
 
 
