@@ -25,6 +25,7 @@ _FILE = "vectors.lance"
 _INDEX = "vector_idx"
 _DELETED = 10_000  # ids a predicate
 _PARTS = 8  # an index that has been appended to more often is made anew
+_READ = 2048  # rows a batch
 _TIES = 1000  # rows that may follow the k-th for having its score
 _COPIED = 8192  # rows at a time
 _DIGITS = 6  # of a score; float32 holds no more, and what it cannot tell apart shall be a tie
@@ -181,10 +182,16 @@ class _Exact:
     """All vectors in memory, in the order of pages."""
 
     def __init__(self, table: Any) -> None:
-        found = table.to_arrow().sort_by("id")
-        flat = found["vector"].combine_chunks().flatten().to_numpy()
-        self._matrix = np.ascontiguousarray(flat.reshape(found.num_rows, -1), dtype=np.float32)
-        self._pages, self._starts = np.unique(found["id"].to_numpy(), return_index=True)
+        rows, dim = table.count_rows(), table.schema.field("vector").type.list_size
+        ids, matrix, end = np.empty(rows, np.int64), np.empty((rows, dim), np.float32), 0
+        # Batch by batch: Arrow keeps for itself what a whole table took, which would be three times the matrix.
+        for batch in table.search().select(["id", "vector"]).to_batches(_READ):
+            start, end = end, end + batch.num_rows
+            ids[start:end] = batch["id"].to_numpy()
+            matrix[start:end] = batch["vector"].flatten().to_numpy().reshape(-1, dim)
+        order = np.argsort(ids, kind="stable")
+        self._matrix = matrix if (order[:-1] < order[1:]).all() else matrix[order]
+        self._pages, self._starts = np.unique(ids[order], return_index=True)
 
     def search(self, vector: np.ndarray, k: int, hidden: Collection[int]) -> list[tuple[int, float]]:
         # einsum, not BLAS: each row is summed the same way, whatever the number of threads.
