@@ -12,7 +12,7 @@ from itertools import accumulate, chain
 from math import log
 from typing import NamedTuple
 
-from lite.index.text import Passage, items, passages, plain, sentences, stems_of, terms_each, words, words_of
+from lite.index.text import Passage, is_lone, items, passages, plain, sentences, stems_of, terms_each, words, words_of
 
 SNIPPET_WORDS = 60
 _K1, _B, _TYPICAL = 1.2, 0.4, 40  # BM25: saturation, length penalty, words of a typical passage
@@ -56,6 +56,9 @@ class Reading:
         """Where the terms of a goal stand in the passages."""
         flat, ends, contexts = self._index
         wanted = frozenset(goal)
+        lone = [term for term in wanted if is_lone(term)]
+        if lone:  # such a character stands in pairs: they count as it
+            flat = [next((one for one in lone if one in term), term) for term in flat]
         counts: dict[int, dict[str, int]] = {}
         n = 0
         for at in [at for at, term in enumerate(flat) if term in wanted]:

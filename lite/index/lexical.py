@@ -23,7 +23,7 @@ from typing import Any
 import tantivy
 
 from lite.errors import WorldError
-from lite.index.text import STOPWORDS, analyzer, plain, segment, stems, stems_of, words_of
+from lite.index.text import STOPWORDS, analyzer, is_lone, plain, segment, stems, stems_of, words_of
 
 _TOKENIZER = "lite"
 _HEAP = 256_000_000  # one thread and one heap size: the same pages in the same order make the same segments
@@ -134,6 +134,8 @@ class LexicalIndex:
             return self._searcher.doc_freq("body", term)
 
     def _term(self, field: str, term: str) -> Any:
+        if is_lone(term):  # stands in the index with a neighbour mostly
+            return tantivy.Query.regex_query(self._schema, field, f"{term}.?|.{term}")
         return tantivy.Query.term_query(self._schema, field, term, "freq")
 
     def _phrase(self, field: str, words: list[tuple[int, str]]) -> Any:

@@ -68,6 +68,11 @@ def apart(text: str) -> str:
     return text if text.isascii() else _UNSPACED_CHAR.sub(r" \g<0> ", text)
 
 
+def is_lone(term: str) -> bool:
+    """Whether a term is a single unspaced character, which texts mostly have in pairs only."""
+    return len(term) == 1 and bool(_UNSPACED_CHAR.match(term))
+
+
 def words(text: str) -> int:
     """How many words a reader has to take in: the parts of an address count, two unspaced characters make one."""
     if text.isascii():

@@ -55,6 +55,23 @@ def test_a_question_in_one_script_finds_and_shows_the_other(world_of: WorldOf, p
             assert ("西安事變" if name == "traditional" else "西安事变") in seen.summary
 
 
+@pytest.mark.parametrize("phrase", [False, True])
+def test_a_single_character_is_found_among_its_neighbours(world_of: WorldOf, phrase) -> None:
+    world = world_of(
+        {
+            "front": "茶叶来自山上。",
+            "back": "他们喝绿茶。",
+            "title": "…",
+            "other": "咖啡来自海边。",
+            "long": f"{'海边有人。' * 99}\n\n山上種茶葉。",
+        }
+    )
+    assert {hit.title for hit in world.search("茶", phrase=phrase)} == {"front", "back", "long"}
+    (hit,) = [hit for hit in world.search("茶 tea") if hit.title == "long"]
+    assert hit.snippet == "山上種茶葉。"
+    assert "茶葉" in world.visit("https://w.test/long", "茶", words=20).evidence
+
+
 def test_chinese_questions_lead_to_their_pages_in_either_script(shared: Path, tmp_path: Path) -> None:
     lines = (shared / "chinese" / "questions.jsonl").read_text(encoding="utf-8").splitlines()[::10]
     turned = str.maketrans(TABLE[1], TABLE[0])  # the last of several traditional forms: not good style, but Chinese

@@ -140,6 +140,12 @@ def test_a_phrase_is_shown_where_it_stands(world_of: WorldOf) -> None:
     assert hit.snippet == "She was a ship of the line."
 
 
+def test_addresses_of_links_are_no_words_of_a_text(world_of: WorldOf) -> None:
+    world = world_of({"a": "The [old](https://kraken.test/squid) **ship** sailed."})
+    assert not world.search("kraken squid").hits
+    assert world.search("the old ship sailed", phrase=True).hits
+
+
 def test_equal_phrases_stand_in_the_order_of_urls(world_of: WorldOf) -> None:
     records = [{"url": f"https://w.test/{n:03}", "title": "T", "doc": f"A ship of line {n}."} for n in range(60, 0, -1)]
     hits = world_of(records).search("ship of line", 20, phrase=True).hits

@@ -124,11 +124,12 @@ def test_every_process_and_thread_answers_alike(atlas: World, answers: Callable[
     command = [sys.executable, "-c", code, str(atlas.path), str(Path(__file__).with_name("conftest.py"))]
     children = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     found: list[str] = []
-    threads = [threading.Thread(target=lambda: found.append(answers(atlas))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with World.open(atlas.path) as fresh:  # remembers no answer yet
+        threads = [threading.Thread(target=lambda: found.append(answers(fresh))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert set(found) == {expected}
     assert {child.communicate()[0] for child in children} == {expected + "\n"}
 
@@ -136,7 +137,8 @@ def test_every_process_and_thread_answers_alike(atlas: World, answers: Callable[
 def test_a_forked_child_reads_for_itself(atlas: World, answers: Callable[[World], str]) -> None:
     expected = answers(atlas)
     code = "import os, runpy, sys\nfrom lite.world import World\n"
-    code += "say = runpy.run_path(sys.argv[2])['everything']\nworld = World.open(sys.argv[1])\nmine = say(world)\n"
+    code += "say = runpy.run_path(sys.argv[2])['everything']\nworld = World.open(sys.argv[1])\n"
+    code += "mine = say(World.open(sys.argv[1]))\nworld.search('a city')\n"  # what is remembered would be no proof
     code += "child = os.fork()\nsame = say(world) == mine\nif not child:\n    os._exit(0 if same else 1)\n"
     code += "print(os.waitpid(child, 0)[1], same)\nprint(mine)\n"
     command = [sys.executable, "-c", code, str(atlas.path), str(Path(__file__).with_name("conftest.py"))]

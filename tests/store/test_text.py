@@ -100,6 +100,8 @@ def test_links() -> None:
     text = 'See [a](https://w.test/a_(b)), ![pic](p.png), [b [c]](</x> "title") and [d](http://w.test/d#e).'
     assert list(links(text)) == [("https://w.test/a_(b)", "a"), ("/x", "b [c]"), ("http://w.test/d#e", "d")]
     assert plain(text) == "See a, pic, b [c] and d."
+    anchor, target = "a long [1] anchor " * 60, "/x_(y)" * 500
+    assert list(links(f"[{anchor}]({target})")) == [(target, anchor)]
 
 
 def test_url_keys_join_spellings_and_keep_addresses_apart() -> None:
