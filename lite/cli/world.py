@@ -29,7 +29,13 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
 @world.command("build")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--out", required=True, type=folder, help="Folder of the new world.")
-@click.option("--embedder", default="none", show_default=True, metavar="NAME|none", help="Sentence-transformers model.")
+@click.option(
+    "--embedder",
+    default="none",
+    show_default=True,
+    metavar="NAME|none",
+    help="Sentence-transformers model; NAME@int8 is five times as quick.",
+)
 @click.option("--vectors", type=click.Choice(["page", "passage"]), default="page", show_default=True, help="One each.")
 @click.option("--drop-near-duplicates", "near", is_flag=True, help="Keep one of pages that nearly are the same.")
 @click.option("--min-chars", type=click.IntRange(min=0), default=0, help="Leave shorter pages out (upstream: 1000).")

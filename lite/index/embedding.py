@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # a lexical world loads no LanceDB
 
 Unit = Literal["page", "passage"]
 _ROWS = 256  # texts embedded, and made durable, at a time; all of one page at least
+_STEPS = 2000  # about the most; each rewrites the list of those before it, 4,000 leave 700 MB of such lists
 _WORDS = 200  # of an embedded passage: some 260 tokens of English, what small embedders read
 
 
@@ -60,22 +61,23 @@ def embed_missing(
         vectors.remove(gone.tolist())
     missing = np.setdiff1d(wanted, present, assume_unique=True)
     done = len(wanted) - len(missing)
-    for pages in _batches((store.page(key) for key in missing.tolist()), unit):
+    stream = (store.page(key) for key in missing.tolist())
+    for pages in _batches(stream, unit, max(_ROWS, len(missing) // _STEPS)):
         keys = [page for page, texts in pages for _ in texts]
         vectors.add(keys, encoder.encode([text for _, texts in pages for text in texts], kind="passage"))
         done += len(pages)
         progress(done, len(wanted))
 
 
-def _batches(pages: Iterator[StoredPage], unit: Unit) -> Iterator[list[tuple[int, list[str]]]]:
-    """(page id, its texts) in groups of some `_ROWS` texts."""
+def _batches(pages: Iterator[StoredPage], unit: Unit, size: int) -> Iterator[list[tuple[int, list[str]]]]:
+    """(page id, its texts) in groups of `size` texts, or of all that their last page has."""
     held: list[tuple[int, list[str]]] = []
     rows = 0
     for page in pages:
         texts = texts_of(page.title, page.text, unit)
         held.append((page.id, texts))
         rows += len(texts)
-        if rows >= _ROWS:
+        if rows >= size:
             yield held
             held, rows = [], 0
     if held:

@@ -86,7 +86,7 @@ class VectorWriter:
             return "exact"
         if indexed and self._table.index_stats(_INDEX).num_indices <= _PARTS:
             return "ivf-rq4"  # optimize() has brought it up to date
-        size = 320 if rows < 500_000 else 1000
+        size = _partition_size(rows)
         while size < rows:
             if self._partition(size):
                 return "ivf-rq4"
@@ -229,6 +229,10 @@ def _cut(ranked: list[tuple[int, float]], k: int) -> list[tuple[int, float]]:
 
 def _pages(table: Any) -> np.ndarray:
     return np.unique(table.search().select(["id"]).to_arrow()["id"].to_numpy())
+
+
+def _partition_size(rows: int) -> int:
+    return 320 if rows < 500_000 else 1000
 
 
 def _scanned(table: Any, rows: int) -> bool:

@@ -185,6 +185,7 @@ def test_few_different_vectors_get_the_partitions_they_can_fill(
     writer = VectorWriter(tmp_path, 8)
     writer.add(range(4000), rows)
     assert not writer._partition(10)
+    monkeypatch.setattr(module, "_partition_size", lambda _rows: 10)
     assert writer.finish() == "ivf-rq4"
     found = VectorIndex(tmp_path).search(rows[0], 5)
     assert len(found) >= 5
