@@ -97,6 +97,16 @@ def table(rows: Sequence[tuple[str, str]], title: str | None = None) -> None:
         out.print(Text.assemble(plain(f"  {what:<{width}}  ", "dim"), plain(figure)), soft_wrap=True)
 
 
+def show_grid(rows: Sequence[Sequence[str]], remarks: Sequence[str] = ()) -> None:
+    """A table of several columns, its first row their names, under remarks."""
+    for line in remarks:
+        say(line, "dim")
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        first, *rest = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        say("  ".join([first, *rest]).rstrip(), "" if number else "bold")
+
+
 def show_info(info: "WorldInfo") -> None:
     """What a world holds, how it was made, and what of its sources could not be read."""
     vectors = "none (lexical only)"

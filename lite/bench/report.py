@@ -1,0 +1,21 @@
+"""Reports as Markdown, for a file that people read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lite.errors import UsageError
+
+
+def markdown(title: str, table: Sequence[Sequence[str]], remarks: Sequence[str]) -> str:
+    """A heading, the remarks as a list, and the table, whose first row names the columns."""
+    head, *rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table]
+    rule = "|" + "---|" * len(table[0])
+    return "\n".join([f"# {title}", "", *(f"- {line}" for line in remarks), "", head, rule, *rows, ""])
+
+
+def write(path: Path, text: str) -> None:
+    """Write a report. Raises UsageError when the file cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror}): name another file") from None

@@ -1,0 +1,54 @@
+"""`lite bench`: how well a world searches, and how fast it is."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lite.cli.options import as_json, folder
+
+
+@click.group()
+def bench() -> None:
+    """Measure a world: what its search finds, and what it costs."""
+
+
+@bench.command("search")
+@click.argument("directory", type=folder, metavar="DIR")
+@click.argument("questions", type=folder, metavar="QUESTIONS.jsonl")
+@click.option("--mode", "ways", multiple=True, type=click.Choice(["lexical", "dense", "hybrid", "weighted"]))
+@click.option("--stopwords", type=click.Choice(["drop", "keep", "both"]), default="drop", show_default=True)
+@click.option("--weights", nargs=2, type=float, metavar="LEXICAL DENSE", help="Of the scores, for weighted.")
+@click.option("--rerank", metavar="MODEL", help="Cross-encoder (a folder or a cached name) that orders the best 50.")
+@click.option("-n", "limit", type=click.IntRange(min=1), help="Only the first so many questions.")
+@click.option("--out", type=folder, metavar="REPORT.md", help="Write the report there too.")
+@as_json
+def bench_search(
+    directory: Path, questions: Path, ways: Any, stopwords: str, out: Path | None, as_json: bool, **options: Any
+) -> None:
+    """Ask a world questions whose pages are known, in every way it can search.
+
+    A line of QUESTIONS.jsonl is {"id","query","relevant":[urls]} or {"id","question","evidence":[urls]}; of evidence
+    the first page is also measured alone. Intervals are of 95 %, by bootstrap over the questions.
+    """
+    from lite import console
+    from lite.bench import quality
+    from lite.bench.report import markdown, write
+
+    kept = {"drop": (False,), "keep": (True,), "both": (False, True)}[stopwords]
+    with console.ProgressView("questions") as view:
+        report = quality.bench_search(
+            directory,
+            questions,
+            ways=ways,
+            stopwords=kept,
+            progress=lambda name, done, total: view.update(name, done, total, done),
+            **options,
+        )
+    table, remarks = quality.rows_of(report), quality.remarks(report)
+    if out is not None:
+        write(out, markdown("lite bench search", table, remarks))
+    if as_json:
+        console.show_json(report.model_dump(mode="json"))
+    else:
+        console.show_grid(table, remarks)
