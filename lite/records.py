@@ -10,6 +10,15 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 
+def storable(text: str) -> str:
+    """`text` as UTF-8 can hold it: halves of surrogate pairs joined where both are there, else U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
 class Record(BaseModel):
     """A frozen value. Unknown fields are refused, so that a misspelt one is not lost in silence."""
 

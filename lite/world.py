@@ -21,9 +21,8 @@ from lite.index.masking import Masks
 from lite.index.pages import PageStore
 from lite.index.search import Fusion, Mode, Question, Reader
 from lite.index.sources import settings_of
-from lite.index.staging import storable
 from lite.index.urls import url_words
-from lite.records import Results, Visit
+from lite.records import Results, Visit, storable
 
 WEIGHTS = (0.7, 1.0)  # lexical and dense, as upstream
 _DEPTH = 50  # ranks of each leg that fusion looks at

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urljoin
 
-from lite.records import Broken, Page
+from lite.records import Broken, Page, storable
 
 MAX_BYTES = 32 * 2**20  # of one record: a longer line or file is counted as broken, so that memory stays bounded
 MAX_URL = 8192  # characters
@@ -59,11 +59,7 @@ def clean_text(text: str) -> str:
     """`text` with NUL and half surrogate pairs replaced by U+FFFD; split pairs are joined."""
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+    return storable(text)
 
 
 def shorten(text: str, width: int = 80) -> str:

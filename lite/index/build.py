@@ -22,7 +22,8 @@ from lite.index.embedding import Encoder
 from lite.index.generation import folder_of
 from lite.index.manifest import Change, Embedding, Settings, WorldInfo
 from lite.index.parts import embed, last_page, near_duplicates, write
-from lite.index.staging import NAMED, Staging, storable
+from lite.index.staging import NAMED, Staging
+from lite.records import storable
 
 STAGING = "build.sqlite"
 _OURS = {STAGING, f"{STAGING}-wal", f"{STAGING}-shm", f"{STAGING}-journal", lock.FILE, f"{manifest.FILE}.new"}

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import zstandard
 
 from lite.errors import WorldError
-from lite.index.staging import storable
 from lite.index.urls import url_key, without_fragment
-from lite.records import Page
+from lite.records import Page, storable
 
 APPLICATION_ID = 0x4C495445  # "LITE", in the file's header
 BATCH = 1000  # rows

@@ -7,7 +7,7 @@ from pathlib import Path
 from lite.corpus import files_of, size_of
 from lite.errors import UsageError
 from lite.index.manifest import Policy, Settings, Source
-from lite.index.staging import storable
+from lite.records import storable
 
 
 def settings_of(

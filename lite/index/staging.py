@@ -14,14 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import zstandard
 
-from lite.records import Broken, Page
-
-if TYPE_CHECKING:
-    from lite.index.pages import StoredPage
+from lite.index.pages import PageStore
+from lite.records import Broken, Page, storable
 
 NAMED = 20  # broken records that are kept by name; the others are counted by reason
 
@@ -30,14 +28,6 @@ class Filtered(NamedTuple):
     """A page that the world's policy leaves out: counted by reason."""
 
     reason: str
-
-
-class PageTexts(Protocol):
-    """What settling needs of a page store."""
-
-    def page(self, key: int) -> "StoredPage":
-        """The page with id `key`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +48,6 @@ class SettledPage:
 def text_hash(text: str) -> bytes:
     """The content hash that finds exact duplicates: BLAKE2b of the UTF-8 text, 16 bytes."""
     return blake2b(text.encode(), digest_size=16).digest()
-
-
-def storable(text: str) -> str:
-    """`text` without lone surrogates, which no UTF-8 file can hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 class Staging:
@@ -233,7 +214,7 @@ class Staging:
         """Ids of the settled pages that the base has too, under other names or titles."""
         return {key for (key,) in self._db.execute("select h.id from held h join settled s on s.hash = h.hash")}
 
-    def pages(self, base: PageTexts | None = None) -> Iterator[SettledPage]:
+    def pages(self, base: PageStore | None = None) -> Iterator[SettledPage]:
         """The settled pages in the order of their ids; `base` has the texts that were not read anew."""
         rows = self._db.execute(
             """select s.id, s.url, s.title, s.hash, s.titles, t.body
