@@ -36,7 +36,7 @@ class Encoder(Protocol):
 def texts_of(title: str, text: str, unit: Unit) -> list[str]:
     """What is embedded of a page: one text, or one for every passage of about 200 words, each with the title."""
     if unit == "page":
-        return [f"{title}\n{text}"]
+        return [f"{title}\n{plain(text)}"]  # an address of a link takes the room of ten words and means nothing
     return [f"{title}\n{piece}" for piece in _packed(passages(text))] or [title]
 
 

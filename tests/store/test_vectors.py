@@ -266,4 +266,4 @@ def test_passages_are_packed_below_their_headings_with_the_title() -> None:
     assert rows == "Title\nA > B\n| x | y |\n| 1 | 2 |\n| 1 | 2 |\n| 1 | 2 |"
     assert all(len(part.split()) <= 220 for part in (first, second, rows))
     assert texts_of("Title", "", "passage") == ["Title"]
-    assert texts_of("Title", "Text.", "page") == ["Title\nText."]
+    assert texts_of("Title", "Text of [Kyoto](https://w.test/kyoto).", "page") == ["Title\nText of Kyoto."]
