@@ -56,9 +56,8 @@ class Reading:
         """Where the terms of a goal stand in the passages."""
         flat, ends, contexts = self._index
         wanted = frozenset(goal)
-        lone = [term for term in wanted if is_lone(term)]
-        if lone:  # such a character stands in pairs: they count as it
-            flat = [next((one for one in lone if one in term), term) for term in flat]
+        if wanted and all(map(is_lone, wanted)):  # such characters stand in pairs: they count as them
+            flat = [next((one for one in goal if one in term), term) for term in flat]
         counts: dict[int, dict[str, int]] = {}
         n = 0
         for at in [at for at, term in enumerate(flat) if term in wanted]:

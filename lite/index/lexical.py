@@ -118,9 +118,14 @@ class LexicalIndex:
         """
         if phrase:
             words = [(place, stem) for place, stem in enumerate(phrase_terms(query)) if stem]
-            query_of = [self._phrase(field, words) for field in ("body", "title")] if words else []
+            asked = [stem for _, stem in words]
         else:
-            asked = query_terms(query, stopwords=stopwords)
+            words, asked = [], query_terms(query, stopwords=stopwords)
+        if len(words) <= 1 and asked and all(map(is_lone, asked)):
+            query_of = [self._among(field, term) for term in asked for field in ("body", "title")]
+        elif words:
+            query_of = [self._phrase(field, words) for field in ("body", "title")]
+        else:
             query_of = [self._term(field, term) for term in asked for field in ("body", "title")]
         return self._ranked(query_of, k, hidden)
 
@@ -134,9 +139,11 @@ class LexicalIndex:
             return self._searcher.doc_freq("body", term)
 
     def _term(self, field: str, term: str) -> Any:
-        if is_lone(term):  # stands in the index with a neighbour mostly
-            return tantivy.Query.regex_query(self._schema, field, f"{term}.?|.{term}")
         return tantivy.Query.term_query(self._schema, field, term, "freq")
+
+    def _among(self, field: str, character: str) -> Any:
+        """Pages with a lone unspaced character, which stands in the index with a neighbour mostly."""
+        return tantivy.Query.regex_query(self._schema, field, f"{character}.?|.{character}")
 
     def _phrase(self, field: str, words: list[tuple[int, str]]) -> Any:
         if len(words) == 1:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
 _SPACED_WORD = re.compile(r"[^\W_]+")
-_ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
+_BLANKED = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
 _UNSPACED_CHAR = re.compile(rf"[{_UNSPACED}]")
 
 # Words that carry no topic. Only ever dropped from queries: the index keeps them.
@@ -43,7 +43,7 @@ def segment(text: str) -> str:
 def words_of(text: str) -> list[str]:
     """Words as they are written, and pairs of unspaced characters in their simplified form, in order."""
     if text.isascii():
-        return _ASCII_WORD.findall(text)
+        return _blanked(text).decode().split()
     text = unicodedata.normalize("NFKC", text)
     if not _UNSPACED_CHAR.search(text):
         return _SPACED_WORD.findall(text)
@@ -54,6 +54,11 @@ def words_of(text: str) -> list[str]:
         else:
             out.append(word)
     return out
+
+
+def _blanked(text: str) -> bytes:
+    """ASCII text with blanks for all but letters and digits: to split it so is three times as quick as a pattern."""
+    return text.encode().translate(_BLANKED)
 
 
 @cache
@@ -76,7 +81,7 @@ def is_lone(term: str) -> bool:
 def words(text: str) -> int:
     """How many words a reader has to take in: the parts of an address count, two unspaced characters make one."""
     if text.isascii():
-        return len(_ASCII_WORD.findall(text))
+        return len(_blanked(text).split())
     unspaced = len(_UNSPACED_CHAR.findall(text))
     return len(_WORD.findall(_UNSPACED_CHAR.sub(" ", text) if unspaced else text)) + (unspaced + 1) // 2
 

@@ -67,7 +67,8 @@ def test_a_single_character_is_found_among_its_neighbours(world_of: WorldOf, phr
         }
     )
     assert {hit.title for hit in world.search("茶", phrase=phrase)} == {"front", "back", "long"}
-    (hit,) = [hit for hit in world.search("茶 tea") if hit.title == "long"]
+    assert len(world.search("茶、海", phrase=phrase)) == (0 if phrase else 4)
+    (hit,) = [hit for hit in world.search("茶", phrase=phrase) if hit.title == "long"]
     assert hit.snippet == "山上種茶葉。"
     assert "茶葉" in world.visit("https://w.test/long", "茶", words=20).evidence
 
