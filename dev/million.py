@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -232,12 +233,16 @@ class StoredVectors:
 
         self._real = load_embedder(EMBEDDER)
         self.name, self.dim, self.fingerprint = self._real.name, self._real.dim, self._real.fingerprint
-        size = (ROOT / "vectors.f16").stat().st_size // (2 * DIM)
-        self._rows = np.memmap(ROOT / "vectors.f16", np.float16, "r", shape=(size, DIM))
         keys = np.frombuffer((ROOT / "keys").read_bytes(), "<u8")
         self._order = np.argsort(keys)
         self._keys = keys[self._order]
         self.mixed = 0
+
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        """All that are embedded when the first is asked for."""
+        size = (ROOT / "vectors.f16").stat().st_size // (2 * DIM)
+        return np.memmap(ROOT / "vectors.f16", np.float16, "r", shape=(size, DIM))
 
     def encode(self, texts: Sequence[str], kind: str = "passage") -> np.ndarray:
         """Unit vectors, float32, one row a text."""
