@@ -249,8 +249,14 @@ class StoredVectors:
         if kind == "query":
             return self._real.encode(texts, "query")
         wanted = np.frombuffer(b"".join(map(row_key, texts)), "<u8")
-        places = self._order[np.searchsorted(self._keys, wanted)]
-        vectors = np.stack([self._row(int(place), int(key)) for place, key in zip(places, wanted, strict=True)])
+        places = np.searchsorted(self._keys, wanted).clip(max=len(self._keys) - 1)
+        known = self._keys[places] == wanted
+        vectors = np.empty((len(texts), DIM), np.float32)
+        for number in np.flatnonzero(known).tolist():
+            vectors[number] = self._row(int(self._order[places[number]]), int(wanted[number]))
+        changed = np.flatnonzero(~known).tolist()  # titles and texts that a reader cleans
+        if changed:
+            vectors[changed] = self._real.encode([texts[number] for number in changed])
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def _row(self, place: int, key: int) -> np.ndarray:

@@ -3,8 +3,11 @@
 import gzip
 import html
 import json
+import os
 import re
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -79,11 +82,25 @@ def write_zim(pages: Sequence[StoredPage], folder: Path) -> Path:
             return {library.Hint.FRONT_ARTICLE: True}
 
     path = folder / "pages.zim"
-    with library.Creator(path).config_compression("zstd") as creator:
+    with _silent(), library.Creator(path).config_compression("zstd") as creator:
         creator.set_mainpath("page-0")
         for number, page in enumerate(pages):
             creator.add_item(Entry(number, page))
     return path
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Libzim tells on standard output what it does, past Python; our output may be read by a program."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 WRITERS: dict[str, tuple[Callable[[Sequence[StoredPage], Path], Path], str]] = {
