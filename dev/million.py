@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -232,20 +233,30 @@ class StoredVectors:
 
         self._real = load_embedder(EMBEDDER)
         self.name, self.dim, self.fingerprint = self._real.name, self._real.dim, self._real.fingerprint
-        size = (ROOT / "vectors.f16").stat().st_size // (2 * DIM)
-        self._rows = np.memmap(ROOT / "vectors.f16", np.float16, "r", shape=(size, DIM))
         keys = np.frombuffer((ROOT / "keys").read_bytes(), "<u8")
         self._order = np.argsort(keys)
         self._keys = keys[self._order]
         self.mixed = 0
+
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        """All that are embedded when the first is asked for."""
+        size = (ROOT / "vectors.f16").stat().st_size // (2 * DIM)
+        return np.memmap(ROOT / "vectors.f16", np.float16, "r", shape=(size, DIM))
 
     def encode(self, texts: Sequence[str], kind: str = "passage") -> np.ndarray:
         """Unit vectors, float32, one row a text."""
         if kind == "query":
             return self._real.encode(texts, "query")
         wanted = np.frombuffer(b"".join(map(row_key, texts)), "<u8")
-        places = self._order[np.searchsorted(self._keys, wanted)]
-        vectors = np.stack([self._row(int(place), int(key)) for place, key in zip(places, wanted, strict=True)])
+        places = np.searchsorted(self._keys, wanted).clip(max=len(self._keys) - 1)
+        known = self._keys[places] == wanted
+        vectors = np.empty((len(texts), DIM), np.float32)
+        for number in np.flatnonzero(known).tolist():
+            vectors[number] = self._row(int(self._order[places[number]]), int(wanted[number]))
+        changed = np.flatnonzero(~known).tolist()  # titles and texts that a reader cleans
+        if changed:
+            vectors[changed] = self._real.encode([texts[number] for number in changed])
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def _row(self, place: int, key: int) -> np.ndarray:

@@ -6,11 +6,13 @@ from pathlib import Path
 from lite.errors import UsageError
 
 
-def markdown(title: str, table: Sequence[Sequence[str]], remarks: Sequence[str]) -> str:
-    """A heading, the remarks as a list, and the table, whose first row names the columns."""
-    head, *rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table]
-    rule = "|" + "---|" * len(table[0])
-    return "\n".join([f"# {title}", "", *(f"- {line}" for line in remarks), "", head, rule, *rows, ""])
+def markdown(title: str, tables: Sequence[Sequence[Sequence[str]]], remarks: Sequence[str]) -> str:
+    """A heading, the remarks as a list, and the tables, each with a first row that names its columns."""
+    parts = [f"# {title}", "", *(f"- {line}" for line in remarks)]
+    for table in tables:
+        head, *rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table]
+        parts += ["", head, "|" + "---|" * len(table[0]), *rows]
+    return "\n".join([*parts, ""])
 
 
 def write(path: Path, text: str) -> None:

@@ -7,6 +7,8 @@ import click
 
 from lite.cli.options import as_json, folder
 
+_PARTS = ("search", "visit", "build", "sources", "calls", "memory")  # as lite.bench.speed has them
+
 
 @click.group()
 def bench() -> None:
@@ -47,8 +49,53 @@ def bench_search(
         )
     table, remarks = quality.rows_of(report), quality.remarks(report)
     if out is not None:
-        write(out, markdown("lite bench search", table, remarks))
+        write(out, markdown("lite bench search", [table], remarks))
     if as_json:
         console.show_json(report.model_dump(mode="json"))
     else:
         console.show_grid(table, remarks)
+
+
+@bench.command("world")
+@click.argument("directory", type=folder, metavar="DIR")
+@click.option("--questions", type=folder, metavar="QUESTIONS.jsonl", help="Ask these; else queries made from pages.")
+@click.option("--part", "parts", multiple=True, type=click.Choice(_PARTS), help="Only this; may be given again.")
+@click.option("--queries", type=click.IntRange(min=1), help="Searches that are timed.  [500]")
+@click.option("--visits", type=click.IntRange(min=1), help="Visits that are timed.  [2000]")
+@click.option("--pages", type=click.IntRange(min=1), help="Pages of the builds.  [5000]")
+@click.option("--embedded", type=click.IntRange(min=1), help="Pages of the embedded build.  [300]")
+@click.option("--files", type=click.IntRange(min=1), help="Pages of each kind of source.  [1000]")
+@click.option("--calls", type=click.IntRange(min=1), help="Tool calls.  [2000]")
+@click.option("--rounds", type=click.IntRange(min=1), help="Turns of the two sides of a ratio.  [3]")
+@click.option("--out", type=folder, metavar="REPORT.md", help="Write the report there too.")
+@as_json
+def bench_world(
+    directory: Path, questions: Path | None, parts: Any, out: Path | None, as_json: bool, **sizes: Any
+) -> None:
+    """Measure what a world costs over the libraries it stands on, and how much it bears.
+
+    Searches, visits and builds over bare Tantivy, LanceDB, SQLite and the embedder, in turns within this run; pages a
+    second from JSONL, HTML, WARC and ZIM; tool calls a second in this process and over HTTP; memory.
+    """
+    from lite import console
+    from lite.bench import speed, tables
+    from lite.bench.report import markdown, write
+
+    given = speed.Sizes(**{name: size for name, size in sizes.items() if size is not None})
+    with console.ProgressView("parts") as view:
+        report = speed.bench_world(
+            directory,
+            questions=questions,
+            parts=parts or speed.PARTS,
+            sizes=given,
+            progress=lambda name, done, total: view.update(name, done, total, done),
+        )
+    remarks, found = tables.remarks(report), tables.tables_of(report)
+    if out is not None:
+        write(out, markdown("lite bench world", found, remarks))
+    if as_json:
+        console.show_json(report.model_dump(mode="json"))
+        return
+    for number, table in enumerate(found):
+        console.show_grid(table, () if number else remarks)
+        console.say()
