@@ -378,10 +378,12 @@ class World:
         evidence, summary = self._reader.evidence(key, goal, words)
         return Visit(url=name, goal=goal, title=page.title, evidence=evidence, summary=summary)
 
-    def resolve(self, url: str) -> str | None:
-        """The URL under which the page at `url` is stored, None when there is none."""
+    def resolve(self, url: str, *, mask: Sequence[str] = ()) -> str | None:
+        """The URL under which the page at `url` is stored, None when there is none or `mask` hides it."""
         found = self._pages.find(url)
-        return self._pages.page(found[0]).url if found else None
+        if not found or found[0] in self._masks.hidden(mask):
+            return None
+        return self._pages.urls([found[0]])[found[0]]
 
     def nearest(self, url: str, k: int = 3, *, mask: Sequence[str] = ()) -> list[str]:
         """URLs of the `k` pages whose titles fit the words of an unknown `url` best."""

@@ -1,7 +1,8 @@
 """Which pages do not exist for a task: leak-proof, because search and visit ask the same question here.
 
-A masked URL hides its page under every spelling and alias, and every page whose text nearly is that one's. A fragment
-is part of a page's identity: `…/page` hides no `…/page#section`, and `…/page#*` hides the page with all its sections.
+A masked URL hides the pages at all its spellings (`http` and `https` may be two), under every alias, and every page
+whose text nearly is that of one of them. A fragment is part of a page's identity: `…/page` hides no `…/page#section`,
+and `…/page#*` hides the page with all its sections.
 """
 
 from collections.abc import Sequence
@@ -33,11 +34,9 @@ class Masks:
 
     def _resolve(self, mask: tuple[str, ...]) -> frozenset[int]:
         named: set[int] = set()
-        for url in mask:
-            if url.endswith(WITH_SECTIONS):
-                named |= set(self._pages.sections(url.removesuffix(WITH_SECTIONS)))
-            elif found := self._pages.find(url):
-                named.add(found[0])
+        for url in map(str.strip, mask):
+            page = url.removesuffix(WITH_SECTIONS)
+            named |= self._pages.spelled(page, sections=page != url)
         if not named:
             return frozenset()
         signatures = near.Signatures(self._signatures)

@@ -137,20 +137,24 @@ class PageStore:
         )
         return "\n".join(title for _, title in rows)
 
-    def sections(self, url: str) -> list[int]:
-        """Ids of the pages under `url` and under every `url#fragment`, by any spelling of their names."""
-        base = without_fragment(url)
-        ends = [(name, f"{name}#", f"{name}$") for name in dict.fromkeys((base, url_key(base)))]
-        rows = [
-            self._all(f"select {column} from {table} where {name} = ? or ({name} >= ? and {name} < ?)", end)  # noqa: S608  # ours
-            for end in ends
-            for table, column, name in (
-                ("pages", "id", "url"),
-                ("aliases", "page", "url"),
-                ("spellings", "page", "key"),
-            )
-        ]
-        return sorted({key for found in rows for (key,) in found})
+    def spelled(self, url: str, *, sections: bool = False) -> set[int]:
+        """Ids of all pages with a name that is a spelling of `url`; `find` gives one of them.
+
+        A fragment is dropped only when no name has it; with `sections` always, and the pages at every `url#fragment`
+        are there too.
+        """
+        url = storable(url)
+        if sections:
+            key = url_key(without_fragment(url))
+            return self._under("{0} = ? or ({0} >= ? and {0} < ?)", (key, f"{key}#", f"{key}$"))
+        forms = dict.fromkeys((url, without_fragment(url)))
+        return next((found for form in forms if (found := self._under("{0} = ?", (url_key(form),)))), set())
+
+    def _under(self, names: str, values: Sequence[str]) -> set[int]:
+        """Ids of the pages with names whose keys fulfil a condition: a name that is its own key has no spelling."""
+        places = (("pages", "id", "url"), ("aliases", "page", "url"), ("spellings", "page", "key"))
+        queries = (f"select {page} from {table} where {names.format(name)}" for table, page, name in places)  # noqa: S608
+        return {key for query in queries for (key,) in self._all(query, values)}
 
     # ------------------------------------------------------------ all pages
 

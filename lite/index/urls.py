@@ -25,7 +25,8 @@ def url_key(url: str) -> str:
     host = host.removesuffix(_DEFAULT_PORT.get(scheme, " "))
     if scheme == "http":
         scheme = "https"
-    return f"{scheme}://{host}{_decoded(path) or '/'}"
+    slash = "" if path.startswith("/") else "/"  # an address without a path is that of the site's root
+    return f"{scheme}://{host}{slash}{_decoded(path)}"
 
 
 def without_fragment(url: str) -> str:

@@ -93,9 +93,7 @@ class Engine:
 
     def known(self, urls: Sequence[str], mask: Sequence[str]) -> dict[str, bool]:
         """Whether there is a page at each URL, masked ones left out."""
-        hidden = {self.world.resolve(url) for url in mask}
-        found = {url: self.world.resolve(url) for url in urls}
-        return {url: name is not None and name not in hidden for url, name in found.items()}
+        return {url: self.world.resolve(url, mask=mask) is not None for url in urls}
 
     def close(self) -> None:
         """Let the threads go, without waiting for what they have begun."""
