@@ -16,9 +16,9 @@ from lite.errors import LiteError, UsageError
 from lite.memory import Budget
 from lite.models import Model, load_model, read_spec
 from lite.recipe import AgentSettings
-from lite.records import Call, Fault, Generate, Observation, Reply, Stop, Task, Trajectory, Turn
+from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn
 from lite.run import digest
-from lite.tools import Toolset
+from lite.tools import NAMES, Toolset
 from lite.world import World
 
 
@@ -131,18 +131,30 @@ def _run_tool(tools: Toolset, call: Call, clock: Callable[[], float]) -> Observa
     raise AssertionError("unreachable")
 
 
-def start(task: Task, world: World, model: Model, settings: AgentSettings, *, attempt: int = 0) -> Episode:
+_NAMES: dict[str, tuple[str, ...]] = {"all": NAMES, "search": ("search",)}
+
+
+def prompt_of(settings: AgentSettings, world: World) -> str:
+    """The system prompt of episodes in `world`."""
+    return system_prompt(world.date, settings.prompt, _NAMES[settings.tools])
+
+
+def start(
+    task: Task, world: World, model: Model, settings: AgentSettings, *, attempt: int = 0, before: Sequence[Message] = ()
+) -> Episode:
     """An episode of `task` in `world`, ready for `drive()`: prompt, budget and masked tools put together."""
     limits = settings.limits
     steps = episode(
         task,
-        system=system_prompt(world.date, settings.prompt),
+        system=prompt_of(settings, world),
         budget=Budget(model.context, limits.turn_tokens, limits.answer_tokens, model.count),
         limits=limits,
         sampling=settings.sampling,
         attempt=attempt,
+        before=before,
     )
-    tools = Toolset(world, mask=task.mask, results=limits.results, visit_words=limits.visit_words)
+    names = _NAMES[settings.tools]
+    tools = Toolset(world, mask=task.mask, results=limits.results, visit_words=limits.visit_words, names=names)
     return Episode(steps, tools, limits.seconds)
 
 
@@ -189,7 +201,7 @@ def manifest(settings: AgentSettings, world: World, model: str) -> dict[str, Any
     named = {
         "model": f"{kind}:{from_anywhere(rest)}" if kind in {"scripted", "llamacpp"} else model,
         "prompt": None if settings.prompt is None else from_anywhere(settings.prompt),
-        "prompt_digest": digest(system_prompt(world.date, settings.prompt)),
+        "prompt_digest": digest(prompt_of(settings, world)),
         "world": from_anywhere(world.path),
         "world_digest": world.digest,
         "world_index": world.index_id,

@@ -10,7 +10,14 @@ import click
 from lite.cli.options import as_json, folder
 from lite.errors import ModelError, UsageError
 
-_LIMITS = {"max_turns": "turns", "max_seconds": "seconds", "turn_tokens": "turn_tokens"}
+_LIMITS = {
+    "max_turns": "turns",
+    "max_seconds": "seconds",
+    "turn_tokens": "turn_tokens",
+    "memory": "memory",
+    "strict": "strict",
+}
+_MEMORIES = ("stop", "keep-last", "summarise", "summarise-model")
 
 
 def agent_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -21,6 +28,9 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--turn-tokens", type=click.IntRange(min=16), help="The most one turn may write."),
         click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Time for one question."),
         click.option("--context", type=click.IntRange(min=256), help="The model's window in tokens."),
+        click.option("--memory", type=click.Choice(_MEMORIES), help="What happens when the window fills."),
+        click.option("--strict", is_flag=True, default=None, help="Repair nothing: such a turn is unreadable."),
+        click.option("--tools", type=click.Choice(["all", "search"]), help="search: no page can be visited."),
         click.option("--grammar", is_flag=True, default=None, help="Hold each turn to the protocol (llama.cpp)."),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads of the model (llama.cpp)."),
         click.option("--temperature", type=click.FloatRange(min=0), help="0 is greedy."),

@@ -112,6 +112,15 @@ def test_masked_pages_exist_for_neither_tool(world: World) -> None:
     assert seen.read == {}
 
 
+def test_search_only_has_no_visit(world: World) -> None:
+    model = Scripted([visit("https://e.test/paris", "x"), search("Paris"), ANSWER])
+    trajectory = ask(world, "What is the capital of France?", model=model, tools="search")
+    assert trajectory.turns[0].observation == "Error: there is no tool named visit. The tool is search."
+    assert trajectory.turns[0].tool_error
+    assert trajectory.answered
+    assert '"name": "visit"' not in trajectory.messages[0].content
+
+
 def test_an_address_made_up_is_answered_with_those_that_exist(world: World) -> None:
     call = Call(tool="visit", arguments={"url": ["https://www.example.org/wiki/France"], "goal": "capital"})
     assert "nearest pages that exist: https://e.test/france" in Toolset(world).run(call).text
