@@ -87,12 +87,23 @@ class NamedAgent(AgentSettings):
     model: str
 
 
+class Prices(Settings):
+    """What public services ask for, in US dollars. For saying what a run would have cost; nothing depends on it."""
+
+    search: float = Field(default=8.0, ge=0)  # 1,000 queries
+    visit: float = Field(default=1.6, ge=0)  # 1,000 pages
+    source: str = "Tavily pay-as-you-go: $0.008 a query and for five pages, docs.tavily.com"
+    date: str = "2026-11"
+
+
 class EvalSettings(NamedAgent):
     """Everything that decides the outcome of an evaluation; the run's manifest holds it."""
 
     tasks: str
     world: str
     limit: int | None = Field(default=None, ge=1)  # only the first so many tasks
+    attempts: int = Field(default=1, ge=1)  # at each task: k
+    prices: Prices = Prices()
     width: int = Field(default=4, ge=1)  # episodes run in step: a batch is decoded two to three times as fast
 
 

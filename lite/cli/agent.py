@@ -71,13 +71,16 @@ def ask(directory: Path, question: str, save: Path | None, full: bool, as_json: 
     settings = _settings(options)
     with ExitStack() as stack:
         opened = stack.enter_context(World.open(directory))
-        run = None
+        run = journal = None
         if save is not None:
             run = stack.enter_context(Run.start(save, drive.manifest(AgentSettings.read(settings), opened, model)))
+            journal = stack.enter_context(run.journal())
         view = None if as_json else stack.enter_context(EpisodeView(full=full))
-        trajectory = drive.ask(opened, question, model=model, listener=view, **settings)
-        if run is not None:
+        trajectory = drive.ask(opened, question, model=model, listener=view, journal=journal, **settings)
+        if run is not None and journal is not None:
             run.append(trajectory)
+            if not trajectory.failed:  # what failed goes on where it failed, when it is asked again
+                journal.end(drive.key_of(question))
     if as_json:
         console.show_json(trajectory.model_dump(mode="json"))
     if trajectory.failed:
@@ -93,6 +96,7 @@ def _no_model() -> str:
 @click.option("--world", "directory", type=folder, metavar="DIR", help="The world to research in.")
 @click.option("--out", type=folder, metavar="RUN", help="Folder of the run; one that is there goes on.")
 @click.option("-n", "limit", type=click.IntRange(min=1), help="Only the first so many tasks.")
+@click.option("-k", "attempts", type=click.IntRange(min=1), help="Attempts at each task: pass@k and majority@k.")
 @click.option("--width", type=click.IntRange(min=1), help="Tasks run in step.")
 @agent_options
 @as_json
@@ -104,7 +108,8 @@ def evaluate_command(
     `lite eval RUN` takes everything from the run's manifest.
     """
     from lite import console
-    from lite.evaluate import evaluate, evaluate_again, rows
+    from lite.evaluate import evaluate, evaluate_again
+    from lite.report import rows
 
     with console.ProgressView("tasks") as view:
 

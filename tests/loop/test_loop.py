@@ -220,7 +220,7 @@ def test_evaluation_grades_counts_and_reports(world: World, tasks: Path, tmp_pat
     assert report.by_capability == {"direct": {"tasks": 6, "exact": 0.5, "f1": 0.5}}
     assert done == [(n, 6) for n in range(7)]
     assert json.loads((tmp_path / "run" / "report.json").read_text())["exact"] == 0.5
-    assert "| exact match | 50.0% |" in (tmp_path / "run" / "report.md").read_text()
+    assert "| exact match | 50.0% (95 %: 16.7% to 83.3%) |" in (tmp_path / "run" / "report.md").read_text()
 
 
 def test_a_killed_evaluation_goes_on_where_it_stopped(world: World, tasks: Path, tmp_path: Path) -> None:
@@ -233,6 +233,7 @@ def test_a_killed_evaluation_goes_on_where_it_stopped(world: World, tasks: Path,
     resumed = evaluate(tasks, world=world, model=Counting([ANSWER]), out=tmp_path / "run")
     assert Counting.asked == 3
     assert [one.task_id for one in read_trajectories(tmp_path / "run")] == [f"t{n}" for n in range(6)]
+    assert not (tmp_path / "run" / "replies.jsonl").exists()
     varying = {"seconds", "model_seconds", "tool_seconds"}
     assert resumed.model_dump(exclude=varying) == whole.model_dump(exclude=varying)
 
