@@ -31,6 +31,7 @@ from lite.records import (
     Turn,
 )
 from lite.reward import contains_answer
+from lite.run import digest
 from lite.tools import NAMES, schema_lines, strings
 
 Event = Generate | Call | Turn  # a Turn asks for nothing: it lets a listener see what was just said or observed
@@ -124,6 +125,7 @@ class _Progress:
             task_id=self.task.id,
             question=self.task.question,
             attempt=self.attempt,
+            mask=self.task.mask,
             messages=self.began,
             turns=tuple(self.turns),
             segments=tuple(self.segments),
@@ -259,7 +261,7 @@ def _take_in(progress: _Progress, turn: Turn, observation: Observation, budget: 
     progress.seen |= observation.shown | observation.read
     progress.read += [url for url in observation.read if url not in progress.read]
     progress.messages.append(Message(role="user", content=wrap_response(text)))
-    turn = _observed(turn, observation, text, shortened=text != whole)
+    turn = _observed(turn, observation, text, whole)
     progress.turns.append(turn)
     return turn
 
@@ -280,7 +282,7 @@ def _hopeless(progress: _Progress, parsed: ParsedTurn, limits: Limits) -> Stop |
         return Stop.REPEATED
     if progress.malformed >= limits.malformed:
         return Stop.MALFORMED
-    if parsed.call is not None and progress.calls[_key(parsed.call)] > limits.repeated:
+    if parsed.call is not None and progress.calls[call_key(parsed.call)] > limits.repeated:
         return Stop.REPEATED
     return None
 
@@ -299,7 +301,7 @@ def _act(
             )
         return Observation(text=f"Error: {parsed.malformed}. Write one <tool_call> or one <answer>.", ok=False)
     progress.malformed = 0
-    key = _key(parsed.call)
+    key = call_key(parsed.call)
     progress.calls[key] += 1
     if progress.calls[key] >= limits.repeated:
         count = progress.calls[key]
@@ -332,7 +334,7 @@ def _ask(messages: list[Message]) -> None:
     messages.append(Message(role="user", content=f"{last.content}\n\n{ASK_FOR_ANSWER}"))
 
 
-def _key(call: Call) -> str:
+def call_key(call: Call) -> str:
     """What makes two calls the same: a bare string counts as a list of one here too."""
     arguments = {name: strings(value) or value for name, value in call.arguments.items()}
     return json.dumps([call.tool, arguments], sort_keys=True)
@@ -356,12 +358,13 @@ def _turn(reply: Reply, parsed: ParsedTurn, *, asked: bool) -> Turn:
     )
 
 
-def _observed(turn: Turn, observation: Observation, text: str, *, shortened: bool) -> Turn:
+def _observed(turn: Turn, observation: Observation, text: str, whole: str) -> Turn:
     return turn.model_copy(
         update={
             "observation": text,
             "tool_error": not observation.ok and turn.malformed is None,
-            "shortened": shortened,
+            "shortened": text != whole,
+            "whole": digest(whole) if text != whole else None,
             "shown": tuple(observation.shown),
             "read": tuple(observation.read),
             "tool_seconds": observation.seconds,

@@ -14,7 +14,7 @@ from lite.agent import Answer, Event, episode, system_prompt
 from lite.dialect import storable
 from lite.errors import LiteError, UsageError
 from lite.memory import Budget
-from lite.models import Model, load_model, read_spec
+from lite.models import FILES, Model, load_model, read_spec
 from lite.recipe import AgentSettings
 from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn
 from lite.run import Journal, digest
@@ -154,6 +154,12 @@ def prompt_of(settings: AgentSettings, world: World) -> str:
     return system_prompt(world.date, settings.prompt, _NAMES[settings.tools])
 
 
+def tools_of(task: Task, world: World, settings: AgentSettings) -> Toolset:
+    """The tools of one task, its masked pages out of reach."""
+    limits, names = settings.limits, _NAMES[settings.tools]
+    return Toolset(world, mask=task.mask, results=limits.results, visit_words=limits.visit_words, names=names)
+
+
 def start(
     task: Task, world: World, model: Model, settings: AgentSettings, *, attempt: int = 0, before: Sequence[Message] = ()
 ) -> Episode:
@@ -168,8 +174,7 @@ def start(
         attempt=attempt,
         before=before,
     )
-    names = _NAMES[settings.tools]
-    tools = Toolset(world, mask=task.mask, results=limits.results, visit_words=limits.visit_words, names=names)
+    tools = tools_of(task, world, settings)
     return Episode(steps, tools, limits.seconds, key=f"{task.id}/{attempt}")
 
 
@@ -223,7 +228,7 @@ def manifest(settings: AgentSettings, world: World, model: str) -> dict[str, Any
     """
     kind, rest = read_spec(model) if ":" in model or model == "smollm2" else ("", model)
     named = {
-        "model": f"{kind}:{from_anywhere(rest)}" if kind in {"scripted", "llamacpp"} else model,
+        "model": f"{kind}:{from_anywhere(rest)}" if kind in FILES else model,
         "prompt": None if settings.prompt is None else from_anywhere(settings.prompt),
         "prompt_digest": digest(prompt_of(settings, world)),
         "world": from_anywhere(world.path),

@@ -209,6 +209,7 @@ class Turn(Record):
     observation: str | None = None  # text returned to the model, wrapper excluded
     tool_error: bool = False
     shortened: bool = False  # the observation was cut to fit the context
+    whole: str | None = None  # fingerprint of the whole observation where it was cut
     shown: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
     prompt_tokens: int = 0
@@ -244,6 +245,7 @@ class Trajectory(Record):
     task_id: str
     question: str
     attempt: int = 0  # 0 to k-1 when a task is tried k times
+    mask: tuple[str, ...] = ()  # URLs that did not exist for it
     messages: tuple[Message, ...] = ()  # what stood before the first turn: system prompt and question
     turns: tuple[Turn, ...] = ()
     segments: tuple[Segment, ...] = ()  # where memory rewrote what stood before a turn

@@ -17,13 +17,16 @@ _LIMITS = {
     "memory": "memory",
     "strict": "strict",
 }
+_MODELS = "smollm2, llamacpp:FILE.gguf, openai:NAME@URL, scripted:FILE, replay:RUN."
 _MEMORIES = ("stop", "keep-last", "summarise", "summarise-model")
 
 
 def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     """The settings of an episode, the same for `ask` and `eval`; what is not given keeps its default of recipe.py."""
     options = (
-        click.option("--model", metavar="SPEC", help="smollm2, llamacpp:FILE.gguf, openai:NAME@URL, scripted:FILE."),
+        click.option(
+            "--model", metavar="SPEC", help="smollm2, llamacpp:FILE.gguf, openai:NAME@URL, scripted:FILE, replay:RUN."
+        ),
         click.option("--max-turns", type=click.IntRange(min=1), help="Turns before an answer is asked for."),
         click.option("--turn-tokens", type=click.IntRange(min=16), help="The most one turn may write."),
         click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Time for one question."),
@@ -40,7 +43,7 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
-def _settings(options: dict[str, Any]) -> dict[str, Any]:
+def settings_of(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, as fields of `lite.recipe.AgentSettings` (or EvalSettings)."""
     given = {name: value for name, value in options.items() if value is not None}
     limits = {field: given.pop(name) for name, field in _LIMITS.items() if name in given}
@@ -67,8 +70,8 @@ def ask(directory: Path, question: str, save: Path | None, full: bool, as_json: 
     from lite.watch import EpisodeView
     from lite.world import World
 
-    model = options.pop("model") or _no_model()
-    settings = _settings(options)
+    model = options.pop("model") or no_model()
+    settings = settings_of(options)
     with ExitStack() as stack:
         opened = stack.enter_context(World.open(directory))
         run = journal = None
@@ -87,7 +90,8 @@ def ask(directory: Path, question: str, save: Path | None, full: bool, as_json: 
         raise ModelError(f"the {trajectory.failed} failed ({trajectory.error}): mend that and ask again")
 
 
-def _no_model() -> str:
+def no_model() -> str:
+    """Raise the line that says what to add."""
     raise UsageError("no model is named: add --model smollm2 (lite doctor says what is there)")
 
 
@@ -125,7 +129,7 @@ def evaluate_command(
             if missing := [name for name, value in needed.items() if value is None]:
                 raise UsageError(f"an evaluation needs {', '.join(missing)}: see lite eval --help")
             named = {"world": directory, "out": out, "model": options.pop("model")}
-            report = evaluate(tasks_or_run, progress=progress, **named, **_settings(options))
+            report = evaluate(tasks_or_run, progress=progress, **named, **settings_of(options))
     if as_json:
         console.show_json(report.model_dump(mode="json"))
     else:
