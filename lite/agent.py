@@ -6,21 +6,38 @@ watches. `lite.drive` carries the events out; chat, evaluation and training run 
 """
 
 import json
+import re
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lite.dialect import ASK_FOR_ANSWER, ParsedTurn, parse_turn, quote, storable, wrap_response
+from lite.dialect import ASK_FOR_ANSWER, ParsedTurn, loops, parse_turn, quote, storable, wrap_response
 from lite.errors import UsageError
-from lite.memory import Budget
+from lite.memory import Budget, Past, rewrite
 from lite.recipe import Limits
-from lite.records import Call, Fault, Generate, Message, Observation, Reply, Sampling, Stop, Task, Trajectory, Turn
+from lite.records import (
+    Call,
+    Fault,
+    Generate,
+    Message,
+    Observation,
+    Reply,
+    Sampling,
+    Segment,
+    Stop,
+    Task,
+    Trajectory,
+    Turn,
+)
 from lite.reward import contains_answer
-from lite.tools import schema_lines, strings
+from lite.run import digest
+from lite.tools import NAMES, schema_lines, strings
 
 Event = Generate | Call | Turn  # a Turn asks for nothing: it lets a listener see what was just said or observed
 Answer = Reply | Observation | Fault | None
+_ADDRESS = re.compile(r"https?://[^\s<>\"'\]|\\]+")
+_LOOPS = 2  # looping turns that end an episode: the first is told
 
 # Upstream's structure (DESIGN §7). The lines from "# Tools" to the call format are the ones Qwen models were trained
 # on; the example keeps small models from copying a placeholder.
@@ -56,20 +73,24 @@ phrase, no explanation. Begin every turn with <think>, and end it after one </to
 Current date: {date}"""
 
 
-def system_prompt(date: str, file: str | Path | None = None) -> str:
+_BROWSE = " visit the pages that look useful; follow their links;"
+
+
+def system_prompt(date: str, file: str | Path | None = None, tools: Sequence[str] = NAMES) -> str:
     """The system prompt, ending in the current date (DESIGN §7).
 
     Args:
         date: the world's build date by default, never the clock, so that a run repeats.
         file: a text that takes the prompt's place; `{tools}` and `{date}` in it are filled in.
+        tools: names of those there are.
     """
-    text = _SYSTEM
+    text = _SYSTEM if "visit" in tools else _SYSTEM.replace(_BROWSE, "")
     if file is not None:
         try:
             text = Path(file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"the prompt file {file} cannot be read ({error}): name a UTF-8 text file") from None
-    return text.replace("{tools}", schema_lines()).replace("{date}", date)
+    return text.replace("{tools}", schema_lines(tools)).replace("{date}", date)
 
 
 @dataclass
@@ -85,7 +106,18 @@ class _Progress:
     read: list[str] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     malformed: int = 0
+    loops: int = 0
     late: bool = False
+    segments: list[Segment] = field(default_factory=list)
+    rewritten: Segment | None = None  # by memory since the last turn
+    began: tuple[Message, ...] = ()  # what stood before the first turn
+
+    def __post_init__(self) -> None:
+        self.began = tuple(self.messages)
+
+    @property
+    def conversation(self) -> str:
+        return f"{self.task.id}/{self.attempt}"
 
     def end(self, stop: Stop, fault: Fault | None = None, error: str | None = None) -> Trajectory:
         answer = self.turns[-1].answer if self.turns and stop is not Stop.FAILED else None
@@ -93,15 +125,25 @@ class _Progress:
             task_id=self.task.id,
             question=self.task.question,
             attempt=self.attempt,
-            messages=tuple(self.messages[: self.opening]),
+            mask=self.task.mask,
+            messages=self.began,
             turns=tuple(self.turns),
+            segments=tuple(self.segments),
             answer=answer,
             answered=answer is not None,
             stop=stop,
             failed=fault.where if fault else None,
             error=fault.error if fault else error,
             sources=self._sources(answer),
+            unseen=self._unseen() if answer is not None else (),
         )
+
+    def _unseen(self) -> tuple[str, ...]:
+        """URLs that the last turn names although nothing that the model was shown has them."""
+        shown = "\n".join(filter(None, [*(turn.observation for turn in self.turns), self.task.question]))
+        shown += "\n".join(message.content for message in self.began)
+        named = (found.rstrip(".,;:!?)*") for found in _ADDRESS.findall(self.turns[-1].text))
+        return tuple(dict.fromkeys(url for url in named if url not in shown and url not in self.seen))
 
     def _sources(self, answer: str | None) -> tuple[str, ...]:
         """Pages the answer rests on: those whose seen text holds it, visited ones first, then the other visited."""
@@ -120,53 +162,108 @@ def episode(
     limits: Limits,
     sampling: Sampling,
     attempt: int = 0,
+    before: Sequence[Message] = (),
 ) -> Generator[Event, Answer, Trajectory]:
-    """One attempt at one task, as a generator of events. Reads no clock and does no input or output."""
-    messages = [Message(role="system", content=system), Message(role="user", content=quote(task.question))]
+    """One attempt at one task, as a generator of events. Reads no clock and does no input or output.
+
+    `before` is a conversation that the question goes on from, behind the system prompt.
+    """
+    messages = [Message(role="system", content=system), *before, Message(role="user", content=quote(task.question))]
     progress = _Progress(task, attempt, messages, opening=len(messages))
-    conversation = f"{task.id}/{attempt}"
     if budget.room(messages) < 1:
         return progress.end(Stop.CONTEXT, error=f"the question alone fills the window of {budget.context} tokens")
     while True:
+        if budget.room(messages) < 1 and (fault := (yield from _remember(progress, budget, limits))):
+            return progress.end(Stop.FAILED, fault)
         limit = _limit_reached(progress, limits, budget)
-        if limit is not None:
-            _ask(messages)
-        reply = yield Generate(
-            messages=tuple(messages),
-            max_tokens=max(1, budget.last_room(messages) if limit else budget.room(messages)),
-            sampling=sampling,
-            form="answer" if limit else "turn" if progress.seen else "call",
-            conversation=conversation,
-        )
+        reply = yield _next_turn(progress, budget, sampling, limit)
         if isinstance(reply, Fault):
             return progress.end(Stop.FAILED, reply)
         if not isinstance(reply, Reply):
             raise TypeError(f"Generate is answered by a Reply or a Fault, not by {type(reply).__name__}")
         progress.late |= reply.late
         reply = reply.model_copy(update={"text": storable(reply.text)})
-        parsed = parse_turn(reply.text)
+        parsed = parse_turn(reply.text, strict=limits.strict)
         turn = _turn(reply, parsed, asked=limit is not None)
         messages.append(Message(role="assistant", content=reply.text))
         yield turn
         if parsed.answer is not None or limit is not None:
             progress.turns.append(turn)
             return progress.end(limit or Stop.ANSWERED)
-        observation = yield from _act(progress, parsed, limits)
+        observation = yield from _act(progress, parsed, limits, reply.text)
+        if isinstance(observation, Observation) and not budget.fits(messages, observation.text):
+            observation = (yield from _remember(progress, budget, limits, observation.text)) or observation
         if isinstance(observation, Fault):
             progress.turns.append(turn)
             return progress.end(Stop.FAILED, observation)
-        whole = observation.text
-        text = budget.fit(messages, observation.text)
-        observation = _seen(observation, text)
-        progress.seen |= observation.shown | observation.read
-        progress.read += [url for url in observation.read if url not in progress.read]
-        messages.append(Message(role="user", content=wrap_response(text)))
-        turn = _observed(turn, observation, text, shortened=text != whole)
-        progress.turns.append(turn)
+        turn = _take_in(progress, turn, observation, budget)
         yield turn
         stop = _hopeless(progress, parsed, limits)
         if stop is not None:
             return progress.end(stop)
+
+
+def _next_turn(progress: _Progress, budget: Budget, sampling: Sampling, limit: Stop | None) -> Generate:
+    """The event that asks for the next turn, or for the answer when a limit is reached."""
+    messages = progress.messages
+    if limit is not None:
+        _ask(messages)
+    if progress.rewritten is not None:
+        new = {"start": len(progress.turns), "messages": tuple(messages)}
+        progress.segments.append(progress.rewritten.model_copy(update=new))
+        progress.rewritten = None
+    return Generate(
+        messages=tuple(messages),
+        max_tokens=max(1, budget.last_room(messages) if limit else budget.room(messages)),
+        sampling=sampling,
+        form="answer" if limit else "turn" if progress.seen else "call",
+        conversation=progress.conversation,
+        turn=len(progress.turns),
+    )
+
+
+def _remember(
+    progress: _Progress, budget: Budget, limits: Limits, coming: str = ""
+) -> Generator[Event, Answer, Fault | None]:
+    """Let memory make room in the conversation."""
+    past = Past(progress.messages, progress.opening, progress.task.question, progress.conversation)
+    steps = rewrite(past, limits.memory, budget, keep=limits.keep, coming=coming)
+    answer: Reply | Fault | None = None
+    while True:
+        try:
+            event = next(steps) if answer is None else steps.send(answer)
+        except StopIteration as end:
+            written = end.value
+            break
+        given = yield event
+        if not isinstance(given, Reply | Fault):
+            raise TypeError(f"Generate is answered by a Reply or a Fault, not by {type(given).__name__}")
+        answer = given
+    if written is None or isinstance(written, Fault):
+        return written
+    progress.messages[:] = written.messages
+    spent = progress.rewritten or Segment(start=0, policy=limits.memory, messages=())
+    progress.rewritten = spent.model_copy(
+        update={
+            "prompt_tokens": spent.prompt_tokens + written.prompt_tokens,
+            "completion_tokens": spent.completion_tokens + written.completion_tokens,
+            "seconds": round(spent.seconds + written.seconds, 3),
+        }
+    )
+    return None
+
+
+def _take_in(progress: _Progress, turn: Turn, observation: Observation, budget: Budget) -> Turn:
+    """Show the model its observation, as much of it as fits, and note what it has seen now."""
+    whole = observation.text
+    text = budget.fit(progress.messages, whole)
+    observation = _seen(observation, text)
+    progress.seen |= observation.shown | observation.read
+    progress.read += [url for url in observation.read if url not in progress.read]
+    progress.messages.append(Message(role="user", content=wrap_response(text)))
+    turn = _observed(turn, observation, text, whole)
+    progress.turns.append(turn)
+    return turn
 
 
 def _limit_reached(progress: _Progress, limits: Limits, budget: Budget) -> Stop | None:
@@ -180,21 +277,31 @@ def _limit_reached(progress: _Progress, limits: Limits, budget: Budget) -> Stop 
 
 
 def _hopeless(progress: _Progress, parsed: ParsedTurn, limits: Limits) -> Stop | None:
-    """Why going on would lead nowhere: unreadable turns in a row, or a call repeated after its warning."""
+    """Why going on would lead nowhere: unreadable turns in a row, a call or a loop again after its warning."""
+    if progress.loops >= _LOOPS:
+        return Stop.REPEATED
     if progress.malformed >= limits.malformed:
         return Stop.MALFORMED
-    if parsed.call is not None and progress.calls[_key(parsed.call)] > limits.repeated:
+    if parsed.call is not None and progress.calls[call_key(parsed.call)] > limits.repeated:
         return Stop.REPEATED
     return None
 
 
-def _act(progress: _Progress, parsed: ParsedTurn, limits: Limits) -> Generator[Event, Answer, Observation | Fault]:
+def _act(
+    progress: _Progress, parsed: ParsedTurn, limits: Limits, text: str
+) -> Generator[Event, Answer, Observation | Fault]:
     """The observation that answers a turn: from the tools, or an error the loop itself can tell."""
     if parsed.call is None:
         progress.malformed += 1
+        if loops(text):
+            progress.loops += 1
+            return Observation(
+                text="Error: the turn said the same words again and again. Write one <tool_call> or one <answer>.",
+                ok=False,
+            )
         return Observation(text=f"Error: {parsed.malformed}. Write one <tool_call> or one <answer>.", ok=False)
     progress.malformed = 0
-    key = _key(parsed.call)
+    key = call_key(parsed.call)
     progress.calls[key] += 1
     if progress.calls[key] >= limits.repeated:
         count = progress.calls[key]
@@ -227,7 +334,7 @@ def _ask(messages: list[Message]) -> None:
     messages.append(Message(role="user", content=f"{last.content}\n\n{ASK_FOR_ANSWER}"))
 
 
-def _key(call: Call) -> str:
+def call_key(call: Call) -> str:
     """What makes two calls the same: a bare string counts as a list of one here too."""
     arguments = {name: strings(value) or value for name, value in call.arguments.items()}
     return json.dumps([call.tool, arguments], sort_keys=True)
@@ -251,12 +358,13 @@ def _turn(reply: Reply, parsed: ParsedTurn, *, asked: bool) -> Turn:
     )
 
 
-def _observed(turn: Turn, observation: Observation, text: str, *, shortened: bool) -> Turn:
+def _observed(turn: Turn, observation: Observation, text: str, whole: str) -> Turn:
     return turn.model_copy(
         update={
             "observation": text,
             "tool_error": not observation.ok and turn.malformed is None,
-            "shortened": shortened,
+            "shortened": text != whole,
+            "whole": digest(whole) if text != whole else None,
             "shown": tuple(observation.shown),
             "read": tuple(observation.read),
             "tool_seconds": observation.seconds,

@@ -48,6 +48,19 @@ def note(text: str) -> None:
     err.print(plain(text, "dim"), soft_wrap=True)
 
 
+def ask() -> str | None:
+    """The next line a person types that is not empty; None when they are done (/quit, Ctrl-C, the end of input)."""
+    while True:
+        try:
+            line = out.input(Text("\n> ", "bold") if out.is_terminal else "").strip()
+        except (EOFError, KeyboardInterrupt):
+            return None
+        if line in {"/quit", "/exit"}:
+            return None
+        if line:
+            return line
+
+
 def show_json(value: Any) -> None:
     """One JSON document on stdout, for programs."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=None, default=str) + "\n")

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from lite import console
 from lite.drive import Listener
-from lite.evaluate import evaluate, read_tasks, rows
+from lite.evaluate import evaluate, read_tasks
 from lite.recipe import DemoSettings, read_toml
 from lite.records import Trajectory
+from lite.report import rows
 from lite.run import read_trajectories
 from lite.shipped import cache_dir, shipped
 from lite.watch import show_trajectory

@@ -48,6 +48,11 @@ _ENTITY = {"<": "&lt;", "[": "&#91;"}
 _DEEPEST = 16  # levels of nesting that the arguments of a call may have
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*|\s*```$")
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
+_CURLY = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
+# Qwen3-Coder's calls: <function=search><parameter=query>…</parameter></function>
+_XML_CALL = re.compile(r"<function=([^\s<>]{1,64})>(.*?)(?:</function>|$)", re.DOTALL)
+_XML_ARGUMENT = re.compile(r"<parameter=([^\s<>]{1,64})>(.*?)(?:</parameter>|(?=<parameter=)|$)", re.DOTALL)
+_LOOP_COPIES, _LOOP_CHARS, _LOOP_PERIOD = 5, 80, 240  # how often, how long in all, how long one copy may be
 
 
 def quote(text: str) -> str:
@@ -119,7 +124,7 @@ def _split_thinking(text: str, repairs: list[str]) -> tuple[str, str]:
 def _read_action(think: str, rest: str, repairs: list[str]) -> ParsedTurn:
     call_at, answer_at = rest.find("<tool_call>"), rest.find("<answer>")
     head = rest[: min((at for at in (call_at, answer_at) if at >= 0), default=len(rest))]
-    if "{" in head and '"name"' in head:  # a call without its tags
+    if ("{" in head and '"name"' in head) or "<function=" in head:  # a call without its tags
         call = _read_call(head.replace("</tool_call>", ""), bare := [])
         if isinstance(call, Call):
             return ParsedTurn(think=think, call=call, repairs=(*repairs, "missing_tool_call_tag", *bare))
@@ -147,7 +152,10 @@ def _read_action(think: str, rest: str, repairs: list[str]) -> ParsedTurn:
 
 def _read_call(body: str, repairs: list[str]) -> Call | str:
     """The call in `body`, or why there is none."""
-    value = _read_json(body.strip(), repairs)
+    value = _read_other_forms(body, repairs) or _read_json(body.strip(), repairs)
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        repairs.append("list_of_calls" if len(value) == 1 else "second_call_dropped")
+        value = value[0]
     if not isinstance(value, Mapping):
         return "the tool call is not a JSON object"
     if "function" in value and isinstance(value["function"], Mapping):
@@ -168,6 +176,27 @@ def _read_call(body: str, repairs: list[str]) -> Call | str:
     if plain is None:
         return 'the "arguments" of the tool call are not plain JSON'
     return Call(tool=storable(name), arguments=plain)
+
+
+def _read_other_forms(body: str, repairs: list[str]) -> dict[str, Any] | None:
+    """A call that is no JSON: Qwen3-Coder's tags, or Python's `search(query=["…"])`."""
+    if match := _XML_CALL.search(body):
+        repairs.append("xml_call")
+        found = {name: text.strip() for name, text in _XML_ARGUMENT.findall(match[2])}
+        lists = {name: _loads(text) if text.startswith(("[", "{")) else None for name, text in found.items()}
+        return {"name": match[1], "arguments": {k: text if lists[k] is None else lists[k] for k, text in found.items()}}
+    text = _FENCE.sub("", body.strip())
+    if not text.endswith(")") or not text[:1].isalpha():
+        return None
+    try:
+        node = ast.parse(text, mode="eval").body
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args:
+            return None
+        arguments = {one.arg: ast.literal_eval(one.value) for one in node.keywords if one.arg is not None}
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+    repairs.append("python_call")
+    return {"name": node.func.id, "arguments": arguments}
 
 
 def _as_json(value: Mapping[Any, Any]) -> dict[str, Any] | None:
@@ -192,11 +221,29 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def _closed(text: str) -> str:
+    """`text` with the braces and brackets that are still open closed, innermost first."""
+    opened: list[str] = []
+    quoted = escaped = False
+    for char in text:
+        if quoted:
+            quoted = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            quoted = True
+        elif char in "{[":
+            opened.append("}" if char == "{" else "]")
+        elif opened and char == opened[-1]:
+            opened.pop()
+    return text if quoted or len(opened) > _DEEPEST else text + "".join(reversed(opened))
+
+
 _MENDS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("code_fence", lambda text: _FENCE.sub("", text)),
     ("text_around_json", lambda text: text[text.find("{") : text.rfind("}") + 1] if "}" in text else text),
+    ("curly_quotes", lambda text: text.translate(_CURLY)),
     ("trailing_comma", lambda text: _TRAILING_COMMA.sub(r"\1", text)),
-    ("missing_brace", lambda text: text + "}" * min(4, max(0, text.count("{") - text.count("}")))),
+    ("missing_brace", _closed),
 )
 
 
@@ -212,6 +259,8 @@ def _read_json(text: str, repairs: list[str]) -> Any:
             value = _loads(text)
     if value is None and (value := _python_literal(text)) is not None:
         applied.append("single_quotes")
+    if value is None and (value := _first_object(text)) is not None:
+        applied.append("second_call_dropped")
     if value is not None:
         repairs += applied
     return value
@@ -224,9 +273,39 @@ def _loads(text: str) -> Any:
         return None
 
 
-def _python_literal(text: str) -> Any:
+def _first_object(text: str) -> Any:
+    """The first of several JSON objects that stand one behind the other."""
     try:
-        value = ast.literal_eval(text)
+        value, end = json.JSONDecoder(strict=False).raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, Mapping) and text[end:].lstrip(" \t\r\n,;").startswith("{") else None
+
+
+def _python_literal(text: str) -> Any:
+    """A Python dictionary; JSON's `true`, `false` and `null` may stand in it."""
+    try:
+        tree = _Constants().visit(ast.parse(text.strip(), mode="eval"))
+        value = ast.literal_eval(tree)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
     return value if isinstance(value, Mapping) else None
+
+
+class _Constants(ast.NodeTransformer):
+    """JSON's constants as Python's."""
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:  # the name that ast calls
+        """`true` for True, and so on; another name stays, and is refused."""
+        known = {"true": True, "false": False, "null": None}
+        return ast.Constant(known[node.id]) if node.id in known else node
+
+
+def loops(text: str) -> bool:
+    """Does `text` end in one stretch said again and again? Looping is how small models fill a turn."""
+    tail = text.rstrip()[-_LOOP_COPIES * _LOOP_PERIOD :]
+    for period in range(1, min(_LOOP_PERIOD, len(tail) // _LOOP_COPIES) + 1):
+        length = max(_LOOP_COPIES * period, _LOOP_CHARS)
+        if length <= len(tail) and tail[-length + period :] == tail[-length:-period]:
+            return True
+    return False

@@ -6,7 +6,7 @@ This is where time passes: the time limits, the one retry after a fault of the w
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from lite.agent import Answer, Event, episode, system_prompt
 from lite.dialect import storable
 from lite.errors import LiteError, UsageError
 from lite.memory import Budget
-from lite.models import Model, load_model, read_spec
+from lite.models import FILES, Model, load_model, read_spec
 from lite.recipe import AgentSettings
-from lite.records import Call, Fault, Generate, Observation, Reply, Stop, Task, Trajectory, Turn
-from lite.run import digest
-from lite.tools import Toolset
+from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn
+from lite.run import Journal, digest
+from lite.tools import NAMES, Toolset
 from lite.world import World
 
 
@@ -42,6 +42,8 @@ class Episode:
     steps: Generator[Event, Answer, Trajectory]
     tools: Toolset
     seconds: float | None = None
+    key: str = ""  # its name in a journal
+    recorded: list[Reply] = field(default_factory=list)  # what the model said before the run was killed
     index: int = 0
     started: float = 0.0
     pending: Generate | None = None
@@ -54,12 +56,14 @@ def drive(
     *,
     width: int = 1,
     listener: Listener | None = None,
+    journal: Journal | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[tuple[int, Trajectory]]:
     """Run episodes in step, `width` at a time, and yield (place in the input, trajectory) as each one ends.
 
     A request that comes back as a Fault is tried once more; a second Fault ends its episode as `failed`. The time
-    limit is looked at after each generation: an episode that is over it is asked for its answer.
+    limit is looked at after each generation: an episode that is over it is asked for its answer. With a journal, what
+    the model had said before a run was killed is played first; each call is carried out again, which costs little.
     """
     watch = listener or Listener()
     waiting = enumerate(episodes)
@@ -67,24 +71,35 @@ def drive(
     while True:
         while len(live) < width and (following := next(waiting, None)) is not None:
             index, fresh = following
-            fresh.index, fresh.started = index, clock()
+            fresh.recorded = journal.replies(fresh.key) if journal else []
+            fresh.index, fresh.started = index, clock() - sum(reply.seconds for reply in fresh.recorded)
             _advance(fresh, None, watch, clock)
             live.append(fresh)
         if not live:
             return
-        generating = [one for one in live if one.pending is not None]
-        for one, reply in zip(generating, _generate(model, generating), strict=True):
-            late = one.seconds is not None and clock() - one.started > one.seconds
-            if late and isinstance(reply, Reply):
-                _advance(one, reply.model_copy(update={"late": True}), watch, clock)
-            else:
-                _advance(one, reply, watch, clock)
+        for one, reply in _replies(model, live, journal, clock):
+            _advance(one, reply, watch, clock)
         for one in live:
             if one.trajectory is not None:
                 trajectory = one.trajectory.model_copy(update={"seconds": round(clock() - one.started, 3)})
                 watch.ended(one.index, trajectory)
                 yield one.index, trajectory
         live = [one for one in live if one.trajectory is None]
+
+
+def _replies(
+    model: Model, live: Sequence[Episode], journal: Journal | None, clock: Callable[[], float]
+) -> Iterator[tuple[Episode, Reply | Fault]]:
+    """An answer for each episode that waits for one: recorded, or generated now, together."""
+    waiting = [one for one in live if one.pending is not None]
+    asking = [one for one in waiting if not one.recorded]
+    yield from ((one, one.recorded.pop(0)) for one in waiting if one.recorded)
+    for one, reply in zip(asking, _generate(model, asking), strict=True):
+        late = one.seconds is not None and clock() - one.started > one.seconds
+        answer = reply.model_copy(update={"late": True}) if late and isinstance(reply, Reply) else reply
+        if journal and isinstance(answer, Reply):
+            journal.add(one.key, answer)
+        yield one, answer
 
 
 def _generate(model: Model, episodes: Sequence[Episode]) -> list[Reply | Fault]:
@@ -131,19 +146,36 @@ def _run_tool(tools: Toolset, call: Call, clock: Callable[[], float]) -> Observa
     raise AssertionError("unreachable")
 
 
-def start(task: Task, world: World, model: Model, settings: AgentSettings, *, attempt: int = 0) -> Episode:
+_NAMES: dict[str, tuple[str, ...]] = {"all": NAMES, "search": ("search",)}
+
+
+def prompt_of(settings: AgentSettings, world: World) -> str:
+    """The system prompt of episodes in `world`."""
+    return system_prompt(world.date, settings.prompt, _NAMES[settings.tools])
+
+
+def tools_of(task: Task, world: World, settings: AgentSettings) -> Toolset:
+    """The tools of one task, its masked pages out of reach."""
+    limits, names = settings.limits, _NAMES[settings.tools]
+    return Toolset(world, mask=task.mask, results=limits.results, visit_words=limits.visit_words, names=names)
+
+
+def start(
+    task: Task, world: World, model: Model, settings: AgentSettings, *, attempt: int = 0, before: Sequence[Message] = ()
+) -> Episode:
     """An episode of `task` in `world`, ready for `drive()`: prompt, budget and masked tools put together."""
     limits = settings.limits
     steps = episode(
         task,
-        system=system_prompt(world.date, settings.prompt),
+        system=prompt_of(settings, world),
         budget=Budget(model.context, limits.turn_tokens, limits.answer_tokens, model.count),
         limits=limits,
         sampling=settings.sampling,
         attempt=attempt,
+        before=before,
     )
-    tools = Toolset(world, mask=task.mask, results=limits.results, visit_words=limits.visit_words)
-    return Episode(steps, tools, limits.seconds)
+    tools = tools_of(task, world, settings)
+    return Episode(steps, tools, limits.seconds, key=f"{task.id}/{attempt}")
 
 
 def ask(
@@ -152,6 +184,7 @@ def ask(
     *,
     model: Model | str,
     listener: Listener | None = None,
+    journal: Journal | None = None,
     **settings: Any,
 ) -> Trajectory:
     """Research one question in a world.
@@ -160,6 +193,7 @@ def ask(
         world: an open world, or the folder of one.
         model: a loaded model, or its name (see `lite.models`); a model loaded here is closed again.
         listener: told each turn as it happens.
+        journal: of a run that the trajectory will be written to: asked again, a killed question goes on.
         settings: any field of `lite.recipe.AgentSettings`: `context`, `grammar`, `limits`, `sampling`, …
 
     Raises:
@@ -174,10 +208,17 @@ def ask(
         if not isinstance(world, World):
             world = stack.enter_context(World.open(world))
         model = open_model(stack, model, chosen)
-        [(_, trajectory)] = drive([start(task, world, model, chosen)], model, listener=listener)
+        asked = start(task, world, model, chosen)
+        asked.key = key_of(question)
+        [(_, trajectory)] = drive([asked], model, listener=listener, journal=journal)
     if trajectory.stop is Stop.CONTEXT and not trajectory.turns:
         raise UsageError(f"{trajectory.error}: shorten it, or give the model a larger --context")
     return trajectory
+
+
+def key_of(question: str) -> str:
+    """The name of a question asked by itself in a run's journal."""
+    return f"ask/{digest(storable(question))}"
 
 
 def manifest(settings: AgentSettings, world: World, model: str) -> dict[str, Any]:
@@ -187,9 +228,9 @@ def manifest(settings: AgentSettings, world: World, model: str) -> dict[str, Any
     """
     kind, rest = read_spec(model) if ":" in model or model == "smollm2" else ("", model)
     named = {
-        "model": f"{kind}:{from_anywhere(rest)}" if kind in {"scripted", "llamacpp"} else model,
+        "model": f"{kind}:{from_anywhere(rest)}" if kind in FILES else model,
         "prompt": None if settings.prompt is None else from_anywhere(settings.prompt),
-        "prompt_digest": digest(system_prompt(world.date, settings.prompt)),
+        "prompt_digest": digest(prompt_of(settings, world)),
         "world": from_anywhere(world.path),
         "world_digest": world.digest,
         "world_index": world.index_id,

@@ -1,19 +1,32 @@
-"""The context budget: what is used, what the next turn may use, what is kept for the last answer.
+"""The context budget, and what happens when it is reached: what an agent that cannot hold everything remembers.
 
-Policy `stop`: when the next turn would not fit, the agent is asked for its answer. An observation that is too long
-for the window is shortened to what fits, counted with the model's own tokenizer.
+An observation that is too long for the window is shortened to what fits, counted with the model's own tokenizer.
+When the window fills, one of three policies (`Limits.memory`): `stop` asks for the answer; `keep-last` cuts the older
+observations to their heads; `summarise` turns each older call and its result into one sentence, the mechanism of the
+paper's 64k runs. A rewrite changes what the following turns are written behind: it starts a new `Segment`.
 """
 
-from collections.abc import Callable, Sequence
+import json
+import re
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
-from lite.dialect import ASK_FOR_ANSWER, wrap_response
-from lite.records import Message
+from lite.dialect import ASK_FOR_ANSWER, parse_turn, quote, wrap_response
+from lite.recipe import Memory
+from lite.records import Fault, Generate, Message, Reply, Sampling
 
 Count = Callable[[Sequence[Message]], int]
 _SHORTEST_TURN = 64  # tokens; a turn that may write less than this cannot think and call
 _LONGEST_WORD = 40  # characters
 _CUT = "\n[…]"
+_HEADS = (60, 15)  # words of an older observation that keep-last leaves, the second where the first is too much
+_SENTENCE = 40  # words, the most of one
+_SENTENCE_TOKENS = 96
+_NOTES = "\n\nWhat your earlier calls have found:\n"
+_RESPONSE = re.compile(r"<tool_response>\n(.*)\n</tool_response>", re.DOTALL)
+_WORD = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]|[^\W_]+")
+_SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
+_FRAME = re.compile(r"^(A Google search for '|The useful information in |Evidence in page:|Summary:|## |=======)")
 
 
 @dataclass(frozen=True)
@@ -41,24 +54,199 @@ class Budget:
         """Tokens the last answer may write; below 1 when the prompt fills the window."""
         return min(self.context - self.count(messages), self.answer)
 
+    def fits(self, messages: Sequence[Message], observation: str = "", *, spare: int = 0) -> bool:
+        """Whether a turn and an answer fit behind `observation`, with `spare` tokens left over."""
+        said = [Message(role="user", content=wrap_response(observation))] if observation else []
+        return self.count([*messages, *said]) <= self.context - self._kept() - _SHORTEST_TURN - spare
+
     def fit(self, messages: Sequence[Message], observation: str) -> str:
         """`observation` whole if a turn and an answer fit behind it, else its head in two thirds of what is free."""
-        free = self.context - self._kept() - self.count(messages)
-        limit = self.context - self._kept() - _SHORTEST_TURN
-
-        def fits(text: str) -> bool:
-            return self.count([*messages, Message(role="user", content=wrap_response(text))]) <= limit
-
-        if fits(observation):
+        if self.fits(messages, observation):
             return observation
-        limit -= max(0, free // 3 - _SHORTEST_TURN)
+        free = self.context - self._kept() - self.count(messages)
+        spare = max(0, free // 3 - _SHORTEST_TURN)
         low, high = 0, len(observation)  # `low` characters fit, or none do
         while low + 1 < high:
             middle = (low + high) // 2
-            low, high = (middle, high) if fits(observation[:middle] + _CUT) else (low, middle)
+            fits = self.fits(messages, observation[:middle] + _CUT, spare=spare)
+            low, high = (middle, high) if fits else (low, middle)
         space = observation.rfind(" ", max(0, low - _LONGEST_WORD), low)  # Chinese has none: cut where it is full
         return observation[: space if space > 0 else low] + _CUT
 
     def _kept(self) -> int:
         """The last answer and the request for it, the latter by an upper bound that holds for any tokenizer."""
         return self.answer + len(ASK_FOR_ANSWER) // 3
+
+
+@dataclass
+class Remembered:
+    """A rewritten conversation, and what the model spent on the rewriting."""
+
+    messages: list[Message]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
+Writing = Generator[Generate, Reply | Fault | None, Remembered | Fault | None]
+
+
+@dataclass(frozen=True)
+class Past:
+    """A conversation as memory sees it.
+
+    Attributes:
+        messages: all of it; behind the first `opening` ones assistant and user take turns.
+        opening: what memory never touches but to add its notes to the last of them, the question.
+        question: what is being researched.
+        conversation: its name, as in Generate.
+    """
+
+    messages: Sequence[Message]
+    opening: int
+    question: str
+    conversation: str
+
+
+def rewrite(past: Past, policy: Memory, budget: Budget, *, keep: int, coming: str = "") -> Writing:
+    """Make room, by `policy`, for a turn and for the observation that is `coming`.
+
+    The newest `keep` observations, the coming one among them, stay whole as long as that makes room enough.
+
+    Returns:
+        None when nothing can be shortened (always for `stop`); a Fault when the model failed while summarising.
+    """
+    whole = max(0, keep - bool(coming))
+    if policy == "keep-last":
+        return _keep_last(past, budget, whole, coming)
+    if policy in {"summarise", "summarise-model"}:
+        return (yield from _summarise(past, budget, whole, coming, by_model=policy == "summarise-model"))
+    return None
+
+
+def _enough(budget: Budget, messages: Sequence[Message], coming: str) -> bool:
+    """Room for a whole turn, what is coming, and something left, so that the next turn does not rewrite again."""
+    return budget.fits(messages, coming, spare=min(budget.turn + budget.context // 8, budget.context // 3))
+
+
+def _keep_last(past: Past, budget: Budget, whole: int, coming: str) -> Remembered | None:
+    shortened: list[Message] = []
+    for head in _HEADS:
+        for kept in range(whole, -1, -1):
+            shortened = _cut_older(past, kept, head)
+            if _enough(budget, shortened, coming):
+                return Remembered(shortened) if shortened != list(past.messages) else None
+    return Remembered(shortened) if shortened != list(past.messages) else None
+
+
+def _cut_older(past: Past, whole: int, head: int) -> list[Message]:
+    """All observations but the newest `whole` cut to their first `head` words."""
+    messages = list(past.messages)
+    places = [n for n in range(past.opening, len(messages)) if messages[n].role == "user"]
+    for place in places[: len(places) - whole]:
+        found = _RESPONSE.match(messages[place].content)
+        if found and len(words := found[1].split(" ")) > head:
+            text = wrap_response(" ".join(words[:head]).removesuffix(_CUT) + _CUT)
+            messages[place] = Message(role="user", content=text + messages[place].content[found.end() :])
+    return messages
+
+
+def _summarise(past: Past, budget: Budget, whole: int, coming: str, *, by_model: bool) -> Writing:
+    pairs = _pairs(past)
+    if not pairs:
+        return None
+    notes = [note(past.question, said.content, seen.content) for said, seen in pairs]
+    count = max(1, len(pairs) - whole)
+    while count < len(pairs) and not _enough(budget, _with_notes(past, notes[:count], count), coming):
+        count += 1
+    spent = Remembered([])
+    if by_model:
+        for place, (said, seen) in enumerate(pairs[:count]):
+            reply = yield _ask_for_sentence(past, said.content, seen.content, budget)
+            if not isinstance(reply, Reply):
+                return reply
+            notes[place] = _written(reply.text, said.content) or notes[place]
+            spent.prompt_tokens += reply.prompt_tokens
+            spent.completion_tokens += reply.completion_tokens
+            spent.seconds += reply.seconds
+    kept = notes[:count]
+    while kept and not budget.fits(_with_notes(past, kept, count), spare=budget.context // 4):
+        kept = kept[1:]  # the notes themselves fill the window: the oldest are given up
+    spent.messages = _with_notes(past, kept, count)
+    return spent
+
+
+def _pairs(past: Past) -> list[tuple[Message, Message]]:
+    """Past calls with their observations, oldest first."""
+    rest = list(past.messages[past.opening :])
+    return list(zip(rest[0::2], rest[1::2], strict=False))
+
+
+def _with_notes(past: Past, notes: Sequence[str], count: int) -> list[Message]:
+    """The conversation with its first `count` pairs replaced by notes, behind those that are there already."""
+    *before, asked = past.messages[: past.opening]
+    lines = "".join(f"- {line}\n" for line in notes)
+    if _NOTES not in asked.content and lines:
+        lines = _NOTES + lines
+    question = Message(role="user", content=f"{asked.content.rstrip()}{'' if _NOTES in lines else chr(10)}{lines}")
+    return [*before, question, *past.messages[past.opening + 2 * count :]]
+
+
+def note(question: str, said: str, seen: str) -> str:
+    """One sentence on a past call: what was called, and the sentence of its result that fits the question best."""
+    found = _RESPONSE.match(seen)
+    text = found[1] if found else seen
+    wanted = set(_words(f"{question} {_called(said)}"))
+    best, score = "", 0.0
+    for line in _SENTENCES.split(text):
+        words = _words(line)
+        if words and not _FRAME.match(line):
+            value = len(wanted & set(words)) / (len(words) + 8) ** 0.5
+            if not best or value > score:
+                best, score = line.strip(), value
+    return f"{_called(said)}: {_clipped(best) or 'nothing'}"
+
+
+def _called(said: str) -> str:
+    call = parse_turn(said).call
+    return f"{call.tool} {json.dumps(call.arguments, ensure_ascii=False)}" if call else "an unreadable turn"
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(text)]
+
+
+def _clipped(sentence: str) -> str:
+    words = sentence.split()
+    clipped = sentence if len(words) <= _SENTENCE else " ".join(words[:_SENTENCE]) + " …"
+    return clipped if len(clipped) <= 10 * _SENTENCE else clipped[: 10 * _SENTENCE] + " …"
+
+
+def _ask_for_sentence(past: Past, said: str, seen: str, budget: Budget) -> Generate:
+    """Ask the model for its sentence on one past call, in a conversation of its own."""
+    found = _RESPONSE.match(seen)
+    text = found[1] if found else seen
+
+    def asked(result: str) -> list[Message]:
+        request = (
+            f"Somebody researches this question: {past.question}\nThe call: {_called(said)}\nIts result:\n{result}\n\n"
+            "Say in one sentence what this result tells about the question, with the names, numbers and addresses "
+            "that matter. Write the sentence only."
+        )
+        return [Message(role="user", content=request)]
+
+    while budget.count(asked(text)) > budget.context - _SENTENCE_TOKENS - 16 and text:
+        text = text[: len(text) * 3 // 4]
+    return Generate(
+        messages=tuple(asked(text)),
+        max_tokens=_SENTENCE_TOKENS,
+        sampling=Sampling(temperature=0, presence_penalty=0),
+        form="free",
+    )
+
+
+def _written(text: str, said: str) -> str:
+    """The model's sentence behind the call it is about; '' where it wrote none."""
+    thought, closed, rest = text.rpartition("</think>")
+    line = " ".join((rest if closed else "" if thought or "<think>" in text else text).split())
+    return f"{_called(said)}: {_clipped(quote(line))}" if line else ""

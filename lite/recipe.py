@@ -3,7 +3,7 @@
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -47,6 +47,11 @@ def _fields(settings: type[BaseModel], path: tuple[int | str, ...]) -> list[str]
     return list(settings.model_fields)
 
 
+# stop: the agent is asked for its answer. keep-last: older observations are cut to their heads. summarise: each older
+# call and its result become one sentence, the best one of the result, or (summarise-model) one the model writes.
+Memory = Literal["stop", "keep-last", "summarise", "summarise-model"]
+
+
 class Limits(Settings):
     """What one episode may use. Defaults are for a chat on a laptop; DESIGN §7 has the paper's for training."""
 
@@ -57,6 +62,9 @@ class Limits(Settings):
     answer_tokens: int = Field(default=256, ge=16)  # always kept free for the last answer
     results: int = Field(default=10, ge=1, le=100)  # hits a query
     visit_words: int = Field(default=400, ge=20)  # words of evidence a page
+    strict: bool = False  # a turn that needs a repair is unreadable
+    memory: Memory = "stop"  # what happens when the window fills
+    keep: int = Field(default=2, ge=1)  # the newest observations that memory leaves whole
     malformed: int = Field(default=3, ge=1)  # unreadable turns in a row before the episode ends
     repeated: int = Field(default=3, ge=2)  # the same call so often is answered by a warning; once more ends it all
 
@@ -68,6 +76,7 @@ class AgentSettings(Settings):
     grammar: bool = False  # hold every turn to the dialect (llama.cpp)
     threads: int | None = Field(default=None, ge=1)  # CPU threads (llama.cpp); None: the library's choice
     prompt: str | None = None  # a file that replaces the system prompt
+    tools: Literal["all", "search"] = "all"  # search: for comparison; no page can be visited
     limits: Limits = Limits()
     sampling: Sampling = Sampling()
 
@@ -78,12 +87,23 @@ class NamedAgent(AgentSettings):
     model: str
 
 
+class Prices(Settings):
+    """What public services ask for, in US dollars. For saying what a run would have cost; nothing depends on it."""
+
+    search: float = Field(default=8.0, ge=0)  # 1,000 queries
+    visit: float = Field(default=1.6, ge=0)  # 1,000 pages
+    source: str = "Tavily pay-as-you-go: $0.008 a query and for five pages, docs.tavily.com"
+    date: str = "2026-11"
+
+
 class EvalSettings(NamedAgent):
     """Everything that decides the outcome of an evaluation; the run's manifest holds it."""
 
     tasks: str
     world: str
     limit: int | None = Field(default=None, ge=1)  # only the first so many tasks
+    attempts: int = Field(default=1, ge=1)  # at each task: k
+    prices: Prices = Prices()
     width: int = Field(default=4, ge=1)  # episodes run in step: a batch is decoded two to three times as fast
 
 

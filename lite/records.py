@@ -141,8 +141,14 @@ class Generate(Record):
     sampling: Sampling = Sampling()
     # What a grammar, where one is in force, holds the turn to: a call while nothing has been looked up yet, an answer
     # when that is all that will do. Without a grammar the model is free.
-    form: Literal["turn", "call", "answer"] = "turn"
+    form: Literal["turn", "call", "answer", "free"] = "turn"  # free: no turn of the dialect (memory, a reader)
     conversation: str = ""  # the same for every turn of one episode, so that a model can keep its cache warm
+    turn: int | None = None  # turns of the episode before this one; None: as many as assistant messages
+
+    @property
+    def number(self) -> int:
+        """Place of this turn in its conversation, from 0, whatever memory has rewritten since."""
+        return self.turn if self.turn is not None else sum(one.role == "assistant" for one in self.messages)
 
 
 class Reply(Record):
@@ -212,6 +218,7 @@ class Turn(Record):
     observation: str | None = None  # text returned to the model, wrapper excluded
     tool_error: bool = False
     shortened: bool = False  # the observation was cut to fit the context
+    whole: str | None = None  # fingerprint of the whole observation where it was cut
     shown: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
     prompt_tokens: int = 0
@@ -230,19 +237,41 @@ class Reward(Record):
     parts: dict[str, float] = Field(default_factory=dict)
 
 
+class Segment(Record):
+    """What memory made of a conversation: the turns from `start` on were written behind `messages`."""
+
+    start: int  # index of the first turn under the new prefix
+    policy: str  # what rewrote it
+    messages: tuple[Message, ...]  # the whole prompt of that turn
+    prompt_tokens: int = 0  # spent by the model on the rewriting
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
 class Trajectory(Record):
     """One attempt at one task: every turn, how it ended, and the pages the answer rests on."""
 
     task_id: str
     question: str
     attempt: int = 0  # 0 to k-1 when a task is tried k times
+    mask: tuple[str, ...] = ()  # URLs that did not exist for it
     messages: tuple[Message, ...] = ()  # what stood before the first turn: system prompt and question
     turns: tuple[Turn, ...] = ()
+    segments: tuple[Segment, ...] = ()  # where memory rewrote what stood before a turn
     answer: str | None = None
     answered: bool = False
     stop: Stop
     failed: Literal["model", "tool", "judge"] | None = None
     error: str | None = None
     sources: tuple[str, ...] = ()  # pages whose text the model read, visited ones first
+    unseen: tuple[str, ...] = ()  # URLs that the last turn names and that nothing it was shown had in it
     reward: Reward | None = None
     seconds: float = 0.0
+
+    def sequences(self) -> Iterator[tuple[tuple[Message, ...], tuple[Turn, ...]]]:
+        """(what stood before, the turns written behind it), one pair for each prefix: a training sequence each."""
+        starts = [0, *(segment.start for segment in self.segments), len(self.turns)]
+        before = [self.messages, *(segment.messages for segment in self.segments)]
+        for messages, start, end in zip(before, starts, starts[1:], strict=False):
+            if end > start:
+                yield messages, self.turns[start:end]

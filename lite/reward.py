@@ -84,6 +84,22 @@ def contains_answer(text: str, answer: str) -> bool:
     return bool(words) and f" {' '.join(words)} " in f" {' '.join(tokens(text))} "
 
 
+_ABSTAINING = re.compile(
+    r"^(?:n/?a|none|unknown|not (?:known|found|available|specified|stated)|no (?:answer|information|data)\b.*"
+    r"|(?:i|we) (?:do not|don['\u2019]t|can(?:not|['\u2019]t)|could(?: not|n['\u2019]t))\b.*"
+    r"|(?:i|we) (?:am|are|was|were) (?:unable|not able)\b.*"
+    r"|(?:it )?(?:is )?(?:can ?not|could not) be (?:determined|answered|found)\b.*"
+    r"|(?:there is )?(?:not enough|insufficient|no) (?:information|evidence)\b.*"
+    r"|unable to\b.*|\u4e0d\u77e5\u9053|\u65e0\u6cd5\u786e\u5b9a|\u672a\u77e5)\W*$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def abstains(answer: str) -> bool:
+    """Whether an answer says no more than that there is none."""
+    return bool(_ABSTAINING.match(answer.strip()))
+
+
 def grade(task: Task, trajectory: Trajectory) -> Reward:
     """Grade one trajectory: exact match is its value, F1 stands beside it.
 

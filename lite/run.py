@@ -1,4 +1,5 @@
-"""A run directory: what was asked for (`manifest.json`) and what came of it (`trajectories.jsonl`, append-only).
+"""A run directory: what was asked for (`manifest.json`), what came of it (`trajectories.jsonl`, append-only), and what
+is under way (`replies.jsonl`).
 
 A record is one line, written and flushed whole. A killed run leaves at most one half-written line, which the next
 opening cuts off; what is complete is never written again.
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 
 from lite import __version__
 from lite.errors import UsageError
-from lite.records import Trajectory
+from lite.records import Reply, Trajectory
 
 
 class Run:
@@ -77,6 +78,10 @@ class Run:
         """What the run holds so far, in the order it was written."""
         yield from read_trajectories(self.path)
 
+    def journal(self) -> "Journal":
+        """The replies of episodes that are not over; open it once what is done has been looked at."""
+        return Journal(self.path / "replies.jsonl")
+
     def write(self, name: str, text: str) -> None:
         """Write a file of the run, whole or not at all."""
         _write_atomically(self.path / name, text)
@@ -90,6 +95,71 @@ class Run:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Journal:
+    """Every reply of the episodes under way, written as it comes: a killed run goes on behind its last whole turn.
+
+    An episode that is over is taken out when the file is next opened, so the file holds what is under way, and what
+    has been done since.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._kept = {key: replies for key, replies in _read_replies(path).items() if replies}
+        lines = "".join(_reply_line(key, one) for key, replies in self._kept.items() for one in replies)
+        _write_atomically(path, lines)
+        self._file = path.open("ab")
+
+    def replies(self, key: str) -> list[Reply]:
+        """What the model had said in this episode, in order; the caller's to keep."""
+        return self._kept.pop(key, [])
+
+    def add(self, key: str, reply: Reply) -> None:
+        """Write one reply; it is on its way to the disk when this returns."""
+        self._file.write(_reply_line(key, reply).encode())
+        self._file.flush()
+
+    def end(self, key: str) -> None:
+        """The episode is over, and recorded elsewhere."""
+        self._file.write(json.dumps({"key": key, "end": True}).encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; one that nobody needs is removed."""
+        self._file.close()
+        if not any(_read_replies(self._path).values()):
+            self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _reply_line(key: str, reply: Reply) -> str:
+    return json.dumps({"key": key, "reply": reply.model_dump(mode="json", exclude_defaults=True)}) + "\n"
+
+
+def _read_replies(path: Path) -> dict[str, list[Reply]]:
+    """Replies by episode, those that are over left out; a half-written last line counts for nothing."""
+    found: dict[str, list[Reply]] = {}
+    if not path.exists():
+        return found
+    with path.open("rb") as lines:
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break
+            try:
+                value = json.loads(line)
+                if value.get("end"):
+                    found.pop(value["key"], None)
+                else:
+                    found.setdefault(value["key"], []).append(Reply.model_validate(value["reply"]))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise UsageError(f"{path} is damaged: remove it; episodes under way are begun again") from None
+    return found
 
 
 def read_manifest(path: str | Path) -> dict[str, Any] | None:

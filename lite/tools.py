@@ -58,13 +58,15 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
     },
 )
 
+NAMES = tuple(schema["function"]["name"] for schema in SCHEMAS)
 _JOIN = "\n\n=======\n\n"
 MOST_AT_ONCE = 10  # queries or URLs one call may carry; the rest is dropped and the model is told
 
 
-def schema_lines() -> str:
-    """The two tools as JSON function schemas, one a line, as they stand inside `<tools></tools>`."""
-    return "\n".join(json.dumps(schema, ensure_ascii=False) for schema in SCHEMAS)
+def schema_lines(names: Sequence[str] = NAMES) -> str:
+    """The tools of these names as JSON function schemas, one a line, as they stand inside `<tools></tools>`."""
+    chosen = (schema for schema in SCHEMAS if schema["function"]["name"] in names)
+    return "\n".join(json.dumps(schema, ensure_ascii=False) for schema in chosen)
 
 
 class Toolset:
@@ -75,9 +77,19 @@ class Toolset:
         mask: URLs that are hidden, from search and visit alike.
         results: hits a query (upstream: 10).
         visit_words: words of evidence a visited page.
+        names: of the tools that there are.
     """
 
-    def __init__(self, world: World, *, mask: Sequence[str] = (), results: int = 10, visit_words: int = 400) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        mask: Sequence[str] = (),
+        results: int = 10,
+        visit_words: int = 400,
+        names: Sequence[str] = NAMES,
+    ) -> None:
+        self._names = tuple(names)
         self._world = world
         self._mask = tuple(mask)
         self._results = results
@@ -85,11 +97,10 @@ class Toolset:
 
     def run(self, call: Call) -> Observation:
         """Carry out one call. Never raises for what the model wrote."""
-        if call.tool == "search":
-            return self._search(call.arguments)
-        if call.tool == "visit":
-            return self._visit(call.arguments)
-        return _error(f"there is no tool named {call.tool}. The tools are search and visit.")
+        if call.tool not in self._names:
+            are = "tool is" if len(self._names) == 1 else "tools are"
+            return _error(f"there is no tool named {quote(call.tool)}. The {are} {' and '.join(self._names)}.")
+        return self._search(call.arguments) if call.tool == "search" else self._visit(call.arguments)
 
     def _search(self, arguments: dict[str, Any]) -> Observation:
         queries = strings(arguments.get("query"))

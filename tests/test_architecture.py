@@ -26,7 +26,7 @@ LAYERS = (
     ("tools",),
     ("agent",),
     ("drive",),
-    ("tasks", "evaluate", "benchmarks", "bench"),
+    ("tasks", "report", "evaluate", "replay", "chat", "benchmarks", "bench"),
     ("train", "serve"),
     ("cli", "console", "doctor", "watch", "demo"),
 )

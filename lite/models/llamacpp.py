@@ -177,14 +177,13 @@ class LlamaCpp:
             return Fault(
                 where="model", error=f"a prompt of {len(ids)} tokens does not fit the window of {self.context}"
             )
-        turn = sum(message.role == "assistant" for message in request.messages)
         grammar = self._grammars.get(request.form)
         return _Turn(
             request=request,
             rendered=rendered,
             ids=ids,
             room=max(1, min(request.max_tokens, self.context - len(ids))),
-            random=random_for(request.sampling.seed, request.conversation, turn),
+            random=random_for(request.sampling.seed, request.conversation, request.number),
             grammar=grammar.fresh() if grammar else None,
         )
 

@@ -109,7 +109,6 @@ class OpenAI:
 
     def _body(self, request: Generate, room: int) -> dict[str, Any]:
         sampling = request.sampling
-        turn = sum(message.role == "assistant" for message in request.messages)
         body: dict[str, Any] = {
             "model": self._model,
             "messages": [{"role": message.role, "content": message.content} for message in request.messages],
@@ -117,7 +116,7 @@ class OpenAI:
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "presence_penalty": sampling.presence_penalty,
-            "seed": turn_seed(sampling.seed, request.conversation, turn) % 2**31,
+            "seed": turn_seed(sampling.seed, request.conversation, request.number) % 2**31,
             "stop": [STOP],
         }
         if sampling.top_k:  # not in OpenAI's own API, known to the servers of open weights

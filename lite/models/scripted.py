@@ -19,7 +19,7 @@ class Scripted:
         context: window in tokens; a token is a word here.
         name: what the run's manifest calls it.
 
-    The place in a list is the number of assistant turns in the conversation, so a script needs no memory. One that
+    The place in a list is the number of turns before this one, so a script needs no memory. One that
     has run out is a Fault, not silence.
     """
 
@@ -62,7 +62,7 @@ class Scripted:
         if prompt_tokens >= self.context:
             error = f"a prompt of {prompt_tokens} tokens does not fit the window of {self.context}"
             return Fault(where="model", error=error)
-        text = self._next(request.messages)
+        text = self._next(request)
         if isinstance(text, Fault):
             return text
         words = text.split()
@@ -74,7 +74,8 @@ class Scripted:
             completion_tokens=min(len(words), room),
         )
 
-    def _next(self, messages: Sequence[Message]) -> str | Fault:
+    def _next(self, request: Generate) -> str | Fault:
+        messages = request.messages
         if callable(self._script):
             return self._script(messages)
         replies = self._script
@@ -84,7 +85,7 @@ class Scripted:
             if not keys:
                 return Fault(where="model", error=f"{self.name} has no replies to this question")
             replies = replies[max(keys, key=len)]
-        turn = sum(message.role == "assistant" for message in messages)
+        turn = request.number
         if turn >= len(replies):
             return Fault(where="model", error=f"{self.name} has {len(replies)} replies and was asked for one more")
         return replies[turn]

@@ -212,3 +212,33 @@ def test_a_server_tells_its_address_and_stops_at_ctrl_c(world: Path, command: li
         assert answered.status_code < 500
     server.send_signal(signal.SIGINT)
     assert (server.wait(timeout=60), "Traceback" in server.communicate()[1]) == (0, False)
+
+
+def test_a_run_is_replayed_and_asked_again(lite, world: Path, tasks: Path, script: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert lite("eval", tasks, "--world", world, "--model", f"scripted:{script}", "--out", run).status == 0
+    done = lite("replay", run)
+    assert (done.status, "4 calls: 4 observations the same, byte for byte" in done.out) == (0, True)
+    assert "the same pages and the same index" in done.out
+    record = run / "trajectories.jsonl"
+    record.write_text(record.read_text().replace("Pierre Curie", "Piere Curie"))
+    edited = lite("replay", run, "--json")
+    assert edited.status == 1
+    assert {one["task_id"] for one in edited.json["differing"]} == {"radium", "polonium"}  # both pages were found
+    again = lite("replay", run, "--model", f"replay:{run}", "--out", tmp_path / "again")
+    assert "3 questions, 3 answered in the same words" in again.out
+    assert "needs --out" in lite("replay", run, "--model", f"replay:{run}").error
+
+
+def test_a_chat_goes_on_from_question_to_question(world: Path, tmp_path: Path) -> None:
+    replies = ["<think>a</think><answer>Radium</answer>", "<think>b</think><answer>Poland</answer>"]
+    (tmp_path / "chat.json").write_text(json.dumps(replies))
+    command = [sys.executable, "-m", "lite.cli", "chat", world, "--model", f"scripted:{tmp_path / 'chat.json'}"]
+    done = subprocess.run(
+        [*map(str, command), "--save", str(tmp_path / "run")],
+        input="What?\n\nAnd then?\n/quit\nnever asked\n",
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Answer: ") == 2
+    assert len((tmp_path / "run" / "trajectories.jsonl").read_text().splitlines()) == 2

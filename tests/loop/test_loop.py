@@ -112,6 +112,15 @@ def test_masked_pages_exist_for_neither_tool(world: World) -> None:
     assert seen.read == {}
 
 
+def test_search_only_has_no_visit(world: World) -> None:
+    model = Scripted([visit("https://e.test/paris", "x"), search("Paris"), ANSWER])
+    trajectory = ask(world, "What is the capital of France?", model=model, tools="search")
+    assert trajectory.turns[0].observation == "Error: there is no tool named visit. The tool is search."
+    assert trajectory.turns[0].tool_error
+    assert trajectory.answered
+    assert '"name": "visit"' not in trajectory.messages[0].content
+
+
 def test_an_address_made_up_is_answered_with_those_that_exist(world: World) -> None:
     call = Call(tool="visit", arguments={"url": ["https://www.example.org/wiki/France"], "goal": "capital"})
     assert "nearest pages that exist: https://e.test/france" in Toolset(world).run(call).text
@@ -211,7 +220,7 @@ def test_evaluation_grades_counts_and_reports(world: World, tasks: Path, tmp_pat
     assert report.by_capability == {"direct": {"tasks": 6, "exact": 0.5, "f1": 0.5}}
     assert done == [(n, 6) for n in range(7)]
     assert json.loads((tmp_path / "run" / "report.json").read_text())["exact"] == 0.5
-    assert "| exact match | 50.0% |" in (tmp_path / "run" / "report.md").read_text()
+    assert "| exact match | 50.0% (95 %: 16.7% to 83.3%) |" in (tmp_path / "run" / "report.md").read_text()
 
 
 def test_a_killed_evaluation_goes_on_where_it_stopped(world: World, tasks: Path, tmp_path: Path) -> None:
@@ -224,6 +233,7 @@ def test_a_killed_evaluation_goes_on_where_it_stopped(world: World, tasks: Path,
     resumed = evaluate(tasks, world=world, model=Counting([ANSWER]), out=tmp_path / "run")
     assert Counting.asked == 3
     assert [one.task_id for one in read_trajectories(tmp_path / "run")] == [f"t{n}" for n in range(6)]
+    assert not (tmp_path / "run" / "replies.jsonl").exists()
     varying = {"seconds", "model_seconds", "tool_seconds"}
     assert resumed.model_dump(exclude=varying) == whole.model_dump(exclude=varying)
 

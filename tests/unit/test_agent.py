@@ -167,6 +167,36 @@ def test_the_same_call_is_told_once_and_then_ends_it() -> None:
     assert "made 3 times" in asked[3].messages[-1].content
 
 
+def test_a_looping_generation_is_told_once_and_then_ends_it() -> None:
+    babble = "<think>" + "I search for the city. " * 12
+    trajectory, asked, called = play([babble, search("a"), Reply(text=babble, finish="length")])
+    assert trajectory.stop is Stop.REPEATED
+    assert "again and again" in asked[1].messages[-1].content
+    assert len(called) == 1
+    recovered, _, _ = play([babble, search("a"), render_turn("sure", answer="Paris")])
+    assert recovered.stop is Stop.ANSWERED
+
+
+def test_strict_repairs_nothing() -> None:
+    unclosed = search("a").removesuffix("</tool_call>")
+    strict = Limits(turn_tokens=200, answer_tokens=50, strict=True)
+    trajectory, asked, called = play([unclosed, render_turn("", answer="Paris")], limits=strict)
+    assert called == []
+    assert trajectory.turns[0].malformed == "needs repair: unclosed_tool_call"
+    assert "needs repair: unclosed_tool_call" in asked[1].messages[-1].content
+    lenient, _, _ = play([unclosed, render_turn("", answer="Paris")])
+    assert lenient.turns[0].repairs == ("unclosed_tool_call",)
+
+
+def test_a_cited_url_that_was_never_seen_is_flagged() -> None:
+    seen = Observation(text="[a link](https://link.test/b) on https://a.test/", shown={"https://a.test/": "x"})
+    cited = (
+        "<think>See https://a.test/, https://link.test/b and [this](https://made.up/page).</think><answer>x</answer>"
+    )
+    trajectory, _, _ = play([search("a"), cited], observation=seen)
+    assert trajectory.unseen == ("https://made.up/page",)
+
+
 @pytest.mark.parametrize("where", ["model", "tool"])
 def test_a_fault_of_the_world_fails_the_episode_and_gives_no_answer(where: str) -> None:
     fault = Fault(where=where, error="down")
@@ -187,6 +217,9 @@ def test_the_system_prompt_ends_in_the_date_and_can_be_replaced(tmp_path) -> Non
     assert text.endswith("Current date: 2026-01-02")
     tools = text.partition("<tools>\n")[2].partition("\n</tools>")[0].split("\n")
     assert [line.startswith('{"type": "function"') for line in tools] == [True, True]
+    alone = system_prompt("2026-01-02", tools=["search"])
+    assert '"name": "search"' in alone
+    assert "visit" not in alone
     (tmp_path / "p.txt").write_text("Today {date}.")
     assert system_prompt("2026-01-02", tmp_path / "p.txt") == "Today 2026-01-02."
     with pytest.raises(UsageError, match="prompt file"):

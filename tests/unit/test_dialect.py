@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lite.dialect import parse_turn, quote, render_turn, wrap_response
+from lite.dialect import loops, parse_turn, quote, render_turn, wrap_response
 from lite.records import Call
 
 SEARCH = Call(tool="search", arguments={"query": ["a", "b"]})
@@ -50,6 +50,25 @@ PLAIN = '{"name": "search", "arguments": {"query": ["a", "b"]}}'
             ("second_call_dropped",),
         ),
         (f"<think>t</think><tool_call>{PLAIN}</tool_call><answer>guess</answer>", ()),
+        (f"<think>t</think><tool_call>{PLAIN}\n{PLAIN}</tool_call>", ("second_call_dropped",)),
+        (f"<think>t</think><tool_call>[{PLAIN}, {PLAIN}]</tool_call>", ("second_call_dropped",)),
+        (f"<think>t</think><tool_call>[{PLAIN}]</tool_call>", ("list_of_calls",)),
+        (f"<think>t</think><tools>{PLAIN}</tools>", ("missing_tool_call_tag", "text_around_json")),  # Qwen2.5-Coder
+        (f"<think>t</think>```json\n{PLAIN}\n```", ("missing_tool_call_tag", "code_fence")),
+        (f"<think>t</think><tool_call>{PLAIN[:-3]}</tool_call>", ("missing_brace",)),
+        (
+            f"<think>t</think><tool_call>{PLAIN}</tool_call>".replace('"', "\u201d"),
+            ("curly_quotes",),
+        ),
+        ('<think>t</think><tool_call>search(query=["a", "b"])</tool_call>', ("python_call",)),
+        (
+            '<think>t</think><tool_call>\n<function=search>\n<parameter=query>\n["a", "b"]\n</parameter>\n</function>\n</tool_call>',
+            ("xml_call",),
+        ),
+        (
+            '<think>t</think><function=search><parameter=query>["a", "b"]</parameter></function>',
+            ("missing_tool_call_tag", "xml_call"),
+        ),
     ],
 )
 def test_calls_are_read_and_repairs_are_named(text: str, repairs: tuple[str, ...]) -> None:
@@ -94,6 +113,44 @@ def test_what_cannot_be_read_says_why(text: str, reason: str) -> None:
     assert parsed.malformed == reason
     assert parsed.call is None
     assert parsed.answer is None
+
+
+def test_single_quotes_with_jsons_constants_are_read() -> None:
+    parsed = parse_turn("<tool_call>{'name': 'search', 'arguments': {'query': 'it\\'s', 'all': true}}</tool_call>")
+    assert parsed.call == Call(tool="search", arguments={"query": "it's", "all": True})
+    assert parsed.repairs == ("single_quotes",)
+
+
+_PIECES = '<think>|</think>|<tool_call>|</tool_call>|<answer>|</answer>|<function=f>|<parameter=p>|{"name": "search", |"arguments": '
+_PIECES += '|{"query": ["a"]}|}|]|\'|"|```json|search(|)|,|\\|中|null|{{{{{{{{{{{{{{{{{{{{|\x00|\ud800|\n'
+_shards = st.lists(st.sampled_from(_PIECES.split("|")) | st.text(max_size=8), max_size=14).map("".join)
+
+
+@given(text=_shards, strict=st.booleans())
+def test_no_arrangement_of_the_protocols_pieces_raises(text: str, *, strict: bool) -> None:
+    parsed = parse_turn(text, strict=strict)
+    assert (parsed.call is not None) + (parsed.answer is not None) + (parsed.malformed is not None) == 1
+    if parsed.call is not None:
+        assert Call.from_json(parsed.call.to_json()) == parsed.call
+    if strict and parsed.malformed is None:
+        assert parsed.repairs == ()
+    loops(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "looping"),
+    [
+        ("I search for it. " * 9, True),
+        ("so " * 40, True),
+        ("<think>x" + "a" * 100, True),
+        ("the same line\n" * 7 + "the same", True),  # cut in the middle of a copy
+        ("I search for it. " * 3, False),
+        ("row 1: a\nrow 2: b\nrow 3: c\nrow 4: d\nrow 5: e\nrow 6: f\nrow 7: g\nrow 8: h\nrow 9: i", False),
+        ("", False),
+    ],
+)
+def test_a_looping_generation_is_noticed(text: str, *, looping: bool) -> None:
+    assert loops(text) == looping
 
 
 @given(st.text())

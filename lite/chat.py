@@ -1,0 +1,105 @@
+"""A conversation: questions that go on from each other, over one world with one model."""
+
+from collections.abc import Sequence
+
+from lite.dialect import quote, storable, wrap_response
+from lite.drive import Listener, drive, prompt_of, start
+from lite.errors import UsageError
+from lite.models import Model
+from lite.recipe import AgentSettings
+from lite.records import Message, Stop, Task, Trajectory, Turn
+from lite.world import World
+
+_STOPPED = Message(role="assistant", content="(stopped by the user)")
+_SHORTEST = 2  # messages of an exchange: its question and its answer
+
+
+class Conversation:
+    """Follow-up questions see what was asked, looked up and answered before, as long as half of what is free holds it.
+
+    What does not fit is let go from the oldest on: of a question first the steps between it and its answer, then the
+    question itself.
+    """
+
+    def __init__(
+        self, world: World, model: Model, settings: AgentSettings, *, listener: Listener | None = None
+    ) -> None:
+        self._world, self._model, self._settings = world, model, settings
+        self._listener = listener or Listener()
+        self._asked: list[list[Message]] = []  # a list a question: itself, then assistant and user in turn
+
+    @property
+    def messages(self) -> list[Message]:
+        """All that a follow-up goes on from."""
+        return [message for exchange in self._asked for message in exchange]
+
+    def ask(self, question: str) -> Trajectory:
+        """Research one question. An interrupt (Ctrl-C) stops it, keeps the turns that are whole, and is raised again.
+
+        Raises:
+            UsageError: the question is empty, or alone fills the window; the conversation stays as it was.
+        """
+        if not question.strip():
+            raise UsageError("the question is empty: ask something")
+        task = Task(id="chat", question=storable(question), answers=())
+        self._make_room(task)
+        keeper = _Keeper(self._listener)
+        one = start(task, self._world, self._model, self._settings, before=self.messages)
+        try:
+            [(_, trajectory)] = drive([one], self._model, listener=keeper)
+        except KeyboardInterrupt:
+            asked = Message(role="user", content=quote(task.question))
+            self._asked.append([asked, *_as_messages(keeper.turns), _STOPPED])
+            raise
+        if trajectory.stop is Stop.CONTEXT and not trajectory.turns:
+            raise UsageError(f"{trajectory.error}: shorten it, or give the model a larger --context")
+        self._keep(task, trajectory)
+        return trajectory
+
+    def _make_room(self, task: Task) -> None:
+        """Let go of the oldest until the new question has half of what is free."""
+        system = Message(role="system", content=prompt_of(self._settings, self._world))
+        question = Message(role="user", content=quote(task.question))
+        base = self._model.count([system, question])
+        most = (self._model.context - base - self._settings.limits.answer_tokens) // 2
+        while self._asked and self._model.count([system, *self.messages, question]) - base > most:
+            long = next((place for place, one in enumerate(self._asked) if len(one) > _SHORTEST), None)
+            if long is None:
+                self._asked.pop(0)
+            else:
+                self._asked[long] = [self._asked[long][0], self._asked[long][-1]]
+
+    def _keep(self, task: Task, trajectory: Trajectory) -> None:
+        """Take in what was said. Where memory has rewritten it, the question and the end of it are kept."""
+        said = _as_messages(trajectory.turns)
+        if trajectory.segments or not said or said[-1].role == "user":
+            said = [said[-1]] if said and said[-1].role == "assistant" else [_STOPPED]
+        self._asked.append([Message(role="user", content=quote(task.question)), *said])
+
+
+class _Keeper(Listener):
+    """Passes everything on, and keeps the turns that are whole."""
+
+    def __init__(self, other: Listener) -> None:
+        self._other = other
+        self.turns: list[Turn] = []
+
+    def said(self, index: int, turn: Turn) -> None:
+        self._other.said(index, turn)
+
+    def observed(self, index: int, turn: Turn) -> None:
+        self.turns.append(turn)
+        self._other.observed(index, turn)
+
+    def ended(self, index: int, trajectory: Trajectory) -> None:
+        self._other.ended(index, trajectory)
+
+
+def _as_messages(turns: Sequence[Turn]) -> list[Message]:
+    """Turns and observations as the model saw them."""
+    messages: list[Message] = []
+    for turn in turns:
+        messages.append(Message(role="assistant", content=turn.text))
+        if turn.observation is not None:
+            messages.append(Message(role="user", content=wrap_response(turn.observation)))
+    return messages

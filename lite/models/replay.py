@@ -1,0 +1,77 @@
+"""A model that says what a recorded run's model said: to look into a run, and to carry it out in another world."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lite.dialect import quote
+from lite.errors import UsageError
+from lite.records import Fault, Generate, Message, Reply, Trajectory
+from lite.run import read_trajectories
+
+
+class Replay:
+    """The replies of recorded trajectories, each at its own question, attempt and turn.
+
+    Its window is without bounds, so no observation is shortened and no episode ends for its context; limits of turns
+    and calls hold. Sentences that a model wrote for memory are not recorded, and asking for one is a Fault.
+
+    Args:
+        trajectories: the later of two attempts at one question counts.
+        name: what the run's manifest calls it.
+    """
+
+    def __init__(self, trajectories: Sequence[Trajectory], *, name: str = "replay") -> None:
+        self.name = name
+        self.context = sys.maxsize
+        self._attempts = {(quote(one.question), one.attempt): one for one in trajectories}
+        self._questions = sorted({question for question, _ in self._attempts}, key=len, reverse=True)
+
+    @classmethod
+    def from_run(cls, path: str | Path) -> "Replay":
+        """The trajectories of a run's folder.
+
+        Raises:
+            UsageError: the folder holds none.
+        """
+        found = list(read_trajectories(path))
+        if not found:
+            raise UsageError(f"{path} holds no trajectory yet: name another run")
+        return cls(found, name=f"replay:{path}")
+
+    def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
+        """The recorded reply to each."""
+        return [self._reply(request) for request in requests]
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Words of all messages: what the recorded model counted is not known here."""
+        return sum(1 + len(message.content.split()) for message in messages)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _reply(self, request: Generate) -> Reply | Fault:
+        if request.form == "free":
+            return _fault("what the model wrote for its memory is not recorded: replay with --memory summarise")
+        asked = [message.content for message in request.messages if message.role == "user"]
+        question = next((q for q in self._questions if any(text.startswith(q) for text in asked)), None)
+        attempt = request.conversation.rpartition("/")[2]
+        one = self._attempts.get((question or "", int(attempt) if attempt.isdecimal() else 0))
+        if one is None:
+            return _fault(f"{self.name} holds no such attempt at this question")
+        if request.number >= len(one.turns):
+            return _fault(f"{self.name} has {len(one.turns)} turns of this question and was asked for one more")
+        turn = one.turns[request.number]
+        return Reply(
+            text=turn.text,
+            prompt_tokens=turn.prompt_tokens,
+            cached_tokens=turn.cached_tokens,
+            completion_tokens=turn.completion_tokens,
+            token_ids=turn.token_ids,
+            logprobs=turn.logprobs,
+            seconds=turn.model_seconds,
+        )
+
+
+def _fault(error: str) -> Fault:
+    return Fault(where="model", error=error)

@@ -1,0 +1,169 @@
+"""A saved run, carried out again: its calls in its world, or its questions with another model."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from lite.agent import call_key
+from lite.drive import Listener, drive, manifest, open_model, start, tools_of
+from lite.errors import UsageError
+from lite.evaluate import evaluate
+from lite.models import Model
+from lite.recipe import AgentSettings, EvalSettings
+from lite.records import Record, Task, Trajectory, Turn
+from lite.run import Run, digest, read_manifest, read_trajectories
+from lite.world import World
+
+
+class Difference(Record):
+    """An observation that came out otherwise."""
+
+    task_id: str
+    attempt: int
+    turn: int  # from 1
+    call: str
+    at: int  # first character that differs; -1: it was cut when it was recorded, and differs behind the cut
+    recorded: str  # some text from there on
+    now: str
+
+
+class Replayed(Record):
+    """What carrying out a run's calls again has shown."""
+
+    trajectories: int
+    calls: int
+    differing: tuple[Difference, ...] = ()
+    same_pages: bool  # the world's digest is the recorded one
+    same_index: bool  # and its index too: searches are bound to answer alike
+
+
+def replay_calls(run: str | Path, *, world: World | str | Path | None = None) -> Replayed:
+    """Carry out every tool call of a run again and compare each observation with the recorded one, byte for byte.
+
+    Of an observation that had been cut to fit the window, its head is compared as text and the whole by its
+    fingerprint.
+
+    Args:
+        run: its folder.
+        world: another world to do it in; by default the one the run names.
+
+    Raises:
+        UsageError: the folder is no run.
+        WorldError: the world cannot be opened.
+    """
+    recorded, settings = _settings(run)
+    if not isinstance(world, World):
+        with World.open(world or recorded["world"]) as opened:
+            return replay_calls(run, world=opened)
+    found: list[Difference] = []
+    calls = trajectories = 0
+    for one in read_trajectories(run):
+        trajectories += 1
+        tools = tools_of(Task(id=one.task_id, question=one.question, answers=(), mask=one.mask), world, settings)
+        for number, turn in _carried_out(one, settings.limits.repeated):
+            calls += 1
+            now = tools.run(turn.call).text if turn.call else ""
+            if (at := _differs(turn, now)) is not None:
+                found.append(_difference(one, number, turn, now, at))
+    return Replayed(
+        trajectories=trajectories,
+        calls=calls,
+        differing=tuple(found),
+        same_pages=world.digest == recorded.get("world_digest"),
+        same_index=world.index_id == recorded.get("world_index"),
+    )
+
+
+def _settings(run: str | Path) -> tuple[dict[str, Any], AgentSettings]:
+    known = read_manifest(run)
+    if known is None or "world" not in known["settings"]:
+        raise UsageError(f"{run} is not a run: give the folder of lite eval --out or lite ask --save")
+    recorded = known["settings"]
+    fields = {key: value for key, value in recorded.items() if key in AgentSettings.model_fields}
+    return recorded, AgentSettings.read(fields)
+
+
+def _carried_out(one: Trajectory, repeated: int) -> list[tuple[int, Turn]]:
+    """Turns (from 1) whose call went to the world; one made too often was answered by the loop itself."""
+    count: Counter[str] = Counter()
+    found = []
+    for number, turn in enumerate(one.turns, 1):
+        if turn.call is not None and turn.observation is not None:
+            count[call_key(turn.call)] += 1
+            if count[call_key(turn.call)] < repeated:
+                found.append((number, turn))
+    return found
+
+
+def _differs(turn: Turn, now: str) -> int | None:
+    """The first character at which the observation differs, -1 behind a cut, None where it is the same."""
+    recorded = turn.observation or ""
+    if turn.shortened:
+        recorded = recorded.rpartition("\n")[0]  # less the mark of the cut
+        if now.startswith(recorded):
+            return None if turn.whole == digest(now) else -1
+    if recorded == now:
+        return None
+    length = min(len(recorded), len(now))
+    return next((place for place in range(length) if recorded[place] != now[place]), length)
+
+
+def _difference(one: Trajectory, number: int, turn: Turn, now: str, at: int) -> Difference:
+    start = max(0, at)
+    return Difference(
+        task_id=one.task_id,
+        attempt=one.attempt,
+        turn=number,
+        call=turn.call.to_json() if turn.call else "",
+        at=at,
+        recorded=(turn.observation or "")[start : start + 80],
+        now=now[start : start + 80],
+    )
+
+
+def replay_questions(
+    run: str | Path, *, model: Model | str, out: str | Path, listener: Listener | None = None
+) -> list[tuple[Trajectory, Trajectory]]:
+    """Ask the questions of a run once more, of another model, everything else as recorded.
+
+    Returns:
+        (the recorded, the new) trajectory of each question and attempt, in the recorded order.
+
+    Raises:
+        UsageError: the folder is no run, or `out` holds another one.
+        LiteError: the world or the model cannot be opened.
+    """
+    recorded, settings = _settings(run)
+    name = model if isinstance(model, str) else model.name
+    if "tasks" in recorded:
+        chosen = {key: value for key, value in recorded.items() if key in EvalSettings.model_fields}
+        tasks, world, _ = (chosen.pop(key) for key in ("tasks", "world", "model"))
+        evaluate(tasks, world=world, model=model, out=out, listener=listener, **chosen)
+    else:
+        _ask_again(list(read_trajectories(run)), recorded["world"], (model, name), settings, out, listener)
+    before = {(one.question, one.attempt): one for one in read_trajectories(run)}
+    after = {(one.question, one.attempt): one for one in read_trajectories(out)}
+    return [(one, after[key]) for key, one in before.items() if key in after]
+
+
+def _ask_again(
+    recorded: Sequence[Trajectory],
+    place: str,
+    named: tuple[Model | str, str],
+    settings: AgentSettings,
+    out: str | Path,
+    listener: Listener | None,
+) -> None:
+    """Questions that were asked one by one (`lite ask --save`)."""
+    with ExitStack() as stack:
+        world = stack.enter_context(World.open(place))
+        run = stack.enter_context(Run.start(out, manifest(settings, world, named[1])))
+        done = {one.question for one in run.trajectories()}
+        todo = [question for question in dict.fromkeys(one.question for one in recorded) if question not in done]
+        if todo:
+            model = open_model(stack, named[0], settings)
+            episodes = (start(Task(id="ask", question=one, answers=()), world, model, settings) for one in todo)
+            for _, trajectory in drive(episodes, model, listener=listener):
+                run.append(trajectory)
