@@ -1,0 +1,238 @@
+"""What a column is called in a sentence. A header that no plain word can be made of gives no noun, and so no task."""
+
+import re
+from typing import NamedTuple
+
+
+class Noun(NamedTuple):
+    """`one` entry is a "player", several are `many`; `sort` is person, place, time, event, measure, count or thing.
+
+    Of an event ("opened"), `one` is the participle. A `measure` can be compared, a `count` can be added up too.
+    """
+
+    one: str
+    many: str = ""
+    sort: str = "thing"
+
+
+_PERSONS = (
+    "player athlete driver rider coach manager gymnast artist director actor actress author winner member candidate"
+    " governor captain representative skater swimmer boxer wrestler golfer cyclist fighter presenter host producer"
+    " writer composer singer architect trainer jockey owner pilot astronaut judge senator minister president mayor"
+    " chairman contestant model nominee recipient honoree celebrity sculptor painter photographer quarterback"
+    " competitor performer lyricist editor screenwriter narrator successor predecessor incumbent musician laureate"
+    " person poet general admiral bishop archbishop cardinal king queen monarch premier principal conductor skipper"
+    " bowler batsman wicketkeeper goalkeeper partner comedian professional"
+).split()  # noqa: SIM905
+_THINGS = (
+    "team club school stadium title film movie song album single show series episode book novel game horse church"
+    " building station airport constructor manufacturer network publisher developer label studio league competition"
+    " tournament event sport race award category company institution college university species language party"
+    " championship program programme castle bridge museum theatre theater hotel hospital railway ship vessel aircraft"
+    " engine channel newspaper magazine website organization organisation brand product award work role character"
+    " position class genre format medal conference division affiliation nationality nickname mascot stage dance rank"
+    " office chapter regiment battle submarine lighthouse route line operator venue arena ground hometown residence"
+    " occupation profession degree field instrument version platform origin service type status result discipline"
+    " apparatus temple mosque monument synagogue parish river mountain lake peak island dam tower park garden farm"
+    " house mine prison library festival group band act play opera piece record designer sponsor broadcaster theme"
+    " surface style material color colour religion ethnicity currency capital continent code symbol series block"
+    " subject department faculty chassis tyre motorcycle car vehicle locomotive rocket satellite mission planet star"
+    " element compound mineral allegiance branch rank unit alliance campus order family genus function purpose use"
+    " branding airline destination campaign source crop breed duration surname opponent round edition"
+).split()  # noqa: SIM905
+_PLACES = (
+    "city country state town village district county region province municipality suburb community location"
+    " locality neighborhood neighbourhood borough constituency nation territory prefecture department site place"
+    " birthplace headquarters seat settlement area island"
+).split()  # noqa: SIM905
+_COUNTS = (
+    "population area capacity attendance enrollment enrolment votes seats passengers goals points wins losses draws"
+    " appearances caps tries assists rebounds matches games runs wickets centuries medals"
+    " championships titles students members employees speakers floors storeys stories branches spectators votes"
+    " pupils households deaths casualties killed wounded laps starts podiums poles yards touchdowns receptions"
+    " carries sales albums copies episodes gross revenue"
+).split()  # noqa: SIM905
+_MEASURES = (
+    "height length width depth elevation altitude weight mass speed distance density score margin prize budget"
+    " temperature diameter span power displacement radius magnitude percentage latitude average rating wattage"
+    " wingspan"
+).split()  # noqa: SIM905
+_EVENTS = (
+    "opened founded established built closed chartered created released launched commissioned designated born died"
+    " completed incorporated formed constructed inaugurated demolished ordained consecrated published introduced"
+    " elected appointed decommissioned discovered renovated abolished acquired dissolved installed inducted"
+).split()  # noqa: SIM905
+_OWN = {
+    "name": Noun("name", "", "name"),
+    "names": Noun("name", "", "name"),
+    "year": Noun("year", "years", "time"),
+    "date": Noun("date", "dates", "time"),
+    "season": Noun("season", "seasons", "time"),
+    "date listed": Noun("listed", "", "event"),
+    "release date": Noun("released", "", "event"),
+    "date of birth": Noun("born", "", "event"),
+    "birth date": Noun("born", "", "event"),
+    "birthdate": Noun("born", "", "event"),
+    "dob": Noun("born", "", "event"),
+    "birth": Noun("born", "", "event"),
+    "death": Noun("died", "", "event"),
+    "date of death": Noun("died", "", "event"),
+    "year built": Noun("built", "", "event"),
+    "year opened": Noun("opened", "", "event"),
+    "year founded": Noun("founded", "", "event"),
+    "year established": Noun("established", "", "event"),
+    "opening": Noun("opened", "", "event"),
+    "opening date": Noun("opened", "", "event"),
+    "pos": Noun("position", "positions"),
+    "nat": Noun("nationality", "nationalities"),
+    "pts": Noun("points", "", "count"),
+    "apps": Noun("appearances", "", "count"),
+    "att": Noun("attendance", "", "count"),
+    "pop": Noun("population", "", "count"),
+    "winners": Noun("winner", "winners", "person"),
+    "champion": Noun("champion", "champions", "winner"),
+    "champions": Noun("champion", "champions", "winner"),
+    "winning team": Noun("winning team", "winning teams"),
+    "runner-up": Noun("runner-up", "runners-up", "winner"),
+    "runners-up": Noun("runner-up", "runners-up", "winner"),
+    "city or town": Noun("city or town", "", "place"),
+    "city, state": Noun("city and state", "", "place"),
+    "city and state": Noun("city and state", "", "place"),
+    "name on the register": Noun("listed site", "listed sites"),
+    "landmark name": Noun("landmark", "landmarks"),
+    "airport name": Noun("airport", "airports"),
+    "original title": Noun("original title"),
+    "film title used in nomination": Noun("film", "films"),
+    "call sign": Noun("call sign", "call signs"),
+    "call letters": Noun("call letters"),
+    "gold": Noun("gold medals", "", "count"),
+    "silver": Noun("silver medals", "", "count"),
+    "bronze": Noun("bronze medals", "", "count"),
+    "total": Noun("total", "", "measure"),
+    "lga": Noun("local government area", "local government areas", "place"),
+    "iata": Noun("IATA code"),
+    "icao": Noun("ICAO code"),
+    "head coach": Noun("head coach", "head coaches", "person"),
+    "head of state": Noun("head of state", "", "person"),
+    "kit manufacturer": Noun("kit manufacturer", "kit manufacturers"),
+    "shirt sponsor": Noun("shirt sponsor", "shirt sponsors"),
+    "school": Noun("school", "schools"),
+    "people": Noun("person", "people", "person"),
+    "alma mater": Noun("alma mater"),
+    "stadium capacity": Noun("stadium capacity", "", "count"),
+    "seating capacity": Noun("seating capacity", "", "count"),
+    "frequency": Noun("frequency", "frequencies"),
+    "fee": Noun("fee"),
+    "transfer fee": Noun("transfer fee"),
+    "electronegativity": Noun("electronegativity", "", "measure"),
+    "melting point": Noun("melting point", "", "measure"),
+    "boiling point": Noun("boiling point", "", "measure"),
+    "atomic number": Noun("atomic number", "", "code"),
+    "population density": Noun("population density", "", "measure"),
+    "calling code": Noun("calling code", "calling codes", "code"),
+}
+_IRREGULAR = {"person": "people", "series": "series", "species": "species", "batsman": "batsmen", "chairman": "chairmen"}
+_NEVER = re.compile(
+    r"\b(?:notes?|refs?|references?|remarks?|comments?|descriptions?|details?|notability|images?|photos?|sources?|link|"
+    r"website|logo|map|coord\w*|info\w*|summary|reason|other|age|aged|years?|current\w*|present|latest|recent|today|"
+    r"tenure|active|term|period|span|from|to|ranking|ranks?|score|no|nos|number|#|pick|overall|time|record|gap|"
+    r"changes?|difference|significance|association|achievements?|claim to fame|known for|cause|outcome|value|"
+    r"average in final|worth|past|since|last|next|cast|citations?|explanation|meaning|example|stipulation|w|l|d|t|"
+    r"pld|gp|gf|ga|gd|sr|id|key|us|uk|no\.)\b|[#%/†*?&+=<>\"]|\d",
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(r"[A-Za-z][a-z]{2,}(?:[ -][A-Za-z][a-z]+){0,3}")
+_OPTIONAL = re.compile(r"\s*\((?:s|es|ies)\)|\s*\(.*\)$|\s*\[.*\]$")
+_PARTICIPLE = re.compile(r"(?:ed|ing)$")
+
+
+def plural(word: str) -> str:
+    """The plural of an English noun (of the last word of a phrase)."""
+    if " or " in word:
+        return " or ".join(map(plural, word.split(" or ")))
+    head, _, last = word.rpartition(" ")
+    low = last.lower()
+    if low in _IRREGULAR:
+        last = _IRREGULAR[low]
+    elif re.search(r"[^aeiou]y$", low):
+        last = last[:-1] + "ies"
+    elif low.endswith(("s", "x", "ch", "sh")):
+        last += "es"
+    else:
+        last += "s"
+    return f"{head} {last}" if head else last
+
+
+_WORDS: dict[str, Noun] = {}
+for _sort, _words in (("person", _PERSONS), ("thing", _THINGS), ("place", _PLACES)):
+    _WORDS |= {word: Noun(word, plural(word), _sort) for word in _words if word not in _WORDS}
+_WORDS |= {word: Noun(word, "", "count") for word in _COUNTS} | {word: Noun(word, "", "measure") for word in _MEASURES}
+_WORDS |= {word: Noun(word, "", "event") for word in _EVENTS}
+
+
+def header_unit(header: str) -> str:
+    """The unit that a header gives: "Area (km²)" has "km²"."""
+    found = re.search(r"\((?:in )?((?:square |cubic )?[a-zµ°$€£%]+[²³23]?(?:/[a-z]+[²³]?)?)\)$", header, re.IGNORECASE)
+    return found[1] if found and found[1].lower() not in {"s", "es", "ies"} else ""
+
+
+def noun(header: str) -> Noun | None:
+    """What to call a column with this header, None where that would not be plain English."""
+    text = " ".join(_OPTIONAL.sub("", header).split()).rstrip(".:")
+    low = text.lower()
+    if low in _OWN:
+        return _OWN[low]
+    if low in _WORDS:
+        return _WORDS[low]
+    if low.endswith("s") and low[:-1] in _WORDS and _WORDS[low[:-1]].sort in {"person", "thing", "place"}:
+        return _WORDS[low[:-1]]
+    if not _PLAIN.fullmatch(text) or _NEVER.search(text):
+        return None
+    last = low.rpartition(" ")[2]
+    known = _WORDS.get(last)
+    if known and " " in low:
+        return Noun(low, plural(low) if known.many else "", known.sort)
+    if _PARTICIPLE.search(low) or " " not in low:
+        return None  # an unknown single word may be anything: a verb, an abbreviation, a name
+    if re.search(r"\b(?:or|and|by|at|for|with|in)\b", low):
+        return None
+    return Noun(low)
+
+
+_KEYS = {"code", "name", "number", "weight", "configuration", "zone", "density", "point", "language", "languages"}
+
+
+def key_noun(relation: str) -> Noun | None:
+    """What to call a stated relation ("ISO 3166 two-letter code"), None where that would not be plain English."""
+    found = noun(relation)
+    if found and found.sort != "name":
+        return found
+    last = relation.rpartition(" ")[2]
+    if last in _KEYS and re.fullmatch(r"[A-Z][\w -]{3,40}", relation):
+        first = relation.partition(" ")[0]
+        kept = relation if first.isupper() else relation[0].lower() + relation[1:]
+        return Noun(kept, "", "code" if last in {"code", "number"} else "thing")
+    return None
+
+
+_ROWS = re.compile(r"^(?:full |complete )?lists? of (?:the )?([a-z][a-z' -]*?)(?: (?:in|by|of|at|for|from|with|on|to|and|that|who|who|since|under|named|\().*)?$", re.IGNORECASE)
+
+
+def row_noun(header: str, titles: tuple[str, ...]) -> Noun:
+    """What the rows of a table are, whose subject column has this header, under these titles (innermost last)."""
+    own = noun(header)
+    if own and own.sort in {"person", "thing", "place"} and own.many:
+        return own
+    for title in reversed(titles):
+        listed = _ROWS.match(title)
+        words = (listed[1] if listed else title).lower()
+        last = words.rpartition(" ")[2]
+        for one, known in ((last[:-1], _WORDS.get(last[:-1])), (last[:-3] + "y", _WORDS.get(last[:-3] + "y"))):
+            if last.endswith("s") and known and known.many and plural(one) == last and len(words.split()) <= 3:
+                if listed or words == last:
+                    return Noun(known.one, known.many, known.sort) if words == last else Noun(
+                        words[: -len(last)] + known.one, words, known.sort
+                    )
+        if words == "alumni":
+            return Noun("alumnus", "alumni", "person")
+    return Noun("entry", "entries", "entry")

@@ -1,0 +1,127 @@
+"""A table as a question sees it: which column names its rows, what each column is called, and what can be built on."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+from lite.tasks.nouns import Noun, header_unit, noun, row_noun
+from lite.tasks.tables import Cell, Table
+from lite.tasks.values import same_text
+
+_TOTAL = re.compile(r"(?:grand |sub-?)?totals?\b|averages?\b|overall\b|sum\b|all\b.*\btotal|mean\b|median\b|others?$|total", re.IGNORECASE)
+_VOLATILE = re.compile(
+    r"\b(?:current(?:ly)?|present|upcoming|active|as of|to date|incumbents?|remaining|future|planned|now|today|latest|recent"
+    r"|ongoing|proposed|standings|roster|squad|schedule)\b",
+    re.IGNORECASE,
+)
+_DATED = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
+_NAMES = {"person", "thing", "place", "name", "winner"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """Column `at` of a sheet. `kind` is the one kind of all its cells, "" where they differ or some are empty."""
+
+    at: int
+    header: str
+    noun: Noun | None
+    kind: str
+    unit: str
+    distinct: bool  # no two cells say the same
+
+    @property
+    def compares(self) -> bool:
+        """Whether its values are amounts in one unit, which have an order that means something."""
+        return self.noun is not None and self.kind == "number" and self.noun.sort in {"count", "measure"}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table with its page. `subject` is the column that names the rows, -1 where none does."""
+
+    url: str
+    title: str
+    nth: int
+    heading: tuple[str, ...]
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns, left to right."""
+        repeated = {name for name, count in Counter(self.header).items() if count > 1}
+        return tuple(self._column(at, name, repeated) for at, name in enumerate(self.header))
+
+    def _column(self, at: int, header: str, repeated: set[str]) -> Column:
+        cells = [row[at].value for row in self.rows]
+        kinds = {cell.kind for cell in cells}
+        units = {cell.unit for cell in cells}
+        kind = kinds.pop() if len(kinds) == 1 and len(units) == 1 else ""
+        if kind in {"empty", "odd", "several"}:
+            kind = ""
+        unit = (units.pop() if len(units) == 1 else "") or header_unit(header)
+        texts = {same_text(cell.text) for cell in cells}
+        called = None if header in repeated else noun(header)
+        return Column(at, header, called, kind, unit, len(texts) == len(cells))
+
+    @cached_property
+    def subject(self) -> int:
+        """The column that names the rows: the leftmost whose cells are all different names; else different years."""
+        for column in self.columns:
+            if column.noun and column.distinct and column.noun.sort in _NAMES:
+                if column.kind != "text":
+                    return -1  # it names the rows, but one of its cells cannot be read
+                return column.at
+        for column in self.columns:
+            if column.noun and column.distinct and column.kind == "year" and column.noun.sort == "time":
+                return column.at
+        return -1
+
+    @cached_property
+    def rows_are(self) -> Noun:
+        """What the rows are."""
+        return row_noun(self.header[self.subject], (self.title, *self.heading))
+
+    @cached_property
+    def label(self) -> str:
+        """What a question can call it by, folded."""
+        return " | ".join(same_text(part) for part in (self.title, *self.heading))
+
+    @cached_property
+    def sound(self) -> bool:
+        """Whether its rows are plain records: no dividing rows, no totals, none of it bound to the day."""
+        if len(self.rows) < 3 or self.subject < 0 or not self.title:
+            return False
+        for row in self.rows:
+            texts = [cell.text for cell in row]
+            if (len(row) > 2 and len(set(texts)) == 1) or sum(map(bool, texts)) < 2:
+                return False
+            if _TOTAL.match(texts[0]) or _TOTAL.match(texts[self.subject]):
+                return False
+        return not self.volatile
+
+    @property
+    def volatile(self) -> bool:
+        """Whether it changes with the day: "current members", where no year says which."""
+        told = " ".join((self.title, *self.heading, self.header[self.subject]))
+        return bool(_VOLATILE.search(told)) and not _DATED.search(self.title)
+
+    @cached_property
+    def year(self) -> int | None:
+        """The year that the title gives, where it gives one."""
+        years = {int(found) for found in _DATED.findall(self.title)}
+        return years.pop() if len(years) == 1 else None
+
+    def value_columns(self) -> list[Column]:
+        """Columns that something can be asked of: named, and not the subject."""
+        return [column for column in self.columns if column.noun and column.at != self.subject]
+
+
+def sheet_of(url: str, title: str, name: str, table: Table) -> Sheet:
+    """The sheet of a page's table; a first heading that only repeats what the page is about is left out."""
+    heading = table.heading
+    if heading and same_text(heading[0]) in {same_text(name), same_text(title)}:
+        heading = heading[1:]
+    parts = tuple(part.strip() for title in heading for part in re.split(r"\s+-- ", title) if part.strip())
+    return Sheet(url, title, table.nth, parts, table.header, table.rows)
