@@ -9,9 +9,9 @@ from lite.tasks.derive import Node
 from lite.tasks.draft import Draft, Unit
 from lite.tasks.enumeration import known_of_all
 from lite.tasks.ground import Ground
-from lite.tasks.sheet import Sheet
+from lite.tasks.sheet import Sheet, cell_fits, says
 from lite.tasks.values import phrase, same_text
-from lite.tasks.wording import asked, condition, single, source, through
+from lite.tasks.wording import asked, condition, predicate, source, through
 
 CAPABILITY = "aggregation"
 _OTHERS = 4  # other tables that are looked at
@@ -22,6 +22,8 @@ def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
     sheet = unit.sheet
     if sheet is None or not usable(sheet, ground) or sheet.columns[sheet.subject].kind != "text":
         return
+    if sheet.rows_are.one == "entry":
+        return  # "which entry" asks a reader for nothing in particular
     makers = [_with_pages, _with_table]
     rng.shuffle(makers)
     for make in makers:
@@ -32,17 +34,17 @@ def groups(sheet: Sheet, rng: Random, least: int, most: int) -> list[tuple[list[
     """Conditions that `least` to `most` rows meet, as (where, clause for one row, those rows)."""
     found: list[tuple[list[list[object]], str, Sheet]] = []
     for column in sheet.value_columns():
-        if column.noun is None or column.kind not in {"text", "year", "number"}:
-            continue
-        if column.kind == "number" and column.noun.sort not in {"count", "measure"}:
+        if column.noun is None or column.kind not in {"text", "year"}:
             continue
         texts = [row[column.at].text for row in sheet.rows]
         counts = Counter(map(same_text, texts))
         for value in dict.fromkeys(texts):
-            if least <= counts[same_text(value)] <= most and phrase(value):
+            if least <= counts[same_text(value)] <= most:
                 rows = tuple(row for row in sheet.rows if same_text(row[column.at].text) == same_text(value))
+                if not says(rows[0][column.at], column) or not cell_fits(rows[0][column.at], column):
+                    continue
                 part = Sheet(sheet.url, sheet.title, sheet.nth, sheet.heading, sheet.header, rows)
-                found.append(([[column.header, "is", value]], single(condition(column, "is", value, rng)), part))
+                found.append(([[column.header, "is", value]], condition(column, "is", value, sheet, rng), part))
     rng.shuffle(found)
     return found
 
@@ -67,31 +69,12 @@ def _with_pages(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 "get": subject,
             }
             one = sheet.rows_are.one
-            second = second if second.startswith(("who ", "whose ", "with ")) else f"that was {second}"
             core = rng.choice((
-                f"which {one} {clause} {_joined(second, one, sheet)}",
-                f"which of the {sheet.rows_are.many} {_many(clause)} {_verb(second)}",
+                f"which {one} {clause} {predicate(second)}",
+                f"which of the {sheet.rows_are.many} {clause} {predicate(second)}",
+                f"of the {sheet.rows_are.many} {clause}, which one {predicate(second)}",
             ))  # fmt: skip
             yield Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, (), (), form=f"table and {relation}")
-
-
-def _joined(second: str, one: str, sheet: Sheet) -> str:
-    return _verb(second)
-
-
-def _many(clause: str) -> str:
-    return clause.replace("that has ", "that have ").replace(" as its ", " as their ")
-
-
-def _verb(second: str) -> str:
-    """A relative clause as a predicate: "that was born in 1984" -> "was born in 1984"."""
-    for start, verb in (("that was ", "was "), ("who ", ""), ("whose ", "has as "), ("with ", "has ")):
-        if second.startswith(start):
-            if start == "whose ":
-                noun, _, value = second.removeprefix(start).partition(" is ")
-                return f"has the {noun} {value}"
-            return verb + second.removeprefix(start)
-    return second
 
 
 def _clue(ground: Ground, url: str, relation: str) -> tuple[str, str]:
@@ -124,13 +107,20 @@ def _find(sheet: Sheet, where: list[list[object]]) -> Node:
 
 def _meeting(sheet: Sheet, clause: str, other: Sheet, other_clause: str, rng: Random) -> str:
     one = sheet.rows_are.one if sheet.rows_are.one != "entry" else other.rows_are.one
-    first = f"in {source(sheet, rng)}" + (f" ({clause})" if clause else "")
-    second = f"in {source(other, rng)}" + (f" ({other_clause})" if other_clause else "")
+    many = sheet.rows_are.many if sheet.rows_are.one != "entry" else other.rows_are.many
+    here, there = source(sheet, rng), source(other, rng)
+    if not clause and not other_clause:
+        return rng.choice((
+            f"Which {one} is listed both in {here} and in {there}?",
+            f"Only one {one} appears both in {here} and in {there}. Which one is it?",
+            f"What is the one {one} that {here} and {there} have in common?",
+        ))  # fmt: skip
+    first = f"the {many} {clause} in {here}" if clause else f"the {many} in {here}"
+    second = f"the {many} {other_clause} in {there}" if other_clause else f"those in {there}"
     return rng.choice((
-        f"Which {one} is listed both {first} and {second}?",
-        f"Only one {one} stands both {first} and {second}. Which one is it?",
-        f"What is the one {one} that appears {first} as well as {second}?",
-        f"Name the {one} found both {first} and {second}: which one is it?",
+        f"Which {one} is both among {first} and among {second}?",
+        f"Comparing {first} with {second}, which {one} is in both groups?",
+        f"Exactly one {one} belongs both to {first} and to {second}. Which is it?",
     ))  # fmt: skip
 
 

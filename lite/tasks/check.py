@@ -21,6 +21,7 @@ _DAY = re.compile(
 )
 _DANGLING = re.compile(r"\b(?:this|that|these|those|the above|the following) (?:table|list|page|article|section)\b", re.IGNORECASE)
 _OPEN = re.compile(r"^(?:why|describe|explain|discuss|how (?:do|does|did|can|should) (?!.*\b(?:many|much)\b)|what do you)\b", re.IGNORECASE)
+_TOLD = re.compile(r"(?:List|Name|Give|Find|Count) ")
 _YES_NO = {"yes", "no", "true", "false", "none", "unknown", "n a"}
 _LONGEST = 8  # words of an answer, or of a member of a list
 
@@ -155,6 +156,8 @@ def _specific(task: Task) -> Rejected | None:
     for part in parts:
         if same_text(part) in _YES_NO:
             return Rejected("specific", "the answer is yes, no or nothing")
+        if set(part) & set("()[]{}"):
+            return Rejected("specific", "the answer has something in brackets")
         if len(part.split()) > _LONGEST or len(part) > 80:
             return Rejected("specific", "the answer is longer than a phrase")
     if task.answer_type == "list" and len(parts) < 2:
@@ -165,7 +168,24 @@ def _specific(task: Task) -> Rejected | None:
 def _names_answer(task: Task) -> Rejected | None:
     parts = members(task.answers[0]) if task.answer_type == "list" else list(task.answers)
     said = [part for part in parts if tokens(part) and contains_answer(task.question, part)]
-    return Rejected("names its answer", f"the question says {said[0]!r}") if said else None
+    if said:
+        return Rejected("names its answer", f"the question says {said[0]!r}")
+    if task.answer_type == "name":  # "San Diego State" gives "San Diego State University" away
+        words = {word for word in tokens(task.answers[0]) if len(word) > 3} or set(tokens(task.answers[0]))
+        for given in _literals(task.derivation or {}, task.question):
+            if words & set(tokens(given)):
+                return Rejected("names its answer", f"the question says {given!r}")
+    return None
+
+
+def _literals(node: Node, question: str) -> Iterator[str]:
+    """The names and values that a derivation is asked by; of a page, the whole question, which is about it."""
+    for part in nodes(node):
+        if part.get("op") == "fact" and isinstance(part["page"], str) and node.get("op") == "fact":
+            yield question
+        for _, _, what in part.get("where", ()):
+            if isinstance(what, str) and tokens(what):
+                yield what
 
 
 def _says_a_step(task: Task) -> Rejected | None:
@@ -180,7 +200,7 @@ def _bound_to_time(task: Task) -> Rejected | None:
 
 
 def _closed(task: Task) -> Rejected | None:
-    if "?" not in task.question:
+    if "?" not in task.question and not _TOLD.match(task.question):
         return Rejected("closed", "it is no question")
     return Rejected("closed", "it is open-ended") if _OPEN.match(task.question) else None
 

@@ -11,12 +11,13 @@ from lite.index.facts import FactRow
 from lite.tasks.derive import Node
 from lite.tasks.draft import holds
 from lite.tasks.ground import Ground
-from lite.tasks.sheet import Sheet
+from lite.tasks.sheet import Sheet, cell_fits, says
 from lite.tasks.values import phrase
-from lite.tasks.wording import condition, single, source
+from lite.tasks.wording import condition, source
 
 Place = tuple[str, int]
 _TRIES = 8  # mentions of an entity that are looked at
+_HUB = 30  # mentions: what is mentioned more often (a country, a year) is no link that a reader would think of
 
 
 class Description(NamedTuple):
@@ -36,7 +37,9 @@ def usable(sheet: Sheet, ground: Ground) -> bool:
 
 def describe(url: str, ground: Ground, rng: Random, depth: int, avoid: frozenset[Place]) -> Description | None:
     """A description of the page at `url` that takes `depth` look-ups, by tables that are not in `avoid`."""
-    mentions = ground.store.linking(url)
+    mentions = ground.store.linking(url, _HUB + 1)
+    if len(mentions) > _HUB:
+        return None
     for fact in rng.sample(mentions, min(_TRIES, len(mentions))):
         assert fact.tbl is not None  # noqa: S101  # a fact of a table
         sheet = ground.by_id(fact.tbl)
@@ -62,9 +65,7 @@ def _by_row(fact: FactRow, sheet: Sheet, ground: Ground, rng: Random) -> Descrip
     rng.shuffle(columns)
     for column in columns:
         cell = sheet.rows[fact.row][column.at]
-        if not phrase(cell.text) or cell.value.kind not in {"text", "number", "date", "year"} or column.noun is None:
-            continue
-        if cell.value.kind == "number" and column.noun.sort not in {"count", "measure", "code"}:
+        if not says(cell, column) or cell.value.kind not in {"text", "date", "year"} or not cell_fits(cell, column):
             continue
         node = {
             "op": "find",
@@ -73,7 +74,7 @@ def _by_row(fact: FactRow, sheet: Sheet, ground: Ground, rng: Random) -> Descrip
             "get": sheet.header[sheet.subject],
         }
         if _finds(node, fact.link, ground):
-            clause = single(condition(column, "is", cell.text, rng))
+            clause = condition(column, "is", cell.text, sheet, rng)
             words = f"the {sheet.rows_are.one} {clause} in {source(sheet, rng)}"
             return Description(words, node, (fact.value,), (cell.text, fact.value), frozenset({(sheet.url, sheet.nth)}))
     return None
@@ -87,6 +88,8 @@ def _by_column(
     assert fact.col is not None  # noqa: S101
     column, subject = sheet.columns[fact.col], sheet.rows[fact.row][sheet.subject]
     if column.noun is None or column.noun.sort not in {"person", "thing", "place", "winner"} or not phrase(subject.text):
+        return None
+    if not says(sheet.rows[fact.row][fact.col], column):
         return None
     place = (sheet.url, sheet.nth)
     where: Node | str = subject.text

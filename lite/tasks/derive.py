@@ -47,9 +47,12 @@ class Item:
 
     def same(self, other: "Item") -> bool:
         """Whether both name the same thing."""
-        if self.link and self.link == other.link:
-            return True
-        return same_text(self.text) == same_text(other.text)
+        one, another = same_text(self.text), same_text(other.text)
+        if one == another:
+            return not (self.link and other.link and self.link != other.link)
+        # Links to one page in other words: a redirect leads from a part to its whole, so the words have to agree too.
+        words = set(one.split()), set(another.split())
+        return bool(self.link) and self.link == other.link and (words[0] <= words[1] or words[1] <= words[0])
 
 
 class Source(Protocol):

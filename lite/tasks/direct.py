@@ -6,7 +6,8 @@ from random import Random
 from lite.tasks.compose import describe, usable
 from lite.tasks.draft import Draft, Unit
 from lite.tasks.ground import Ground
-from lite.tasks.sheet import Column, Sheet
+from lite.tasks.sheet import Column, Sheet, cell_fits, says
+from lite.tasks.statements import bare_name
 from lite.tasks.tables import Cell
 from lite.tasks.values import phrase
 from lite.tasks.wording import about_page, asked, source, value_of
@@ -31,12 +32,19 @@ def _of_table(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
         return
     for _ in range(_CELLS):
         row, column = rng.choice(sheet.rows), rng.choice(columns)
-        if not answerable(row[column.at], column) or not phrase(row[sheet.subject].text):
+        if not answerable(row[column.at], column) or not says(row[sheet.subject], sheet.columns[sheet.subject]):
             continue
-        if rng.random() < 0.4:
+        if rng.random() < 0.6:
+            yield from _beyond(rng.choice(row), ground, rng)
             yield from _row_described(sheet, row, column, ground, rng)
         subject = row[sheet.subject]
         yield _draft(sheet, column, subject.text, subject.text, rng, about=(subject.text, row[column.at].text))
+
+
+def _beyond(cell: Cell, ground: Ground, rng: Random) -> Iterator[Draft]:
+    """What the page states that a cell links to; the page is described, not named."""
+    if cell.link:
+        yield from _described(cell.link, ground, rng)
 
 
 def _row_described(
@@ -54,8 +62,7 @@ def _row_described(
 def _draft(  # noqa: PLR0913, PLR0917  # a question has so many parts
     sheet: Sheet, column: Column, key: object, named: str, rng: Random, about: tuple[str, ...], hidden: tuple[str, ...] = ()
 ) -> Draft:
-    timed = sheet.columns[sheet.subject].kind == "year"
-    core = value_of(named, column, sheet.rows_are, rng, timed)
+    core = value_of(named, column, sheet, rng)
     node = {
         "op": "find",
         "table": [sheet.url, sheet.nth],
@@ -67,14 +74,7 @@ def _draft(  # noqa: PLR0913, PLR0917  # a question has so many parts
 
 def answerable(cell: Cell, column: Column) -> bool:
     """Whether a cell can be an answer."""
-    value = cell.value
-    if value.kind in {"empty", "odd", "several"} or column.noun is None:
-        return False
-    if value.kind == "number":
-        return column.noun.sort in {"count", "measure", "code"}
-    if column.noun.sort in {"count", "measure"}:
-        return False
-    return value.kind in {"year", "date"} or (value.kind == "text" and phrase(value.text) and column.noun.sort != "event")
+    return cell_fits(cell, column) and (cell.value.kind != "text" or says(cell, column))
 
 
 def _of_page(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
@@ -85,14 +85,24 @@ def _of_page(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
         if item.value.kind == "text" and not phrase(item.text):
             continue
         if rng.random() < 0.7:
-            seen = describe(url, ground, rng, rng.choice(_DEPTHS), frozenset())
-            question = about_page(relation, item.value.kind, seen.phrase, rng) if seen else None
-            if seen and question:
-                node = {"op": "fact", "page": seen.node, "relation": relation}
-                hidden = (*seen.hidden, *([name] if name else []))
-                yield Draft(CAPABILITY, question, node, hidden, (*seen.about, item.text), form="statement")
-                continue
+            yield from _described(url, ground, rng)
+        if rng.random() < 0.6:
+            continue  # most pages are described by no table: without this, few tasks would take several hops
         question = about_page(relation, item.value.kind, name, rng) if name else None
         if name and question:
             node = {"op": "fact", "page": url, "relation": relation}
             yield Draft(CAPABILITY, question, node, (), (name, item.text), form="statement")
+
+
+def _described(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
+    """One statement of a page that a table describes."""
+    stated = [pair for pair in ground.statements(url).items() if pair[1].value.kind != "text" or phrase(pair[1].text)]
+    if not stated:
+        return
+    relation, item = rng.choice(stated)
+    seen = describe(url, ground, rng, rng.choice(_DEPTHS), frozenset())
+    question = about_page(relation, item.value.kind, seen.phrase, rng) if seen else None
+    if seen and question:
+        node = {"op": "fact", "page": seen.node, "relation": relation}
+        hidden = (*seen.hidden, bare_name(ground.title_of(url)))
+        yield Draft(CAPABILITY, question, node, hidden, (*seen.about, item.text), form="statement")

@@ -9,9 +9,9 @@ from lite.tasks.derive import Node
 from lite.tasks.draft import Draft, Unit, holds
 from lite.tasks.ground import Ground
 from lite.tasks.nouns import Noun
-from lite.tasks.sheet import Column, Sheet
+from lite.tasks.sheet import Column, Sheet, cell_fits, says
 from lite.tasks.values import phrase
-from lite.tasks.wording import asked, condition, source, through
+from lite.tasks.wording import condition, source, through
 
 CAPABILITY = "enumeration"
 _MOST = 8  # members that a list may have
@@ -38,27 +38,33 @@ def _draft(sheet: Sheet, where: list[list[object]], clause: str, rng: Random, hi
     }
     listed = rng.random() < 0.6
     rows = sheet.rows_are
-    core = rng.choice(_list_cores(rows, clause) if listed else _count_cores(rows, clause))
+    where_it_is = source(sheet, rng)
+    question = rng.choice((_lists if listed else _counts)(rows, clause, where_it_is))
     node = {"op": "list" if listed else "count", "of": find}
     about = tuple(str(what) for _, _, what in where if not isinstance(what, dict))
-    return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, hidden, about, form="list" if listed else "count")
+    return Draft(CAPABILITY, question, node, hidden, about, form="list" if listed else "count")
 
 
-def _list_cores(rows: Noun, clause: str) -> tuple[str, ...]:
+def _lists(rows: Noun, clause: str, here: str) -> tuple[str, ...]:
+    capital = here[0].upper() + here[1:]
     return (
-        f"which {rows.many} {clause} are there (name all of them)",
-        f"what are all the {rows.many} {clause}",
-        f"which are the {rows.many} {clause}; list every one",
-        f"name every {rows.one} {_one(clause)}; which are they",
+        f"List all the {rows.many} {clause} in {here}.",
+        f"Which {rows.many} {clause} does {here} list?",
+        f"What are all the {rows.many} {clause}, according to {here}?",
+        f"Going by {here}, which {rows.many} {clause} are there? Name them all.",
+        f"Name every one of the {rows.many} {clause} that {here} gives.",
+        f"{capital} lists several {rows.many} {clause}. Which are they?",
     )
 
 
-def _count_cores(rows: Noun, clause: str) -> tuple[str, ...]:
-    return (f"how many {rows.many} {clause} are there", f"how many {rows.many} {clause} are listed", f"what is the number of {rows.many} {clause}")
-
-
-def _one(clause: str) -> str:
-    return clause.replace("that have ", "that has ").replace(" as their ", " as its ")
+def _counts(rows: Noun, clause: str, here: str) -> tuple[str, ...]:
+    return (
+        f"How many {rows.many} {clause} does {here} list?",
+        f"How many {rows.many} {clause} are there in {here}?",
+        f"According to {here}, how many {rows.many} {clause} are there?",
+        f"In {here}, what is the number of {rows.many} {clause}?",
+        f"Counting the {rows.many} {clause} in {here}, how many are there?",
+    )
 
 
 def _fits(count: int, total: int) -> bool:
@@ -70,9 +76,10 @@ def _by_value(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     rng.shuffle(columns)
     for column in columns[:2]:
         values = Counter(row[column.at].text for row in sheet.rows)
-        fitting = [value for value, count in sorted(values.items()) if _fits(count, len(sheet.rows)) and phrase(value)]
+        shown = {row[column.at].text for row in sheet.rows if says(row[column.at], column) and cell_fits(row[column.at], column)}
+        fitting = [value for value, count in sorted(values.items()) if _fits(count, len(sheet.rows)) and value in shown]
         for value in rng.sample(fitting, min(2, len(fitting))):
-            yield _draft(sheet, [[column.header, "is", value]], condition(column, "is", value, rng), rng)
+            yield _draft(sheet, [[column.header, "is", value]], condition(column, "is", value, sheet, rng), rng)
 
 
 def _by_amount(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
@@ -82,7 +89,7 @@ def _by_amount(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
         bound = _bound(sheet, column, rng)
         if bound:
             how, number, said = bound
-            yield _draft(sheet, [[column.header, how, number]], condition(column, how, said, rng), rng)
+            yield _draft(sheet, [[column.header, how, number]], condition(column, how, said, sheet, rng), rng)
 
 
 def _dated(column: Column) -> bool:
@@ -167,4 +174,4 @@ def _by_described(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
         for url in rng.sample(fitting, min(2, len(fitting))):
             seen = describe(url, ground, rng, rng.choice((1, 1, 2)), frozenset({(sheet.url, sheet.nth)}))
             if seen and holds(seen.node, ground):
-                yield _draft(sheet, [[column.header, "is", seen.node]], condition(column, "is", seen.phrase, rng), rng, seen.hidden)
+                yield _draft(sheet, [[column.header, "is", seen.node]], condition(column, "is", seen.phrase, sheet, rng), rng, seen.hidden)

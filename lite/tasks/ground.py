@@ -1,6 +1,8 @@
 """What makers and checks stand on: the fact store with its tables as sheets, and the same read from the pages."""
 
 import json
+import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -51,6 +53,8 @@ class Ground:
         if page is None or not page.bare:
             return None
         name = bare_name(page.name)
+        if "(" in page.name and not re.search(r"\([A-Z][A-Za-z]{0,2}\)$", page.name):
+            return None  # "College Hall (New Jersey)": where there is one, there are others outside this world
         others = [other for other in self._alike(page.bare) if other.id != page.id]
         return name if all(_same_subject(page, other) for other in others) else None
 
@@ -74,7 +78,10 @@ class Ground:
     def _by_id(self, key: int) -> Sheet:
         row = self.store.table(key)
         page = self.page(row.page)
-        return _sheet(row, page, self.store.cells(key))
+        sheet = _sheet(row, page, self.store.cells(key))
+        links = [cells[sheet.subject].link for cells in sheet.rows] if sheet.subject >= 0 else []
+        born = sum(bool(link) and "born" in self.statements(link) for link in links)
+        return replace(sheet, people=True) if links and 2 * born >= len(links) else sheet
 
     def _all_stated(self, url: str) -> dict[str, Item]:
         page = self._page_at(url)

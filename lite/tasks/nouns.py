@@ -21,7 +21,7 @@ _PERSONS = (
     " writer composer singer architect trainer jockey owner pilot astronaut judge senator minister president mayor"
     " chairman contestant model nominee recipient honoree celebrity sculptor painter photographer quarterback"
     " competitor performer lyricist editor screenwriter narrator successor predecessor incumbent musician laureate"
-    " person poet general admiral bishop archbishop cardinal king queen monarch premier principal conductor skipper"
+    " person poet dancer general admiral bishop archbishop cardinal king queen monarch premier principal conductor skipper"
     " bowler batsman wicketkeeper goalkeeper partner comedian professional"
 ).split()  # noqa: SIM905
 _THINGS = (
@@ -54,7 +54,7 @@ _COUNTS = (
 ).split()  # noqa: SIM905
 _MEASURES = (
     "height length width depth elevation altitude weight mass speed distance density score margin prize budget"
-    " temperature diameter span power displacement radius magnitude percentage latitude average rating wattage"
+    " temperature diameter span power displacement radius magnitude percentage latitude rating wattage"
     " wingspan"
 ).split()  # noqa: SIM905
 _EVENTS = (
@@ -108,10 +108,12 @@ _OWN = {
     "gold": Noun("gold medals", "", "count"),
     "silver": Noun("silver medals", "", "count"),
     "bronze": Noun("bronze medals", "", "count"),
-    "total": Noun("total", "", "measure"),
+
     "lga": Noun("local government area", "local government areas", "place"),
-    "iata": Noun("IATA code"),
-    "icao": Noun("ICAO code"),
+    "iata": Noun("IATA code", "IATA codes", "code"),
+    "icao": Noun("ICAO code", "ICAO codes", "code"),
+    "code": Noun("code", "codes", "code"),
+    "symbol": Noun("symbol", "symbols", "code"),
     "head coach": Noun("head coach", "head coaches", "person"),
     "head of state": Noun("head of state", "", "person"),
     "kit manufacturer": Noun("kit manufacturer", "kit manufacturers"),
@@ -122,8 +124,6 @@ _OWN = {
     "stadium capacity": Noun("stadium capacity", "", "count"),
     "seating capacity": Noun("seating capacity", "", "count"),
     "frequency": Noun("frequency", "frequencies"),
-    "fee": Noun("fee"),
-    "transfer fee": Noun("transfer fee"),
     "electronegativity": Noun("electronegativity", "", "measure"),
     "melting point": Noun("melting point", "", "measure"),
     "boiling point": Noun("boiling point", "", "measure"),
@@ -131,14 +131,14 @@ _OWN = {
     "population density": Noun("population density", "", "measure"),
     "calling code": Noun("calling code", "calling codes", "code"),
 }
-_IRREGULAR = {"person": "people", "series": "series", "species": "species", "batsman": "batsmen", "chairman": "chairmen"}
+_IRREGULAR = {"person": "people", "series": "series", "species": "species", "batsman": "batsmen", "aircraft": "aircraft", "alumnus": "alumni", "chairman": "chairmen"}
 _NEVER = re.compile(
     r"\b(?:notes?|refs?|references?|remarks?|comments?|descriptions?|details?|notability|images?|photos?|sources?|link|"
     r"website|logo|map|coord\w*|info\w*|summary|reason|other|age|aged|years?|current\w*|present|latest|recent|today|"
     r"tenure|active|term|period|span|from|to|ranking|ranks?|score|no|nos|number|#|pick|overall|time|record|gap|"
     r"changes?|difference|significance|association|achievements?|claim to fame|known for|cause|outcome|value|"
     r"average in final|worth|past|since|last|next|cast|citations?|explanation|meaning|example|stipulation|w|l|d|t|"
-    r"pld|gp|gf|ga|gd|sr|id|key|us|uk|no\.)\b|[#%/†*?&+=<>\"]|\d",
+    r"fee|total|pld|gp|gf|ga|gd|sr|id|key|us|uk|no\.)\b|[#%/†*?&+=<>\"]|\d",
     re.IGNORECASE,
 )
 _PLAIN = re.compile(r"[A-Za-z][a-z]{2,}(?:[ -][A-Za-z][a-z]+){0,3}")
@@ -150,6 +150,9 @@ def plural(word: str) -> str:
     """The plural of an English noun (of the last word of a phrase)."""
     if " or " in word:
         return " or ".join(map(plural, word.split(" or ")))
+    if " of " in word:
+        head, _, rest = word.partition(" of ")
+        return f"{plural(head)} of {rest}"
     head, _, last = word.rpartition(" ")
     low = last.lower()
     if low in _IRREGULAR:
@@ -179,6 +182,7 @@ def header_unit(header: str) -> str:
 def noun(header: str) -> Noun | None:
     """What to call a column with this header, None where that would not be plain English."""
     text = " ".join(_OPTIONAL.sub("", header).split()).rstrip(".:")
+    text = re.sub(r"^names? of (?:the )?", "", text, flags=re.IGNORECASE)
     low = text.lower()
     if low in _OWN:
         return _OWN[low]
@@ -194,6 +198,9 @@ def noun(header: str) -> Noun | None:
         return Noun(low, plural(low) if known.many else "", known.sort)
     if _PARTICIPLE.search(low) or " " not in low:
         return None  # an unknown single word may be anything: a verb, an abbreviation, a name
+    head = low.partition(" of ")[0].rpartition(" ")[2]
+    if head.endswith("s") and not head.endswith(("ss", "us", "is")):
+        return None  # "members of parliament": one cell may hold one or several
     if re.search(r"\b(?:or|and|by|at|for|with|in)\b", low):
         return None
     return Noun(low)
@@ -221,12 +228,12 @@ _ROWS = re.compile(r"^(?:full |complete )?lists? of (?:the )?([a-z][a-z' -]*?)(?
 def row_noun(header: str, titles: tuple[str, ...]) -> Noun:
     """What the rows of a table are, whose subject column has this header, under these titles (innermost last)."""
     own = noun(header)
-    if own and own.sort in {"person", "thing", "place"} and own.many:
+    if own and own.sort in {"person", "thing", "place", "code"} and own.many:
         return own
     for title in reversed(titles):
         listed = _ROWS.match(title)
-        words = (listed[1] if listed else title).lower()
-        last = words.rpartition(" ")[2]
+        words = listed[1] if listed else title.lower()
+        last = words.rpartition(" ")[2].lower()
         for one, known in ((last[:-1], _WORDS.get(last[:-1])), (last[:-3] + "y", _WORDS.get(last[:-3] + "y"))):
             if last.endswith("s") and known and known.many and plural(one) == last and len(words.split()) <= 3:
                 if listed or words == last:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from lite.tasks.nouns import Noun, header_unit, noun, row_noun
 from lite.tasks.tables import Cell, Table
-from lite.tasks.values import same_text
+from lite.tasks.values import phrase, same_text
 
 _TOTAL = re.compile(r"(?:grand |sub-?)?totals?\b|averages?\b|overall\b|sum\b|all\b.*\btotal|mean\b|median\b|others?$|total", re.IGNORECASE)
 _VOLATILE = re.compile(
@@ -46,6 +46,7 @@ class Sheet:
     heading: tuple[str, ...]
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    people: bool = False  # the pages that its rows link to are people's
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -68,10 +69,14 @@ class Sheet:
     @cached_property
     def subject(self) -> int:
         """The column that names the rows: the leftmost whose cells are all different names; else different years."""
-        for column in self.columns:
-            if column.noun and column.distinct and column.noun.sort in _NAMES:
-                if column.kind != "text":
-                    return -1  # it names the rows, but one of its cells cannot be read
+        named = [column for column in self.columns if column.noun and column.noun.sort in _NAMES]
+        coded = [column for column in self.columns if column.noun and column.noun.sort == "code"]
+        for column in (*named, *coded):
+            if column.distinct:
+                cells = [row[column.at] for row in self.rows]
+                numbered = sum(bool(re.match(r"\d+[. ]", cell.text)) for cell in cells)
+                if column.kind != "text" or 2 * numbered > len(cells):
+                    return -1  # it names the rows, but one of its cells cannot be read, or all are numbered
                 return column.at
         for column in self.columns:
             if column.noun and column.distinct and column.kind == "year" and column.noun.sort == "time":
@@ -81,7 +86,8 @@ class Sheet:
     @cached_property
     def rows_are(self) -> Noun:
         """What the rows are."""
-        return row_noun(self.header[self.subject], (self.title, *self.heading))
+        found = row_noun(self.header[self.subject], (self.title, *self.heading))
+        return PEOPLE if self.people and found.sort == "entry" else found
 
     @cached_property
     def label(self) -> str:
@@ -114,8 +120,48 @@ class Sheet:
         return years.pop() if len(years) == 1 else None
 
     def value_columns(self) -> list[Column]:
-        """Columns that something can be asked of: named, and not the subject."""
-        return [column for column in self.columns if column.noun and column.at != self.subject]
+        """Columns that something can be asked of: named, not the subject, and fit for what the rows are."""
+        rows = self.rows_are
+        return [c for c in self.columns if c.noun and c.at != self.subject and suits(c.noun, rows)]
+
+
+PEOPLE = Noun("person", "people", "person")
+_LIVES = {"born", "died", "elected", "appointed", "ordained", "consecrated", "inducted", "inaugurated", "commissioned"}
+_PARTICLES = re.compile(r"\b(?:de|da|do|dos|del|della|di|la|le|van|von|der|den|al|el|bin|ibn|ben|of|the|y|e|st)\b|[.'’-]|\b(?:Jr|Sr|II|III|IV)\b")
+
+
+def suits(column: Noun, rows: Noun) -> bool:
+    """Whether rows can have it: an artist is not "released", a bridge is not "born"."""
+    if column.sort != "event":
+        return rows.sort != "place" or "capacity" not in column.one
+    return (column.one in _LIVES) if rows.sort == "person" else (column.one not in {"born", "ordained"} and rows.sort != "name")
+
+
+def says(cell: Cell, column: Column) -> bool:
+    """Whether a cell's text can stand in a question or an answer as what its column says it is."""
+    text = cell.text
+    if not phrase(text) or column.noun is None or "(" in text:
+        return False
+    if column.noun.sort in {"thing", "winner"} and ", " in text and not cell.link:
+        return False  # "Rhein-Neckar Löwen, Paris Saint-Germain"
+    if column.noun.sort == "person":  # "Roger Black Carol Vorderman" are two, "Day, Arkansas" is more than a name
+        if any(char.isdigit() or char in ",/()&" for char in text):
+            return False
+        return len(text.split()) < 4 or bool(_PARTICLES.search(text))
+    return True
+
+
+def cell_fits(cell: Cell, column: Column) -> bool:
+    """Whether a cell is of the sort that its column is: no name in a column of dates, no number in one of names."""
+    if column.noun is None or cell.value.kind in {"empty", "odd", "several"}:
+        return False
+    amounts = column.noun.sort in {"count", "measure"}
+    if cell.value.kind == "number":
+        return amounts or column.noun.sort == "code"
+    if amounts:
+        return False
+    timed = cell.value.kind in {"date", "year"}
+    return timed == (column.noun.sort in {"event", "time"})
 
 
 def sheet_of(url: str, title: str, name: str, table: Table) -> Sheet:

@@ -48,7 +48,8 @@ def _item(item: Item, ground: Ground, unit: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys((f"{value.text}{'' if unit == '%' else ' '}{unit}", value.text)))
     if value.kind == "text" and item.link:
         name = bare_name(ground.title_of(item.link))
-        shared = set(same_text(name).split()) & set(same_text(value.text).split())
-        if name and shared and len(name.split()) <= 8:
+        words = set(same_text(name).split()), set(same_text(value.text).split())
+        nested = words[0] <= words[1] or words[1] <= words[0]
+        if nested and len(words[0] ^ words[1]) <= 2 and not any(word.isdigit() for word in words[0] ^ words[1]):
             return tuple(dict.fromkeys((value.text, name)))
     return (value.text,)

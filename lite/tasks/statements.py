@@ -65,7 +65,8 @@ def subject_of(title: str, text: str) -> str:
 
 
 def bare_name(name: str) -> str:
-    """A name without what tells it from others: "Mercury (planet)" is "Mercury"."""
+    """A name without what tells it from others ("Mercury (planet)") or says what kind of page it is ("Fiji: data sheet")."""
+    name = re.sub(r":\s+[a-z][a-z ,]+$", "", name)
     return re.sub(r"\s*\([^()]*\)$", "", name).strip() or name
 
 

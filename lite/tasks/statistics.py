@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from random import Random
+from urllib.parse import unquote
 
 from lite.tasks.compose import usable
 from lite.tasks.derive import Node
@@ -9,9 +10,9 @@ from lite.tasks.draft import Draft, Unit
 from lite.tasks.enumeration import known_of_all
 from lite.tasks.ground import Ground
 from lite.tasks.nouns import Noun, key_noun
-from lite.tasks.sheet import Column, Sheet
+from lite.tasks.sheet import Column, Sheet, cell_fits, says
 from lite.tasks.values import phrase
-from lite.tasks.wording import PARTICIPLES, asked, condition, counted, source
+from lite.tasks.wording import PARTICIPLES, asked, condition, counts, source
 
 CAPABILITY = "statistics"
 PAGES = True  # statements too, not only tables
@@ -59,8 +60,8 @@ def _two_rows(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
         noun = column.noun.one
         if values[0] < values[1]:
             a, b, values = b, a, values[::-1]
-        if rng.random() < 0.7 or not values[1] or values[0] / values[1] > 100:
-            if counted(column.noun):
+        if rng.random() < 0.7 or column.noun.sort != "count" or column.unit == "%" or not values[1] or values[0] / values[1] > 100:
+            if counts(sheet, column):
                 core = rng.choice((f"how many more {noun} does {a} have than {b}", f"what is the difference in {noun} between {a} and {b}"))
             else:
                 core = rng.choice((
@@ -70,7 +71,9 @@ def _two_rows(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             node = {"op": "difference", "of": [_cell(sheet, a, column), _cell(sheet, b, column)]}
             yield _draft(sheet, core, node, rng, (a, b), column.unit, "difference")
         else:
-            core = f"how many times the {noun} of {b} is the {noun} of {a}, to two decimal places"
+            core = f"to two decimal places, the {noun} of {a} is how many times that of {b}"
+            if counts(sheet, column):
+                core = f"to two decimal places, {a} has how many times as many {noun} as {b}"
             node = {"op": "ratio", "of": [_cell(sheet, a, column), _cell(sheet, b, column)]}
             yield _draft(sheet, core, node, rng, (a, b), "", "ratio", _MEAN_TOLERANCE)
 
@@ -87,9 +90,10 @@ def _clauses(sheet: Sheet, rng: Random) -> list[tuple[list[list[object]], str]]:
     for column in sheet.value_columns():
         if column.kind == "text" and not column.distinct:
             texts = [row[column.at].text for row in sheet.rows]
-            values = sorted({text for text in texts if 3 <= texts.count(text) < len(texts) and phrase(text)})
+            shown = {row[column.at].text for row in sheet.rows if says(row[column.at], column) and cell_fits(row[column.at], column)}
+            values = sorted(text for text in shown if 3 <= texts.count(text) < len(texts))
             for value in values[:2]:
-                found.append(([[column.header, "is", value]], condition(column, "is", value, rng)))
+                found.append(([[column.header, "is", value]], condition(column, "is", value, sheet, rng)))
     rng.shuffle(found)
     return found
 
@@ -107,9 +111,9 @@ def _picked(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             among = f" among the {rows.many} {clause}" if clause else ""
             op = rng.choice(("most", "least", "rank"))
             node: Node = {"op": op, "of": find, "by": column.header}
-            rank = "most" if counted(column.noun) else "highest"
+            rank = "most" if counts(sheet, column) else "highest"
             if op == "least":
-                rank = "fewest" if counted(column.noun) else "lowest"
+                rank = "fewest" if counts(sheet, column) else "lowest"
             elif op == "rank":
                 node["n"] = rng.choice(sorted(_PLACES))
                 rank = f"{_PLACES[node['n']]} {rank}"
@@ -133,13 +137,13 @@ def _summed(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                     f"what is the total {noun} of all the {rows.many}{tail}",
                     f"what do the figures for {noun} of the {rows.many}{tail} add up to",
                 ))  # fmt: skip
-                if counted(column.noun):
+                if counts(sheet, column):
                     core = rng.choice((f"how many {noun} do all the {rows.many}{tail} have in total", core))
                 yield _draft(sheet, core, node, rng, (), column.unit, "sum")
             else:
                 core = rng.choice((
-                    f"what is the mean {noun} of the {rows.many}{tail}, to one decimal place",
-                    f"what is the average {noun} of the {rows.many}{tail}, to one decimal place",
+                    f"what is the mean {noun} of the {rows.many}{tail}, to two decimal places",
+                    f"what is the average {noun} of the {rows.many}{tail}, to two decimal places",
                 ))  # fmt: skip
                 yield _draft(sheet, core, node, rng, (), column.unit, "mean", _MEAN_TOLERANCE)
 
@@ -230,12 +234,19 @@ def _of_pages(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
         noun = _amount(relation)
         if item.value.kind != "number" or noun is None:
             continue
-        peers = [peer for peer in ground.peers(url, relation) if peer != url]
+        peers = _near(url, name, ground.peers(url, relation))
         for peer in rng.sample(peers, min(2, len(peers))):
             other, name_of = ground.stated(peer, relation), ground.named_alone(peer)
             if not other or not name_of or other.value.kind != "number" or other.value.unit != item.value.unit:
                 continue
             yield from _pair(relation, noun, [(url, name, item.value.number or 0), (peer, name_of, other.value.number or 0)], item.value.unit, rng)
+
+
+def _near(url: str, name: str, peers: list[str]) -> list[str]:
+    """Pages like this one, those of the same place ("…, Ohio") only where it names one."""
+    place = name.rpartition(", ")[2] if ", " in name else ""
+    tail = place.replace(" ", "_")
+    return [peer for peer in peers if peer != url and (not tail or unquote(peer).partition("#")[0].endswith(f",_{tail}"))]
 
 
 def _amount(relation: str) -> Noun | None:
@@ -256,7 +267,7 @@ def _pair(relation: str, noun: Noun, pages: list[tuple[str, str, float]], unit: 
         shapes.append(("sum", f"What do the figures for the {noun.one} of {a} and {b} add up to?", None))
         shapes.append(("sum", f"Taken together, what is the {noun.one} of {a} and {b}?", None))
     if low > 0 and high / low < 50:
-        shapes.append(("ratio", f"How many times the {noun.one} of {b} is that of {a}, to two decimal places?", _MEAN_TOLERANCE))
+        shapes.append(("ratio", f"To two decimal places, the {noun.one} of {a} is how many times that of {b}?", _MEAN_TOLERANCE))
     op, question, tolerance = rng.choice(shapes)
     yield Draft(CAPABILITY, question, {"op": op, "of": facts}, (), (a, b), tolerance, "" if op == "ratio" else unit, f"{op} of pages")
 

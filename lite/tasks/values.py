@@ -16,7 +16,7 @@ MONTHS = (
     "january february march april may june july august september october november december".split()  # noqa: SIM905
 )
 _MONTH = {name[:length]: n for n, name in enumerate(MONTHS, 1) for length in (3, len(name))} | {"sept": 9}
-_EMPTY = re.compile(r"[\s\-\u2010-\u2015\u2212.*/]*|n/?a|none|nil|tb[acd]|unknown|unk\.?|vacant|[x\u2713\u2714?]", re.IGNORECASE)
+_EMPTY = re.compile(r"[\s\-\u2010-\u2015\u2212.*/]*|n/?a|none|nil|various|several|multiple|same|tb[acd]|unknown|unk\.?|vacant|[x\u2713\u2714?]", re.IGNORECASE)
 _NOTE = re.compile(r"\s*\[(?:\d{1,3}|[a-z]{1,2}|[A-Z]|(?:note|nb|n|fn|lower-alpha) ?\d{1,2}|citation needed)\]", re.IGNORECASE)
 _MARK = re.compile(r"\s*[†‡§¶*^#]+$")
 _MARKUP = re.compile(r"align ?=|style ?=|span ?=|width ?=|\{\{|\}\}|<[a-z/]|&[a-z]+;|\bscope ?=|\\|\uFFFD|\||^/|/$", re.IGNORECASE)
@@ -101,7 +101,7 @@ def _words(text: str, raw: str) -> Value:
     if _SPLIT.search(text) or (not targets and re.search(r"[a-z] (?:and|&) [A-Z]", text)):
         return Value("several", text)
     letters = sum(char.isalpha() for char in text)
-    if letters < 2 or _HEDGE.search(text) or text.count("(") != text.count(")") or text.count('"') % 2:
+    if letters < 2 or 2 * letters < len(text.replace(" ", "")) or _HEDGE.search(text) or text.count("(") != text.count(")") or text.count('"') % 2:
         return Value("odd", text)
     if re.search(r"\([^)]*\d", text) or re.match(r"[\d.,:+()\-\u2013 ]+(?:\D{0,3}$|[(\[])", text):
         return Value("odd", text)

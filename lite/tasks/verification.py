@@ -23,6 +23,8 @@ def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
     sheet = unit.sheet
     if sheet is None or not usable(sheet, ground) or sheet.columns[sheet.subject].kind != "text":
         return
+    if sheet.rows_are.one == "entry":
+        return
     makers = [_two_tables, _own_page]
     rng.shuffle(makers)
     for make in makers:
@@ -74,10 +76,12 @@ def _agreeing(name: str, column: Column, one: str, other: str, rng: Random) -> s
     noun = column.noun.one if column.noun else ""
     if column.noun and column.noun.sort == "event":
         return f"{one[0].upper()}{one[1:]} and {other} agree on when {name} was {noun}. When was that?"
+    if column.noun and column.noun.sort == "person":
+        return f"{one[0].upper()}{one[1:]} and {other} name the same {noun} for {name}. Who is it?"
     return rng.choice((
         f"Which {noun} do both {one} and {other} give for {name}?",
         f"{one[0].upper()}{one[1:]} and {other} agree on the {noun} of {name}. What is it?",
-        f"What {noun} of {name} is confirmed by {one} as well as {other}?",
+        f"Which {noun} for {name} appears both in {one} and in {other}?",
         f"Checking {one} against {other}, which {noun} do they both give for {name}?",
     ))  # fmt: skip
 

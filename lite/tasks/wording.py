@@ -10,6 +10,14 @@ from lite.tasks.sheet import Column, Sheet
 _IN = {"city", "town", "country", "state", "county", "province", "region", "district", "municipality", "suburb"}
 _PLURAL_COUNT = re.compile(r"(?:[a-z]+s|people)$")
 _ONE_COUNT = {"loss", "gross", "mass", "radius", "attendance", "series"}
+# What a thing, not a person or a place, can be said to have: "films whose genre is", "clubs whose stadium is".
+_OWNED = set(
+    "genre language artist director author publisher developer designer architect owner manufacturer operator network"
+    " capital captain manager coach stadium venue league conference affiliation denomination type status class party"
+    " constructor label nickname mascot colour color sponsor site headquarters platform format discipline"
+    .split()
+)  # fmt: skip  # noqa: SIM905
+NAMED = 5  # words: a longer name of a thing is a description
 
 
 def source(sheet: Sheet, rng: Random) -> str:
@@ -18,29 +26,27 @@ def source(sheet: Sheet, rng: Random) -> str:
     if re.match(r"Lists? of ", title):
         whole = f"the {title[0].lower()}{title[1:]}"
         return rng.choice((f'the "{under}" part of {whole}', f'{whole} (section "{under}")')) if under else whole
-    article = "the " if re.match(r"\d{4}\b", title) else ""
+    quoted = f'"{title}"' if title[0].isdigit() or title.startswith("The ") else title
+    bare = title.removeprefix("The ")
     if under:
         return rng.choice((
-            f'the "{under}" table of the article on {article}{title}',
-            f'the table "{under}" on the {title} page',
-            f'the {title} article, section "{under}"',
-            f'the "{under}" section of the page about {article}{title}',
+            f'the "{under}" table of the article on {quoted}',
+            f'the table "{under}" on the {bare} page',
+            f'the {bare} article, section "{under}"',
+            f'the "{under}" section of the page about {quoted}',
+            f'the {bare} page (under "{under}")',
         ))  # fmt: skip
-    return rng.choice((f"the table in the article on {article}{title}", f"the table on the {title} page"))
+    return rng.choice((f"the table in the article on {quoted}", f"the table on the {bare} page"))
 
 
 def asked(core: str, where: str, rng: Random) -> str:
     """A question: `core` without its mark, bound to a table."""
     capital = core[0].upper() + core[1:]
-    return rng.choice((
-        f"In {where}, {core}?",
-        f"According to {where}, {core}?",
-        f"Going by {where}, {core}?",
-        f"Looking at {where}, {core}?",
-        f"{capital}, according to {where}?",
-        f"{capital}, going by {where}?",
-        f"Per {where}, {core}?",
-    ))  # fmt: skip
+    forms = [f"In {where}, {core}?", f"According to {where}, {core}?", f"Going by {where}, {core}?", f"Per {where}, {core}?"]
+    if len(core.split()) < 20:
+        forms += [f"{capital}, according to {where}?", f"{capital}, going by {where}?", f"{capital} in {where}?" if " in " not in core else
+                  f"{capital}, as given in {where}?"]  # fmt: skip
+    return rng.choice(forms)
 
 
 def counted(noun: Noun) -> bool:
@@ -49,26 +55,37 @@ def counted(noun: Noun) -> bool:
     return noun.sort == "count" and bool(_PLURAL_COUNT.fullmatch(last)) and last not in _ONE_COUNT
 
 
-def value_of(what: str, column: Column, rows: Noun, rng: Random, timed: bool = False) -> str:  # noqa: FBT001, FBT002
-    """The core of a question for one cell; `what` names the row, `timed` says that it is a year."""
-    noun = column.noun
+def counts(sheet: Sheet, column: Column) -> bool:
+    """Whether a column holds whole numbers of something that one asks "how many" of."""
+    if column.noun is None or not counted(column.noun) or column.unit:
+        return False
+    return all((row[column.at].value.number or 0.0).is_integer() for row in sheet.rows)
+
+
+def value_of(what: str, column: Column, sheet: Sheet, rng: Random) -> str:
+    """The core of a question for one cell; `what` names the row."""
+    noun, rows = column.noun, sheet.rows_are
     assert noun is not None  # noqa: S101  # makers only ask for what has a name
     one = noun.one
     if noun.sort == "event":
         return when(what, one, rng)
-    if timed:
+    if sheet.columns[sheet.subject].kind == "year" and noun.sort in {"count", "measure"}:
+        return f"how many {one} are given for {what}" if counts(sheet, column) else f"what is the {one} given for {what}"
+    if sheet.columns[sheet.subject].kind == "year":
         return f"who is listed as the {one} for {what}" if noun.sort == "person" else f"which {one} is listed for {what}"
     if noun.sort == "person":
         return rng.choice((f"who is the {one} given for {what}", f"who is listed as {one} for {what}"))
-    if counted(noun):
+    if counts(sheet, column):
         return rng.choice((f"how many {one} are listed for {what}", f"how many {one} does {what} have"))
     if noun.sort in {"count", "measure", "code"}:
         return rng.choice((f"what is the {one} of {what}", f"what {one} is given for {what}"))
+    if noun.sort == "time":
+        return rng.choice((f"which {one} is given for {what}", f"which {one} is listed for {what}"))
     if one in _IN and rows.sort in {"thing", "place"}:
         return rng.choice((f"in which {one} is {what}", f"which {one} is given for {what}"))
-    return rng.choice((
-        f"which {one} is listed for {what}", f"what is the {one} of {what}", f"what is given as the {one} of {what}"
-    ))  # fmt: skip
+    if rows.sort in {"thing", "place"}:
+        return rng.choice((f"which {one} is listed for {what}", f"what is the {one} of {what}", f"what is given as the {one} of {what}"))
+    return rng.choice((f"which {one} is listed for {what}", f"what is given as the {one} of {what}"))
 
 
 def when(what: str, participle: str, rng: Random) -> str:
@@ -78,31 +95,34 @@ def when(what: str, participle: str, rng: Random) -> str:
     return rng.choice((f"when was {what} {participle}", f"on what date or in what year was {what} {participle}"))
 
 
-def condition(column: Column, how: str, value: str, rng: Random) -> str:
-    """A clause that singles rows out, to stand after "the players"."""
+def condition(column: Column, how: str, value: str, sheet: Sheet, rng: Random) -> str:
+    """A clause that singles rows out, to stand after "the players" or "the player"."""
     noun = column.noun
     assert noun is not None  # noqa: S101
     one = noun.one
     if noun.sort == "event":
-        verb = "died" if one == "died" else f"was {one}" if how == "is" else f"were {one}"
         words = {"in": "in", "is": "in", ">": "after", "<": "before"}[how]
-        return f"that {verb} {words} {value}".replace("that was ", "that was ") if how == "is" else f"{one} {words} {value}"
-    if how == ">":
-        return f"with more than {value} {one}" if counted(noun) else f"with a {one} of more than {value}"
-    if how == "<":
-        return f"with fewer than {value} {one}" if counted(noun) else f"with a {one} of less than {value}"
+        return f"who died {words} {value}" if one == "died" else f"{one} {words} {value}"
+    if how in "<>":
+        more, fewer = ("more than", "fewer than" if counts(sheet, column) else "less than")
+        amount = f"{more if how == '>' else fewer} {value}"
+        return f"with {amount} {one}" if counts(sheet, column) else f"with {an(one)} of {amount}"
     if how == "in":
         return f"whose {one} falls in {value}"
-    if counted(noun):
-        return f"with exactly {value} {one}"
+    if len(value.split()) > NAMED or _has(sheet.rows_are, noun):
+        return f"whose {one} is {value}"
     if noun.sort == "person":
-        return rng.choice((f"whose {one} is {value}", f"with {value} as {one}"))
-    return rng.choice((f"whose {one} is {value}", f"listed with {value} as the {one}", f"that have {value} as their {one}"))
+        return rng.choice((f"with {value} as {one}", f"listed with {value} as {one}"))
+    if noun.sort == "time":
+        return f"listed under the {one} {value}"
+    return f"listed with {value} as the {one}"
 
 
-def single(clause: str) -> str:
-    """A clause for one row."""
-    return clause.replace("that have ", "that has ").replace(" as their ", " as its ").replace("that were ", "that was ")
+def _has(rows: Noun, noun: Noun) -> bool:
+    """Whether "whose" is plain English: a player's club, a stadium's city, a film's genre."""
+    if rows.sort == "person":
+        return noun.sort in {"thing", "place"}
+    return rows.sort in {"thing", "place"} and (noun.sort == "place" or noun.one.rpartition(" ")[2] in _OWNED)
 
 
 _THROUGH = {
@@ -134,7 +154,17 @@ def through(relation: str, how: str, value: str) -> str | None:
         return None
     if how == "is":
         return f"whose {noun.one} is {value}"
-    return f"with a {noun.one} of {'more' if how == '>' else 'less'} than {value}" if how in "<>" else None
+    return f"with {an(noun.one)} of {'more' if how == '>' else 'less'} than {value}" if how in "<>" else None
+
+
+def predicate(clause: str) -> str:
+    """A clause as what follows the subject of a sentence: "born in 1984" -> "was born in 1984"."""
+    if clause.startswith("who "):
+        return clause.removeprefix("who ")
+    if clause.startswith("whose "):
+        noun, _, value = clause.removeprefix("whose ").partition(" is ")
+        return f"has {value} as {noun}"
+    return f"has {clause.removeprefix('with ')}" if clause.startswith("with ") else f"was {clause}"
 
 
 PARTICIPLES = frozenset(
@@ -160,30 +190,42 @@ _ASKED = {
 
 def about_page(relation: str, kind: str, what: str, rng: Random) -> str | None:
     """A question for what a page states of its subject; None where it cannot be put in words."""
-    forms: Sequence[str]
-    if relation in _ASKED:
-        forms = _ASKED[relation]
-        if kind == "year":
-            forms = [form for form in forms if "date" not in form] + (["In what year was {} born?"] if relation == "born" else [])
-            forms = forms or ["In what year did {} die?"]
-        elif relation == "listed":
-            forms = forms[:1]
-    elif relation in PARTICIPLES:
-        forms = (f"When was {{}} {relation}?", f"What is the date given for when {{}} was {relation}?")
-        if kind == "year":
-            forms = (f"When was {{}} {relation}?", f"In what year was {{}} {relation}?", f"{{}} was {relation} in which year?")
-    elif relation.startswith("college "):
-        sport = relation.removeprefix("college ")
-        forms = (f"For which college did {{}} play {sport}?", f"Where did {{}} play college {sport}?", f"Which college team did {{}} play {sport} for?")
-    elif relation.startswith("population at the "):
-        census = relation.removeprefix("population at ")
-        forms = (f"What was the population of {{}} at {census}?", f"How many people lived in {{}} at {census}?", f"What population did {census} record for {{}}?")
-    else:
-        noun = key_noun(relation)
-        if noun is None or noun.sort == "event":
-            return None
-        forms = (f"What is the {noun.one} of {{}}?", f"Which {noun.one} does {{}} have?", f"What {noun.one} is given for {{}}?")
-        if noun.sort in {"count", "measure"}:
-            forms = (f"What is the {noun.one} of {{}}?", f"What {noun.one} is given for {{}}?")
+    forms = list(_forms(relation, kind))
+    if len(what.split()) > NAMED:  # a description is better not followed by much
+        forms = [form for form in forms if "{}'s" not in form and (form.endswith("{}?") or not form.startswith("{}"))]
+    if not forms:
+        return None
     question = rng.choice(forms).format(what)
     return question[0].upper() + question[1:]
+
+
+def an(word: str) -> str:
+    """A noun with its indefinite article."""
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+def _forms(relation: str, kind: str) -> Sequence[str]:
+    if relation == "born" and kind == "year":
+        return ("When was {} born?", "In what year was {} born?", "What is the year of birth of {}?")
+    if relation in _ASKED:
+        return [form for form in _ASKED[relation] if kind != "date" or "year" not in form]
+    if relation in PARTICIPLES:
+        asked_year = (f"In what year was {{}} {relation}?", f"{{}} was {relation} in which year?")
+        return (f"When was {{}} {relation}?", *(asked_year if kind == "year" else (f"On what date was {{}} {relation}?",)))
+    if relation.startswith("college "):
+        sport = relation.removeprefix("college ")
+        return (f"For which college did {{}} play {sport}?", f"Where did {{}} play college {sport}?", f"Which college team did {{}} play {sport} for?")
+    if relation.startswith("population at the "):
+        census = relation.removeprefix("population at ")
+        return (f"At {census}, what was the population of {{}}?", f"How many people lived in {{}} at {census}?", f"What population did {census} record for {{}}?")
+    noun = key_noun(relation)
+    if noun is None or noun.sort == "event":
+        return ()
+    amount = noun.sort in {"count", "measure"}
+    if (kind == "number" and not amount and noun.sort != "code") or (kind != "number" and amount):
+        return ()
+    if noun.one in _IN:
+        return (f"In which {noun.one} is {{}}?", f"Which {noun.one} is {{}} in?", f"{{}} is in which {noun.one}?")
+    if amount:
+        return (f"What is the {noun.one} of {{}}?", f"What {noun.one} is given for {{}}?", f"What is {{}}'s {noun.one}?")
+    return (f"What is the {noun.one} of {{}}?", f"What {noun.one} is given for {{}}?", f"What is {{}}'s {noun.one}?")
