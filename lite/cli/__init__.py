@@ -16,6 +16,7 @@ from lite.cli.bench import bench
 from lite.cli.doors import mcp, serve, ui
 from lite.cli.installation import demo, doctor
 from lite.cli.look import search, visit
+from lite.cli.tasks import tasks
 from lite.cli.world import world
 from lite.errors import LiteError
 
@@ -80,9 +81,9 @@ def _fail(message: str, status: int = 2) -> int:
 def lite() -> None:
     """A deep-research agent and the closed web it lives in, on one machine.
 
-    Build a world from pages, look into it with search and visit, ask a question, evaluate a model.
+    Build a world from pages, look into it with search and visit, make tasks from it, ask a question, evaluate a model.
     """
 
 
-for command in (world, search, visit, ask, evaluate_command, bench, serve, mcp, ui, doctor, demo):
+for command in (world, tasks, search, visit, ask, evaluate_command, bench, serve, mcp, ui, doctor, demo):
     lite.add_command(command)

@@ -30,7 +30,7 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
-def _settings(options: dict[str, Any]) -> dict[str, Any]:
+def settings_of(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, as fields of `lite.recipe.AgentSettings` (or EvalSettings)."""
     given = {name: value for name, value in options.items() if value is not None}
     limits = {field: given.pop(name) for name, field in _LIMITS.items() if name in given}
@@ -58,7 +58,7 @@ def ask(directory: Path, question: str, save: Path | None, full: bool, as_json: 
     from lite.world import World
 
     model = options.pop("model") or _no_model()
-    settings = _settings(options)
+    settings = settings_of(options)
     with ExitStack() as stack:
         opened = stack.enter_context(World.open(directory))
         run = None
@@ -110,7 +110,7 @@ def evaluate_command(
             if missing := [name for name, value in needed.items() if value is None]:
                 raise UsageError(f"an evaluation needs {', '.join(missing)}: see lite eval --help")
             named = {"world": directory, "out": out, "model": options.pop("model")}
-            report = evaluate(tasks_or_run, progress=progress, **named, **_settings(options))
+            report = evaluate(tasks_or_run, progress=progress, **named, **settings_of(options))
     if as_json:
         console.show_json(report.model_dump(mode="json"))
     else:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lite.errors import WorldError
-from lite.index.pages import sync
+from lite.index.generation import sync
 
 FILE = "facts.sqlite"
 FORMAT = 1

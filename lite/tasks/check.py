@@ -5,13 +5,17 @@ trivial, and bound to a time where one is needed. What no program can judge is l
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from lite.models import Model
 from lite.records import Task
 from lite.reward import contains_answer, members, tokens
 from lite.tasks.derive import Answer, Node, Underivable, derive, hops, nodes, tables_in
+from lite.tasks.facts import Told, fact_store
 from lite.tasks.ground import Ground, Pages
+from lite.tasks.judging import judge
+from lite.tasks.spell import spellings
 from lite.tasks.values import same_text
 from lite.world import World
 
@@ -31,6 +35,26 @@ class Rejected(NamedTuple):
 
     check: str
     why: str
+
+
+def check_all(
+    world: World, tasks: Sequence[Task], model: Model | None = None, progress: Told | None = None
+) -> tuple[list[Task], dict[str, Rejected]]:
+    """The tasks that are sound in `world`, and of the others, by id, why not."""
+    sound: list[Task] = []
+    rejected: dict[str, Rejected] = {}
+    store = fact_store(world)
+    checker = Checker(world, Ground(store), judge(model) if model else None)
+    for count, task in enumerate(tasks, 1):
+        failed = checker.check(task)
+        if failed is None:
+            sound.append(task)
+        else:
+            rejected[task.id] = failed
+        if progress:
+            progress(count, len(tasks))
+    store.close()
+    return sound, rejected
 
 
 class Checker:
@@ -55,8 +79,8 @@ class Checker:
 
     def _checks(self, task: Task) -> Iterator[Rejected | None]:
         yield _specific(task)
-        yield _names_answer(task)
-        yield _says_a_step(task)
+        yield names_answer(task)
+        yield says_a_step(task)
         yield _bound_to_time(task)
         yield _closed(task)
         yield self._masked(task)
@@ -77,7 +101,7 @@ class Checker:
             yield Rejected("answerable", str(error))
             return
         yield self._evidence(task, found)
-        expected = answers_of(node, found, self.ground, task.unit or "")
+        expected = spellings(node, found, self.ground, task.unit or "")
         if not expected or {same_text(a) for a in expected[:1]} != {same_text(task.answers[0])}:
             yield Rejected("answerable", f"the pages give {expected[:1]}, not {task.answers[0]!r}")
         yield self._unambiguous(node)
@@ -165,7 +189,8 @@ def _specific(task: Task) -> Rejected | None:
     return None
 
 
-def _names_answer(task: Task) -> Rejected | None:
+def names_answer(task: Task) -> Rejected | None:
+    """Whether the question says its answer, or a part of it that gives it away."""
     parts = members(task.answers[0]) if task.answer_type == "list" else list(task.answers)
     said = [part for part in parts if tokens(part) and contains_answer(task.question, part)]
     if said:
@@ -188,7 +213,8 @@ def _literals(node: Node, question: str) -> Iterator[str]:
                 yield what
 
 
-def _says_a_step(task: Task) -> Rejected | None:
+def says_a_step(task: Task) -> Rejected | None:
+    """Whether the question names what it only describes."""
     hidden: Any = (task.model_extra or {}).get("unsaid") or ()
     said = [name for name in hidden if tokens(name) and contains_answer(task.question, name)]
     return Rejected("says a step", f"the question says {said[0]!r}, which it describes") if said else None
@@ -228,10 +254,3 @@ def unsaid(question: str, node: Node, sheet_of: Callable[[str, int], Any], groun
             name = ground.named_alone(part["page"]) or ""
             if missing(name):
                 yield name
-
-
-def answers_of(node: Node, found: Answer, ground: Ground, unit: str) -> tuple[str, ...]:
-    """Accepted spellings of an answer, the plainest first."""
-    from lite.tasks.spell import spellings  # the other way round it needs nothing of this
-
-    return spellings(node, found, ground, unit)

@@ -52,7 +52,7 @@ def _make(world: World, path: Path, progress: Told | None) -> None:
     broken = tables = 0
     resolve = lru_cache(500_000)(world.resolve)
     try:
-        for count, page in enumerate(world.pages(), 1):
+        for count, page in enumerate(world.pages.pages(), 1):
             name, sheets, statements, bad = read_page(page.url, page.title, page.text)
             broken += bad
             row = PageRow(page.id, page.url, page.title, name, same_text(bare_name(name)))

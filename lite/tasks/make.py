@@ -12,14 +12,19 @@ from types import ModuleType
 from typing import Any
 
 from lite.errors import UsageError
+from lite.models import Model
 from lite.records import Task
 from lite.tasks import aggregation, direct, enumeration, statistics, verification
 from lite.tasks.check import Checker
 from lite.tasks.derive import hops
 from lite.tasks.draft import Draft, Unit, holds
 from lite.tasks.facts import Told, fact_store, require_facts
+from lite.tasks.files import write_tasks
 from lite.tasks.ground import Ground
+from lite.tasks.judging import judge as judging
 from lite.tasks.spell import answer_type, spellings
+from lite.tasks.split import split_by_entity
+from lite.tasks.write import writer as rewording
 from lite.world import World
 
 MAKERS: dict[str, ModuleType] = {
@@ -36,6 +41,7 @@ class Tally:
     made: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, Counter[str]] = field(default_factory=dict)  # check -> capability -> how many
+    lost: dict[str, str] = field(default_factory=dict)  # capability -> why it gave fewer than its share
 
     def count(self, capability: str, check: str | None) -> None:
         """One more draft, kept where `check` is None."""
@@ -54,8 +60,9 @@ def make(
     capabilities: Sequence[str] = (),
     hop_range: tuple[int, int] = (1, 4),
     seed: int = 0,
-    writer: Callable[[Task], Task] | None = None,
-    judge: Callable[[Task], str | None] | None = None,
+    split: bool = False,
+    writer: Model | None = None,
+    judge: Model | None = None,
     progress: Told | None = None,
     reading: Told | None = None,
 ) -> Tally:
@@ -65,8 +72,9 @@ def make(
         capabilities: names of `MAKERS`; empty for all.
         hop_range: least and most look-ups.
         seed: the same gives the same tasks (without a writer).
-        writer: rewords a task, and gives it back unchanged where it cannot.
-        judge: see `Checker`.
+        split: mark each task train, dev or test, so that no entity is in two of them.
+        writer: a model that rewords the questions.
+        judge: a model for the rules that need judgement.
         progress: called with (tasks kept, tasks wanted).
         reading: called with (pages read, pages in all) while the fact store is made.
 
@@ -78,10 +86,12 @@ def make(
     require_facts(store, world.path)
     ground = Ground(store)
     wanted = {"world": world.digest, "count": count, "capabilities": chosen, "hops": hop_range, "seed": seed}
+    wanted |= {"writer": writer.name if writer else None, "judge": judge.name if judge else None}
     with Journal(Path(out), wanted) as journal:
-        run = _Making(world, ground, Checker(world, ground, judge), journal, hop_range, seed, writer)
+        checker = Checker(world, ground, judging(judge) if judge else None)
+        run = _Making(world, ground, checker, journal, hop_range, seed, rewording(writer, ground) if writer else None)
         run.fill(chosen, count, progress)
-        journal.finish()
+        journal.finish(split_by_entity if split else list)
     store.close()
     return run.tally
 
@@ -124,6 +134,10 @@ class _Making:
                     progress(total, count)
                 if total >= count or self.tally.kept[name] >= limit:
                     break
+        for name in capabilities:
+            kept = self.tally.kept[name]
+            if kept < share:
+                self.tally.lost[name] = "this world cannot carry it" if not kept else f"this world gives {kept} and no more"
 
     def _units(self) -> list[tuple[str, int]]:
         """("table", id) and ("page", id), shuffled, one after the other while there are both."""
@@ -258,13 +272,11 @@ class Journal:
         """One more for the file."""
         self._kept.append(task)
 
-    def finish(self) -> None:
-        """Put the tasks in place in one step."""
+    def finish(self, settle: Callable[[list[Task]], list[Task]]) -> None:
+        """Put the tasks in place in one step. Raises UsageError when there are none."""
         if not self._kept:
-            return
-        new = self._out.with_name(self._out.name + ".new")
-        new.write_text("".join(f"{task.to_json()}\n" for task in self._kept), encoding="utf-8")
-        new.replace(self._out)
+            raise UsageError(f"no task was made for {self._out}: ask for other capabilities or hops, or another world")
+        write_tasks(settle(self._kept), self._out)
         self._part.unlink()
 
     def __enter__(self) -> "Journal":
