@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from lite.models import Model
 from lite.records import Task
 from lite.reward import contains_answer, members, tokens
+from lite.tasks.chinese import is_chinese
 from lite.tasks.derive import Answer, Node, Underivable, derive, hops, nodes, tables_in
 from lite.tasks.facts import Told, fact_store
 from lite.tasks.ground import Ground, Pages
@@ -195,7 +196,7 @@ def names_answer(task: Task) -> Rejected | None:
     said = [part for part in parts if tokens(part) and contains_answer(task.question, part)]
     if said:
         return Rejected("names its answer", f"the question says {said[0]!r}")
-    if task.answer_type == "name":  # "San Diego State" gives "San Diego State University" away
+    if task.answer_type == "name" and not is_chinese(task.answers[0]):  # "San Diego State" gives "San Diego State University" away
         words = {word for word in tokens(task.answers[0]) if len(word) > 3} or set(tokens(task.answers[0]))
         for given in _literals(task.derivation or {}, task.question):
             if words & set(tokens(given)):
@@ -226,7 +227,7 @@ def _bound_to_time(task: Task) -> Rejected | None:
 
 
 def _closed(task: Task) -> Rejected | None:
-    if "?" not in task.question and not _TOLD.match(task.question):
+    if not {"?", "\uff1f"} & set(task.question) and not _TOLD.match(task.question):
         return Rejected("closed", "it is no question")
     return Rejected("closed", "it is open-ended") if _OPEN.match(task.question) else None
 
@@ -236,7 +237,8 @@ def unsaid(question: str, node: Node, sheet_of: Callable[[str, int], Any], groun
     said = f" {same_text(question)} "
 
     def missing(text: str) -> bool:
-        return f" {same_text(text)} " not in said
+        folded = same_text(text)
+        return folded not in said if is_chinese(text) else f" {folded} " not in said
 
     for part in nodes(node):
         if part.get("op") == "find":

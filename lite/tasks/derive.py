@@ -3,6 +3,7 @@
     {"op": "find", "table": [url, n], "where": [[column, is, what], …], "get": column}    the cells of the rows that fit
     {"op": "fact", "page": url or node, "relation": name}                                   what a page states of itself
     {"op": "count" | "list", "of": node}
+    {"op": "members", "of": fact}                                                           the parts of a stated list
     {"op": "sum" | "mean" | "difference" | "ratio", "of": [node, …]}
     {"op": "most" | "least" | "rank", "of": find, "by": column, "n": place}                 the row whose value is such
     {"op": "meet", "of": [node, …]}       several each; in all of them, exactly one
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
 
+from lite.tasks.chinese import chinese_members
 from lite.tasks.sheet import Sheet
 from lite.tasks.values import Value, same_text
 
@@ -197,6 +199,14 @@ def _several(node: Node, source: Source) -> Answer:
     return Answer(number=float(len(unique)), rests_on=known.rests_on)
 
 
+def _members(node: Node, source: Source) -> Answer:
+    known = derive(node["of"], source)
+    said = known.one()
+    parts = chinese_members(said.text)
+    items = [Item(Value("text", part), "", said.url, said.start, said.end) for part in parts]
+    return Answer(items, rests_on=known.rests_on)
+
+
 def _numbers(node: Node, source: Source) -> tuple[list[float], str, list[Item], set[str]]:
     items, rests = [], []
     for part in node["of"] if isinstance(node["of"], list) else [node["of"]]:
@@ -301,6 +311,7 @@ def _sheet_year(node: Node, source: Source) -> int:
 _OPS = {
     "find": _find,
     "fact": _fact,
+    "members": _members,
     "count": _several,
     "list": _several,
     "sum": _calculate,

@@ -82,7 +82,7 @@ def _of_page(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
     rng.shuffle(stated)
     name = ground.named_alone(url)
     for relation, item in stated[:_CELLS]:
-        if item.value.kind == "text" and not phrase(item.text):
+        if item.value.kind == "several" or (item.value.kind == "text" and not phrase(item.text)):
             continue
         if rng.random() < 0.7:
             yield from _described(url, ground, rng)

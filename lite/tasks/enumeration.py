@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
+from lite.tasks.chinese import chinese_questions
 from lite.tasks.compose import describe, usable
 from lite.tasks.derive import Node
 from lite.tasks.draft import Draft, Unit, holds
@@ -14,6 +15,7 @@ from lite.tasks.values import phrase
 from lite.tasks.wording import condition, source, through
 
 CAPABILITY = "enumeration"
+PAGES = True  # lists in prose too
 _MOST = 8  # members that a list may have
 _THROUGH = ("born", "county", "director", "founded", "birthplace", "year of release")
 
@@ -21,7 +23,10 @@ _THROUGH = ("born", "county", "director", "founded", "birthplace", "year of rele
 def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
     """Lists and counts of a table's rows, by what the table says or by what the pages of its rows say."""
     sheet = unit.sheet
-    if sheet is None or not usable(sheet, ground) or sheet.columns[sheet.subject].kind != "text" or len(sheet.rows) < 4:
+    if sheet is None:
+        yield from _stated(unit.url, ground, rng)
+        return
+    if not usable(sheet, ground) or sheet.columns[sheet.subject].kind != "text" or len(sheet.rows) < 4:
         return
     makers = [_by_value, _by_amount, _by_page, _by_described]
     rng.shuffle(makers)
@@ -65,6 +70,17 @@ def _counts(rows: Noun, clause: str, here: str) -> tuple[str, ...]:
         f"In {here}, what is the number of {rows.many} {clause}?",
         f"Counting the {rows.many} {clause} in {here}, how many are there?",
     )
+
+
+def _stated(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
+    """A closed list in a page's prose."""
+    name = ground.named_alone(url)
+    for relation, item in ground.statements(url).items():
+        if item.value.kind == "several" and name:
+            question = rng.choice(chinese_questions(relation)).format(name)
+            fact: Node = {"op": "fact", "page": url, "relation": relation}
+            node: Node = {"op": "list", "of": {"op": "members", "of": fact}}
+            yield Draft(CAPABILITY, question, node, (), (name,), form="list in prose")
 
 
 def _fits(count: int, total: int) -> bool:

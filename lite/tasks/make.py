@@ -16,7 +16,7 @@ from lite.models import Model
 from lite.records import Task
 from lite.tasks import aggregation, direct, enumeration, statistics, verification
 from lite.tasks.check import Checker
-from lite.tasks.derive import hops
+from lite.tasks.derive import Node, hops
 from lite.tasks.draft import Draft, Unit, holds
 from lite.tasks.facts import Told, fact_store, require_facts
 from lite.tasks.files import write_tasks
@@ -175,7 +175,7 @@ class _Making:
 
     def _settle(self, draft: Draft) -> Task | None:
         """The task of a draft, None where a check rejects it; a draft seen before is none."""
-        key = _key(draft.question)
+        key = _key(draft.node)
         if key in self._seen:
             return None
         self._seen.add(key)
@@ -216,8 +216,9 @@ class _Making:
         return task, failed.check if failed else None, failed.why if failed else ""
 
 
-def _key(question: str) -> str:
-    return blake2b(question.encode(), digest_size=6).hexdigest()
+def _key(node: Node) -> str:
+    """One derivation is one task, however it is worded."""
+    return blake2b(json.dumps(node, sort_keys=True).encode(), digest_size=6).hexdigest()
 
 
 class Journal:

@@ -73,8 +73,10 @@ def bare_name(name: str) -> str:
 def read_statements(text: str, subject: str, tables: list[Table]) -> list[Statement]:
     """What the page states of its `subject`, each relation once."""
     if is_chinese(text):
-        found = [Statement(relation, Value("text", said) if kind == "text" else read_value(said), "", a, a + len(said))
-                 for relation, kind, said, a in chinese_statements(text, subject)]  # fmt: skip
+        found = [
+            Statement(relation, Value("several" if kind == "several" else "text", said), "", place, place + len(said))
+            for relation, kind, said, place in chinese_statements(text, subject)
+        ]
     else:
         found = [*_lines(text), *_properties(tables), *_prose(text, subject)]
     values: dict[str, set[str]] = {}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from random import Random
 
+from lite.tasks.chinese import chinese_questions
 from lite.tasks.nouns import Noun, key_noun
 from lite.tasks.sheet import Column, Sheet
 
@@ -205,6 +206,8 @@ def an(word: str) -> str:
 
 
 def _forms(relation: str, kind: str) -> Sequence[str]:
+    if chinese := chinese_questions(relation):
+        return chinese if kind != "several" else ()
     if relation == "born" and kind == "year":
         return ("When was {} born?", "In what year was {} born?", "What is the year of birth of {}?")
     if relation in _ASKED:
