@@ -72,8 +72,9 @@ class Sheet:
         named = [column for column in self.columns if column.noun and column.noun.sort in _NAMES]
         coded = [column for column in self.columns if column.noun and column.noun.sort == "code"]
         for column in (*named, *coded):
-            if column.distinct:
-                cells = [row[column.at] for row in self.rows]
+            cells = [row[column.at] for row in self.rows]
+            words = sum(cell.value.kind == "text" for cell in cells)
+            if column.distinct and 2 * words > len(cells):
                 numbered = sum(bool(re.match(r"\d+[. ]", cell.text)) for cell in cells)
                 if column.kind != "text" or 2 * numbered > len(cells):
                     return -1  # it names the rows, but one of its cells cannot be read, or all are numbered

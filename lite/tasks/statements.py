@@ -18,7 +18,7 @@ _WHEN = rf"{_DAY}|\d{{4}}"
 # A name: capitalised words, with the small words that stand between them.
 _WORD = r"(?:[A-Z][\w'’.\-]*[\w'’]|[A-Z]\.)"
 _NAME = rf"{_WORD}(?: (?:of |the |de |da |del |von |van |der |la |le |di |du )*{_WORD}){{0,5}}"
-_END = r"(?=[,.;)]| (?:in|on|at|as|for|from|with|and was|who|which|that|is|was|starring|released)\b|$)"
+_END = r"(?=[,.;)]| (?:in|on|at|as|for|from|with|and was|and starring|who|which|that|is|was|starring|released)\b|$)"
 _LEAD = 900  # characters of a page's opening that are looked at
 _VERBS = "founded|established|formed|incorporated|built|constructed|opened|completed|launched|created"
 
