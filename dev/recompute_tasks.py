@@ -25,13 +25,13 @@ class Skip(Exception):
     """This program has no way to carry the derivation out."""
 
 
-def read_pages(path, wanted):
+def read_pages(path):
+    """URL -> text. Equal texts are one page under several URLs."""
     pages = {}
     with open(path, "rb") as raw:
         for line in io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(raw), encoding="utf-8"):
             page = json.loads(line)
-            if page["url"] in wanted:
-                pages[page["url"]] = page["doc"]
+            pages[page["url"]] = sys.intern(page["doc"])
     return pages
 
 
@@ -50,7 +50,7 @@ def fold(text):
 
 def number(text):
     """The number at the head of a cell, units and conversions left aside."""
-    found = re.match(r"^(?:[^\d\s-]{0,3})\s?(-?\d[\d,]*(?:\.\d+)?)", text.replace("\u2212", "-"))
+    found = re.match(r"^(?:[^\d\s-]{0,3})\s?(-?\d[\d,]*(?:\.\d+)?)", (text or "").replace("\u2212", "-"))
     return float(found[1].replace(",", "")) if found else None
 
 
@@ -69,17 +69,21 @@ class Pages:
 
     def frame(self, url, nth):
         """The nth table of a page: `text` and `link` frames."""
-        blocks = re.findall(r"(?:^\|.*(?:\n|$))+", self.pages[url], re.M)
+        blocks = re.findall(r"(?:^\|.*(?:\n|$))+", self.pages[url], re.MULTILINE)
         rows = [re.split(r"(?<!\\)\|", line.strip())[1:-1] for line in blocks[nth].strip().split("\n")]
         header = [plain(cell) for cell in rows[0]]
         raw = pd.DataFrame(rows[2:], columns=header)
         return raw.map(lambda cell: plain(cell)), raw.map(lambda cell: (LINK.findall(cell) or [("", "")])[0][1])
 
+    def one(self, url):
+        """What is the same for all the URLs of a page."""
+        return self.pages.get(url, url)
+
     def stated(self, url, relation):
         """A statement, found anew: by a wider search of the page's text for the wording."""
         text = self.pages[url]
         line = re.search(rf"\*\*{re.escape(relation)}:?\*\*:?\s+(.+)", text) or re.search(
-            rf"^\|\s*{re.escape(relation)}\s*\|\s*(.+?)\s*\|\s*$", text, re.M
+            rf"^\|\s*{re.escape(relation)}\s*\|\s*(.+?)\s*\|\s*$", text, re.MULTILINE
         )
         if line:
             return plain(line[1])
@@ -91,7 +95,8 @@ class Pages:
             found = re.findall(rf"{date}|\b\d{{4}}\b", bracket[1]) if bracket else []
             return found[0] if found else None
         if relation == "died":
-            found = re.findall(date, lead[: lead.find(")")])
+            bracket = next((part for part in re.findall(r"\([^()]*\)", lead) if len(re.findall(date, part)) > 1), "")
+            found = re.findall(date, bracket)
             return found[1] if len(found) > 1 else None
         if relation.startswith("population at the "):
             year = relation.split()[3]
@@ -119,12 +124,12 @@ def rows(node, pages):
     mask = pd.Series(True, index=text.index)
     for column, how, what in node["where"]:
         if isinstance(column, list):
-            values = link.loc[mask, column[1]].map(lambda url: pages.stated(url, column[2]))
-            good = values.map(lambda v: v is not None and compare(v, how, what))
+            values = link.loc[mask, column[1]].map(lambda url: pages.stated(url, column[2]) or "")
+            good = values.map(lambda v: bool(v) and compare(v, how, what))
         elif isinstance(what, dict):
             target, target_links = value(what, pages)
             good = text.loc[mask, column].map(lambda v: fold(v) == fold(target[0])) | link.loc[mask, column].map(
-                lambda v: bool(v) and v == target_links[0]
+                lambda v: bool(v) and pages.one(v) == pages.one(target_links[0])
             )
         else:
             good = text.loc[mask, column].map(lambda v: compare(v, how, what))
@@ -166,7 +171,7 @@ def value(node, pages):
     if op in ("most", "least", "rank"):
         text, link = rows(node["of"], pages)
         by = node["by"]
-        said = text[by] if isinstance(by, str) else link[by[1]].map(lambda url: pages.stated(url, by[2]))
+        said = text[by] if isinstance(by, str) else link[by[1]].map(lambda url: pages.stated(url, by[2]) or "")
         keys = said.map(lambda v: day(v).timestamp() if day(v) else number(v)).astype(float)
         order = keys.sort_values(ascending=op == "least").index
         return [text.loc[order[node.get("n", 1) - 1], node["of"]["get"]]], [""]
@@ -174,8 +179,8 @@ def value(node, pages):
         sets = [value(part, pages) for part in node["of"]]
         frames = [pd.DataFrame({"text": t, "link": l}) for t, l in sets]
         names = [set(map(fold, frame["text"])) for frame in frames]
-        links = [set(frame["link"]) - {""} for frame in frames]
-        found = [t for t, l in zip(*sets[0]) if fold(t) in names[1] or l in links[1]]
+        links = [{pages.one(link) for link in frame["link"] if link} for frame in frames]
+        found = [t for t, l in zip(*sets[0]) if fold(t) in names[1] or (l and pages.one(l) in links[1])]
         return found, [""] * len(found)
     if op in ("agree", "newer", "official"):
         return value(node["of"][0 if op == "agree" else 1], pages)
@@ -208,7 +213,7 @@ def main():
     with open(options.tasks, encoding="utf-8") as lines:
         tasks = [json.loads(line) for line in lines]
     tasks = random.Random(options.seed).sample(tasks, min(options.sample, len(tasks)))
-    pages = Pages(read_pages(options.pages, {url for task in tasks for url in task["evidence"]}))
+    pages = Pages(read_pages(options.pages))
     agree, skipped, differ = 0, 0, []
     for task in tasks:
         try:
@@ -224,7 +229,9 @@ def main():
         else:
             differ.append((task, found))
     for task, found in differ:
-        print(f"DIFFERS {task['question']}\n   task {task['answers']}  here {found}\n   {json.dumps(task['derivation'])}")
+        print(
+            f"DIFFERS {task['question']}\n   task {task['answers']}  here {found}\n   {json.dumps(task['derivation'])}"
+        )
     print(f"{agree} of {len(tasks)} agree, {len(differ)} differ, {skipped} skipped")
 
 

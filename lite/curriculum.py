@@ -36,9 +36,7 @@ def read_filter(expression: str, known: Sequence[str]) -> Test:
         UsageError: it is no expression of the filter language, or names a field that no task has.
     """
     try:
-        if len(expression) > _LONGEST:
-            raise SyntaxError
-        tree = ast.parse(expression.strip(), mode="eval").body
+        tree = ast.parse(expression.strip() if len(expression) <= _LONGEST else "", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise UsageError(
             f'{expression[:80]!r} is no filter: write something like "1 <= correct <= 7 and hops > 1"'
@@ -57,14 +55,14 @@ def _test(node: ast.expr, known: Sequence[str]) -> Test:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
         negative = -node.operand.value if isinstance(node.operand.value, int | float) else None
         if negative is not None:
-            return lambda fields: negative
+            return lambda _: negative
     if isinstance(node, ast.Compare):
         return _comparison(node, known)
     if isinstance(node, ast.Name):
         return _field(node.id, known)
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float | str | bool | None):
         constant = node.value
-        return lambda fields: constant
+        return lambda _: constant
     if isinstance(node, ast.Tuple | ast.List):
         members = [_test(value, known) for value in node.elts]
         return lambda fields: [member(fields) for member in members]

@@ -94,7 +94,7 @@ class FactWriter:
         """Add a page with what it says."""
         self._db.execute("insert into pages values (?, ?, ?, ?, ?)", page)
         self._db.executemany("insert into tables values (?, ?, ?, ?, ?, ?, ?, ?)", tables)
-        self._db.executemany(f"insert into facts values ({', '.join('?' * 14)})", facts)
+        self._db.executemany("insert into facts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", facts)
 
     def finish(self, about: dict[str, str]) -> None:
         """Index, describe and publish the store in one step."""
@@ -186,7 +186,8 @@ class FactStore:
     def about_subject(self, url: str, limit: int = 400) -> list[FactRow]:
         """Facts of tables whose rows are about the page at `url`."""
         rows = self._all(
-            "select * from facts where subject_url = ? and subject_url != '' and tbl is not null order by rowid limit ?",
+            """select * from facts where subject_url = ? and subject_url != '' and tbl is not null
+            order by rowid limit ?""",
             (url, limit),
         )
         return [FactRow(*row) for row in rows]
@@ -216,7 +217,9 @@ class FactStore:
 
     def look(self, subject: str, limit: int) -> Iterator[FactRow]:
         """Facts whose subject is named so."""
-        rows = self._all("select * from facts where subject = ? collate nocase order by rowid limit ?", (subject, limit))
+        rows = self._all(
+            "select * from facts where subject = ? collate nocase order by rowid limit ?", (subject, limit)
+        )
         yield from (FactRow(*row) for row in rows)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Aggregation, many clues -> 1: each clue leaves several, and from different tables or pages; together they leave one."""
+"""Aggregation, many clues -> 1: each clue leaves several; from different tables or pages, together they leave one."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -97,7 +97,9 @@ def _with_table(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 if len(shared) != 1 or min(len(part.rows), len(other_part.rows)) < 2:
                     continue
                 node: Node = {"op": "meet", "of": [_find(sheet, where), _find(other, other_where)]}
-                yield Draft(CAPABILITY, _meeting(sheet, clause, other, other_clause, rng), node, (), (), form="two tables")
+                yield Draft(
+                    CAPABILITY, _meeting(sheet, clause, other, other_clause, rng), node, (), (), form="two tables"
+                )
                 break
 
 

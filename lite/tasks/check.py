@@ -1,7 +1,8 @@
 """Is a task sound? Every check has a name; the first that fails is the reason. All of it is done again from the pages.
 
-The paper's seven rules are among them: self-contained, specific, unambiguous, answerable, closed (not open-ended), not
-trivial, and bound to a time where one is needed. What no program can judge is left to a judge model, where one is given.
+The paper's seven rules are among them: self-contained, specific, unambiguous, answerable, closed (not open-ended),
+not trivial, and bound to a time where one is needed. What no program can judge is left to a judge model, if there is
+one.
 """
 
 import re
@@ -21,11 +22,18 @@ from lite.tasks.values import same_text
 from lite.world import World
 
 _DAY = re.compile(
-    r"\b(?:current(?:ly)?|today|nowadays|right now|as of now|to date|so far|at present|latest|upcoming|this (?:year|season|month))\b",
+    r"\b(?:current(?:ly)?|today|nowadays|right now|as of now|to date|so far|at present|latest|upcoming"
+    r"|this (?:year|season|month))\b",
     re.IGNORECASE,
 )
-_DANGLING = re.compile(r"\b(?:this|that|these|those|the above|the following) (?:table|list|page|article|section)\b", re.IGNORECASE)
-_OPEN = re.compile(r"^(?:why|describe|explain|discuss|how (?:do|does|did|can|should) (?!.*\b(?:many|much)\b)|what do you)\b", re.IGNORECASE)
+_DANGLING = re.compile(
+    r"\b(?:this|that|these|those|the above|the following) (?:table|list|page|article|section)\b",
+    re.IGNORECASE,
+)
+_OPEN = re.compile(
+    r"^(?:why|describe|explain|discuss|how (?:do|does|did|can|should) (?!.*\b(?:many|much)\b)|what do you)\b",
+    re.IGNORECASE,
+)
 _TOLD = re.compile(r"(?:List|Name|Give|Find|Count) ")
 _YES_NO = {"yes", "no", "true", "false", "none", "unknown", "n a"}
 _LONGEST = 8  # words of an answer, or of a member of a list
@@ -113,6 +121,11 @@ class Checker:
 
     def _evidence(self, task: Task, found: Answer) -> Rejected | None:
         needed = {item.url for item in found.rests_on}
+        elsewhere = (task.model_extra or {}).get("found_at") or ()
+        if elsewhere:  # its own pages are masked: another page has to say the answer
+            needed -= set(task.mask)
+            if not any(contains_answer(self.pages.text(url), answer) for url in elsewhere for answer in task.answers):
+                return Rejected("masked", "no page that is left says the answer")
         if missing := needed - set(task.evidence):
             return Rejected("evidence", f"{min(missing)} is not among its evidence")
         for url in task.evidence:
@@ -196,7 +209,9 @@ def names_answer(task: Task) -> Rejected | None:
     said = [part for part in parts if tokens(part) and contains_answer(task.question, part)]
     if said:
         return Rejected("names its answer", f"the question says {said[0]!r}")
-    if task.answer_type == "name" and not is_chinese(task.answers[0]):  # "San Diego State" gives "San Diego State University" away
+    if task.answer_type == "name" and not is_chinese(
+        task.answers[0]
+    ):  # "San Diego State" gives "San Diego State University" away
         words = {word for word in tokens(task.answers[0]) if len(word) > 3} or set(tokens(task.answers[0]))
         for given in _literals(task.derivation or {}, task.question):
             if words & set(tokens(given)):
@@ -232,7 +247,9 @@ def _closed(task: Task) -> Rejected | None:
     return Rejected("closed", "it is open-ended") if _OPEN.match(task.question) else None
 
 
-def unsaid(question: str, node: Node, sheet_of: Callable[[str, int], Any], ground: Ground) -> Iterator[str]:
+def unsaid(  # noqa: C901  # one case after the other
+    question: str, node: Node, sheet_of: Callable[[str, int], Any], ground: Ground
+) -> Iterator[str]:
     """Names, numbers and tables of a derivation that `question` does not say."""
     said = f" {same_text(question)} "
 

@@ -1,6 +1,6 @@
 """What Chinese prose states in patterns, and how it is asked for: no tables and no links are needed."""
 
-# ruff: noqa: RUF001  # Chinese punctuation is meant
+# ruff: noqa: E501, RUF001  # a pattern is read whole, and Chinese punctuation is meant
 
 import re
 from collections.abc import Iterator
@@ -76,9 +76,8 @@ def chinese_statements(text: str, subject: str) -> Iterator[tuple[str, str, str,
         return
     for relation, pattern in _RULES.items():
         found = [*re.finditer(pattern.replace("{x}", name), text)]
-        if len(found) == 1 and found[0]["v"] != subject:
-            if not _VAGUE.search(found[0]["v"]):
-                yield relation.strip(), "text", found[0]["v"], found[0].start("v")
+        if len(found) == 1 and found[0]["v"] != subject and not _VAGUE.search(found[0]["v"]):
+            yield relation.strip(), "text", found[0]["v"], found[0].start("v")
     for relation, pattern in _LISTS.items():
         found = [*re.finditer(pattern.replace("{x}", name), text)]
         if len(found) == 1 and not _MORE.search(found[0][0]) and len(set(chinese_members(found[0]["v"]))) > 1:

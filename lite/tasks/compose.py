@@ -59,7 +59,7 @@ def _finds(node: Node, url: str, ground: Ground) -> bool:
 
 
 def _by_row(fact: FactRow, sheet: Sheet, ground: Ground, rng: Random) -> Description | None:
-    """"the player whose club is X in table T": a value that only this row has."""
+    """A value that only this row has: "the player whose club is X in table T" says it."""
     assert fact.row is not None  # noqa: S101
     columns = sheet.value_columns()
     rng.shuffle(columns)
@@ -83,11 +83,15 @@ def _by_row(fact: FactRow, sheet: Sheet, ground: Ground, rng: Random) -> Descrip
 def _by_column(
     fact: FactRow, sheet: Sheet, ground: Ground, rng: Random, depth: int, avoid: frozenset[Place]
 ) -> Description | None:
-    """"the captain listed for X in table T", where X may be described in its turn."""
+    """A cell of a named row, as "the captain listed for X in table T"; X may be described in its turn."""
     assert fact.row is not None  # noqa: S101
     assert fact.col is not None  # noqa: S101
     column, subject = sheet.columns[fact.col], sheet.rows[fact.row][sheet.subject]
-    if column.noun is None or column.noun.sort not in {"person", "thing", "place", "winner"} or not phrase(subject.text):
+    if (
+        column.noun is None
+        or column.noun.sort not in {"person", "thing", "place", "winner"}
+        or not phrase(subject.text)
+    ):
         return None
     if not says(sheet.rows[fact.row][fact.col], column):
         return None

@@ -19,6 +19,7 @@ or not in one way only, raises Underivable: there is no answer then.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import Any, Protocol
 
 from lite.tasks.chinese import chinese_members
@@ -28,7 +29,7 @@ from lite.tasks.values import Value, same_text
 Node = dict[str, Any]
 
 
-class Underivable(Exception):  # noqa: N818  # it is no error: the derivation gives no answer
+class Underivable(Exception):  # it is no error: the derivation gives no answer
     """Why a derivation gives no answer."""
 
 
@@ -129,9 +130,9 @@ def _fitting(node: Node, source: Source) -> tuple[Sheet, list[Any], list[Item]]:
             stated = source.stated(row[at].link, relation) if row[at].link else None
             if stated is None:
                 raise Underivable(f"the {relation} of {row[at].text} is not known")
+            rests.append(stated)  # those that do not fit are evidence too: without them others might
             if _fits(stated, how, what):
                 kept.append(row)
-                rests.append(stated)
         rows = kept
     return sheet, rows, rests
 
@@ -264,7 +265,7 @@ def _ordered(node: Node, source: Source) -> Answer:
     place = int(node.get("n", 1)) - 1
     if len(pairs) < 2 or not 0 <= place < len(pairs) or sum(pair[0] == pairs[place][0] for pair in pairs) > 1:
         raise Underivable("two share the place that is asked for")
-    if any(a[0] == b[0] for a, b in zip(pairs[: place + 1], pairs[1 : place + 1], strict=False)):
+    if any(a[0] == b[0] for a, b in pairwise(pairs[: place + 1])):
         raise Underivable("two share a place before the one that is asked for")
     return Answer([pairs[place][1]], rests_on=[*rests, *(part for pair in pairs for part in pair[1:])])
 

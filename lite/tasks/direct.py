@@ -47,9 +47,7 @@ def _beyond(cell: Cell, ground: Ground, rng: Random) -> Iterator[Draft]:
         yield from _described(cell.link, ground, rng)
 
 
-def _row_described(
-    sheet: Sheet, row: tuple[Cell, ...], column: Column, ground: Ground, rng: Random
-) -> Iterator[Draft]:
+def _row_described(sheet: Sheet, row: tuple[Cell, ...], column: Column, ground: Ground, rng: Random) -> Iterator[Draft]:
     subject = row[sheet.subject]
     if not subject.link:
         return
@@ -59,8 +57,14 @@ def _row_described(
         yield _draft(sheet, column, seen.node, seen.phrase, rng, about, (subject.text, *seen.hidden))
 
 
-def _draft(  # noqa: PLR0913, PLR0917  # a question has so many parts
-    sheet: Sheet, column: Column, key: object, named: str, rng: Random, about: tuple[str, ...], hidden: tuple[str, ...] = ()
+def _draft(  # a question has so many parts
+    sheet: Sheet,
+    column: Column,
+    key: object,
+    named: str,
+    rng: Random,
+    about: tuple[str, ...],
+    hidden: tuple[str, ...] = (),
 ) -> Draft:
     core = value_of(named, column, sheet, rng)
     node = {

@@ -87,18 +87,22 @@ def _fits(count: int, total: int) -> bool:
     return 2 <= count <= _MOST and count * 3 <= total * 2
 
 
-def _by_value(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
+def _by_value(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
     columns = [column for column in sheet.value_columns() if column.kind == "text" and not column.distinct]
     rng.shuffle(columns)
     for column in columns[:2]:
         values = Counter(row[column.at].text for row in sheet.rows)
-        shown = {row[column.at].text for row in sheet.rows if says(row[column.at], column) and cell_fits(row[column.at], column)}
+        shown = {
+            row[column.at].text
+            for row in sheet.rows
+            if says(row[column.at], column) and cell_fits(row[column.at], column)
+        }
         fitting = [value for value, count in sorted(values.items()) if _fits(count, len(sheet.rows)) and value in shown]
         for value in rng.sample(fitting, min(2, len(fitting))):
             yield _draft(sheet, [[column.header, "is", value]], condition(column, "is", value, sheet, rng), rng)
 
 
-def _by_amount(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
+def _by_amount(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
     columns = [column for column in sheet.value_columns() if column.compares or _dated(column)]
     rng.shuffle(columns)
     for column in columns[:2]:
@@ -124,13 +128,21 @@ def _bound(sheet: Sheet, column: Column, rng: Random) -> tuple[str, float, str] 
         return "in", float(year), year
     numbers = sorted(cell.number or 0.0 for cell in cells)
     place = rng.randint(2, min(_MOST, len(numbers) - 1))
-    how, low, high = (">", numbers[-place - 1], numbers[-place]) if rng.random() < 0.6 else ("<", numbers[place - 1], numbers[place])
+    how, low, high = (
+        (">", numbers[-place - 1], numbers[-place]) if rng.random() < 0.6 else ("<", numbers[place - 1], numbers[place])
+    )
     number = _round_between(low, high)
     if number is None or not _fits(place, len(numbers)):
         return None
     unit = column.unit
     said = f"{number:,.10g}"
-    return how, number, f"{unit}{said}" if unit in {"$", "€", "£", "¥"} else f"{said}{'' if unit == '%' else ' ' if unit else ''}{unit}"
+    return (
+        how,
+        number,
+        f"{unit}{said}"
+        if unit in {"$", "€", "£", "¥"}
+        else f"{said}{'' if unit == '%' else ' ' if unit else ''}{unit}",
+    )
 
 
 def _round_between(low: float, high: float) -> float | None:
@@ -182,7 +194,11 @@ def _year(ground: Ground, url: str, relation: str) -> str:
 
 def _by_described(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     """By a value that is itself described, not named."""
-    columns = [column for column in sheet.value_columns() if not column.distinct and column.noun and column.noun.sort != "event"]
+    columns = [
+        column
+        for column in sheet.value_columns()
+        if not column.distinct and column.noun and column.noun.sort != "event"
+    ]
     rng.shuffle(columns)
     for column in columns[:2]:
         values = Counter(row[column.at].link for row in sheet.rows if row[column.at].link)
@@ -190,4 +206,10 @@ def _by_described(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
         for url in rng.sample(fitting, min(2, len(fitting))):
             seen = describe(url, ground, rng, rng.choice((1, 1, 2)), frozenset({(sheet.url, sheet.nth)}))
             if seen and holds(seen.node, ground):
-                yield _draft(sheet, [[column.header, "is", seen.node]], condition(column, "is", seen.phrase, sheet, rng), rng, seen.hidden)
+                yield _draft(
+                    sheet,
+                    [[column.header, "is", seen.node]],
+                    condition(column, "is", seen.phrase, sheet, rng),
+                    rng,
+                    seen.hidden,
+                )

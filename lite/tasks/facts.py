@@ -80,7 +80,9 @@ def _table_row(key: int, page: int, sheet: Sheet) -> TableRow:
 def _statement(page: int, url: str, name: str, one: Statement, resolve: Callable[[str], str | None]) -> FactRow:
     value, link = one.value, (resolve(one.link) or "") if one.link else ""
     kind, number, unit = value.kind, value.number, value.unit
-    return FactRow(page, None, None, None, name, url, one.relation, value.text, link, kind, number, unit, one.start, one.end)
+    return FactRow(
+        page, None, None, None, name, url, one.relation, value.text, link, kind, number, unit, one.start, one.end
+    )
 
 
 def _cells(page: int, key: int, sheet: Sheet, resolve: Callable[[str], str | None]) -> Iterator[FactRow]:
@@ -100,6 +102,6 @@ def require_facts(store: FactStore, world: Path) -> None:
     counts = store.counts()
     if not counts["facts in tables"] and not counts["statements"]:
         raise UsageError(
-            f"{world} states nothing that a task could be made of (no tables, no key-value lines, no first sentences of "
-            "a known pattern): give it other pages"
+            f"{world} states nothing that a task could be made of (no tables, no key-value lines, no sentences of a "
+            "known pattern): give it other pages"
         )

@@ -103,7 +103,9 @@ def _about(text: str, task: Task) -> bool:
 def _names(task: Task) -> list[str]:
     """What the derivation is asked by; of a task without one, the capitalised words of its question."""
     if task.derivation:
-        given = [what for part in nodes(task.derivation) for _, _, what in part.get("where", ()) if isinstance(what, str)]
+        given = [
+            what for part in nodes(task.derivation) for _, _, what in part.get("where", ()) if isinstance(what, str)
+        ]
         if given:
             return given
     words = task.question.split()[1:]
@@ -132,6 +134,5 @@ def _elsewhere(task: Task, world: World) -> list[str]:
     return [
         hit.url
         for hit in hits
-        if same_text(hit.url) not in own
-        and _holds(world.visit(hit.url, mode="raw", mask=task.evidence).evidence, task)
+        if same_text(hit.url) not in own and _holds(world.visit(hit.url, mode="raw", mask=task.evidence).evidence, task)
     ][:3]

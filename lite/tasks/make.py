@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from random import Random
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 from lite.errors import UsageError
 from lite.models import Model
@@ -52,7 +52,7 @@ class Tally:
             self.rejected.setdefault(check, Counter())[capability] += 1
 
 
-def make(
+def make(  # noqa: PLR0913  # every setting of a run, by its name
     world: World,
     out: str | Path,
     count: int,
@@ -104,7 +104,7 @@ def _chosen(names: Sequence[str]) -> list[str]:
 
 
 class _Making:
-    def __init__(  # noqa: PLR0913, PLR0917  # what a run is made of
+    def __init__(  # what a run is made of
         self,
         world: World,
         ground: Ground,
@@ -137,7 +137,9 @@ class _Making:
         for name in capabilities:
             kept = self.tally.kept[name]
             if kept < share:
-                self.tally.lost[name] = "this world cannot carry it" if not kept else f"this world gives {kept} and no more"
+                self.tally.lost[name] = (
+                    "this world cannot carry it" if not kept else f"this world gives {kept} and no more"
+                )
 
     def _units(self) -> list[tuple[str, int]]:
         """("table", id) and ("page", id), shuffled, one after the other while there are both."""
@@ -208,7 +210,8 @@ class _Making:
             unit=draft.unit or None,
             answer_type=answer_type(draft.node, found),
             world=self.world.digest,
-            **{"unsaid": list(draft.hidden), "entities": sorted({*draft.about, answers[0]}), "form": draft.form},
+        ).model_copy(
+            update={"unsaid": list(draft.hidden), "entities": sorted({*draft.about, answers[0]}), "form": draft.form}
         )
         failed = self.checker.check(task)
         if failed is None and self.writer is not None:
@@ -280,7 +283,7 @@ class Journal:
         write_tasks(settle(self._kept), self._out)
         self._part.unlink()
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,6 +1,7 @@
 """What a column is called in a sentence. A header that no plain word can be made of gives no noun, and so no task."""
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -15,53 +16,17 @@ class Noun(NamedTuple):
     sort: str = "thing"
 
 
-_PERSONS = (
-    "player athlete driver rider coach manager gymnast artist director actor actress author winner member candidate"
-    " governor captain representative skater swimmer boxer wrestler golfer cyclist fighter presenter host producer"
-    " writer composer singer architect trainer jockey owner pilot astronaut judge senator minister president mayor"
-    " chairman contestant model nominee recipient honoree celebrity sculptor painter photographer quarterback"
-    " competitor performer lyricist editor screenwriter narrator successor predecessor incumbent musician laureate"
-    " person poet dancer general admiral bishop archbishop cardinal king queen monarch premier principal conductor skipper"
-    " bowler batsman wicketkeeper goalkeeper partner comedian professional"
-).split()  # noqa: SIM905
-_THINGS = (
-    "team club school stadium title film movie song album single show series episode book novel game horse church"
-    " building station airport constructor manufacturer network publisher developer label studio league competition"
-    " tournament event sport race award category company institution college university species language party"
-    " championship program programme castle bridge museum theatre theater hotel hospital railway ship vessel aircraft"
-    " engine channel newspaper magazine website organization organisation brand product award work role character"
-    " position class genre format medal conference division affiliation nationality nickname mascot stage dance rank"
-    " office chapter regiment battle submarine lighthouse route line operator venue arena ground hometown residence"
-    " occupation profession degree field instrument version platform origin service type status result discipline"
-    " apparatus temple mosque monument synagogue parish river mountain lake peak island dam tower park garden farm"
-    " house mine prison library festival group band act play opera piece record designer sponsor broadcaster theme"
-    " surface style material color colour religion ethnicity currency capital continent code symbol series block"
-    " subject department faculty chassis tyre motorcycle car vehicle locomotive rocket satellite mission planet star"
-    " element compound mineral allegiance branch rank unit alliance campus order family genus function purpose use"
-    " branding airline destination campaign source crop breed duration surname opponent round edition"
-).split()  # noqa: SIM905
-_PLACES = (
-    "city country state town village district county region province municipality suburb community location"
-    " locality neighborhood neighbourhood borough constituency nation territory prefecture department site place"
-    " birthplace headquarters seat settlement area island"
-).split()  # noqa: SIM905
-_COUNTS = (
-    "population area capacity attendance enrollment enrolment votes seats passengers goals points wins losses draws"
-    " appearances caps tries assists rebounds matches games runs wickets centuries medals"
-    " championships titles students members employees speakers floors storeys stories branches spectators votes"
-    " pupils households deaths casualties killed wounded laps starts podiums poles yards touchdowns receptions"
-    " carries sales albums copies episodes gross revenue"
-).split()  # noqa: SIM905
-_MEASURES = (
-    "height length width depth elevation altitude weight mass speed distance density score margin prize budget"
-    " temperature diameter span power displacement radius magnitude percentage latitude rating wattage"
-    " wingspan"
-).split()  # noqa: SIM905
-_EVENTS = (
-    "opened founded established built closed chartered created released launched commissioned designated born died"
-    " completed incorporated formed constructed inaugurated demolished ordained consecrated published introduced"
-    " elected appointed decommissioned discovered renovated abolished acquired dissolved installed inducted"
-).split()  # noqa: SIM905
+def _read() -> dict[str, list[str]]:
+    words: dict[str, list[str]] = {}
+    for line in Path(__file__).with_name("nouns.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            words[line.strip("[]")] = []
+        elif line and not line.startswith("#"):
+            words[list(words)[-1]] += line.split()
+    return words
+
+
+WORDS = _read()
 _OWN = {
     "name": Noun("name", "", "name"),
     "names": Noun("name", "", "name"),
@@ -108,7 +73,6 @@ _OWN = {
     "gold": Noun("gold medals", "", "count"),
     "silver": Noun("silver medals", "", "count"),
     "bronze": Noun("bronze medals", "", "count"),
-
     "lga": Noun("local government area", "local government areas", "place"),
     "iata": Noun("IATA code", "IATA codes", "code"),
     "icao": Noun("ICAO code", "ICAO codes", "code"),
@@ -131,7 +95,15 @@ _OWN = {
     "population density": Noun("population density", "", "measure"),
     "calling code": Noun("calling code", "calling codes", "code"),
 }
-_IRREGULAR = {"person": "people", "series": "series", "species": "species", "batsman": "batsmen", "aircraft": "aircraft", "alumnus": "alumni", "chairman": "chairmen"}
+_IRREGULAR = {
+    "person": "people",
+    "series": "series",
+    "species": "species",
+    "batsman": "batsmen",
+    "aircraft": "aircraft",
+    "alumnus": "alumni",
+    "chairman": "chairmen",
+}
 _NEVER = re.compile(
     r"\b(?:notes?|refs?|references?|remarks?|comments?|descriptions?|details?|notability|images?|photos?|sources?|link|"
     r"website|logo|map|coord\w*|info\w*|summary|reason|other|age|aged|years?|current\w*|present|latest|recent|today|"
@@ -167,10 +139,11 @@ def plural(word: str) -> str:
 
 
 _WORDS: dict[str, Noun] = {}
-for _sort, _words in (("person", _PERSONS), ("thing", _THINGS), ("place", _PLACES)):
-    _WORDS |= {word: Noun(word, plural(word), _sort) for word in _words if word not in _WORDS}
-_WORDS |= {word: Noun(word, "", "count") for word in _COUNTS} | {word: Noun(word, "", "measure") for word in _MEASURES}
-_WORDS |= {word: Noun(word, "", "event") for word in _EVENTS}
+for _sort in ("person", "thing", "place", "count", "measure", "event"):
+    _many = plural if _sort in {"person", "thing", "place"} else lambda _: ""
+    for _word in WORDS[_sort]:
+        _known = _sort in {"person", "thing", "place"} and _word in _WORDS
+        _WORDS[_word] = _WORDS[_word] if _known else Noun(_word, _many(_word), _sort)
 
 
 def header_unit(header: str) -> str:
@@ -222,7 +195,28 @@ def key_noun(relation: str) -> Noun | None:
     return None
 
 
-_ROWS = re.compile(r"^(?:full |complete )?lists? of (?:the )?([a-z][a-z' -]*?)(?: (?:in|by|of|at|for|from|with|on|to|and|that|who|who|since|under|named|\().*)?$", re.IGNORECASE)
+_ROWS = re.compile(
+    r"^(?:full |complete )?lists? of (?:the )?([a-z][a-z' -]*?)"
+    r"(?: (?:in|by|of|at|for|from|with|on|to|and|that|who|since|under|named|\().*)?$",
+    re.IGNORECASE,
+)
+
+
+_NO_ROWS = {
+    "result",
+    "event",
+    "race",
+    "award",
+    "game",
+    "stage",
+    "round",
+    "series",
+    "class",
+    "medal",
+    "source",
+    "season",
+    "edition",
+}
 
 
 def row_noun(header: str, titles: tuple[str, ...]) -> Noun:
@@ -232,14 +226,20 @@ def row_noun(header: str, titles: tuple[str, ...]) -> Noun:
         return own
     for title in reversed(titles):
         listed = _ROWS.match(title)
-        words = listed[1] if listed else title.lower()
-        last = words.rpartition(" ")[2].lower()
-        for one, known in ((last[:-1], _WORDS.get(last[:-1])), (last[:-3] + "y", _WORDS.get(last[:-3] + "y"))):
-            if last.endswith("s") and known and known.many and plural(one) == last and len(words.split()) <= 3:
-                if listed or words == last:
-                    return Noun(known.one, known.many, known.sort) if words == last else Noun(
-                        words[: -len(last)] + known.one, words, known.sort
-                    )
-        if words == "alumni":
-            return Noun("alumnus", "alumni", "person")
+        if found := _titled(listed[1] if listed else title.lower(), whole=listed is not None):
+            return found
     return Noun("entry", "entries", "entry")
+
+
+def _titled(words: str, *, whole: bool) -> Noun | None:
+    """What is listed under a title: "tallest buildings" are buildings; of a title that is no list, one word only."""
+    if words == "alumni":
+        return Noun("alumnus", "alumni", "person")
+    last = words.rpartition(" ")[2].lower()
+    if not last.endswith("s") or len(words.split()) > 3 or not (whole or words == last):
+        return None
+    for one in (last[:-1], last[:-3] + "y"):
+        known = _WORDS.get(one)
+        if known and known.many == last and one not in _NO_ROWS:
+            return Noun(words[: len(words) - len(last)] + one, words, known.sort)
+    return None

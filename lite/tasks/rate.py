@@ -159,7 +159,12 @@ def _question(task: Task, attempt: int, settings: EvalSettings) -> Generate:
 def _answered(task: Task, attempt: int, request: Generate, reply: Reply | Fault) -> Trajectory:
     if isinstance(reply, Fault):
         return Trajectory(
-            task_id=task.id, question=task.question, attempt=attempt, stop=Stop.FAILED, failed="model", error=reply.error
+            task_id=task.id,
+            question=task.question,
+            attempt=attempt,
+            stop=Stop.FAILED,
+            failed="model",
+            error=reply.error,
         )
     parsed = parse_turn(reply.text)
     turn = Turn(text=reply.text, think=parsed.think, answer=parsed.answer, completion_tokens=reply.completion_tokens)

@@ -9,10 +9,13 @@ from lite.tasks.nouns import Noun, header_unit, noun, row_noun
 from lite.tasks.tables import Cell, Table
 from lite.tasks.values import phrase, same_text
 
-_TOTAL = re.compile(r"(?:grand |sub-?)?totals?\b|averages?\b|overall\b|sum\b|all\b.*\btotal|mean\b|median\b|others?$|total", re.IGNORECASE)
+_TOTAL = re.compile(
+    r"(?:grand |sub-?)?totals?\b|averages?\b|overall\b|sum\b|all\b.*\btotal|mean\b|median\b|others?$|total",
+    re.IGNORECASE,
+)
 _VOLATILE = re.compile(
-    r"\b(?:current(?:ly)?|present|upcoming|active|as of|to date|incumbents?|remaining|future|planned|now|today|latest|recent"
-    r"|ongoing|proposed|standings|roster|squad|schedule)\b",
+    r"\b(?:current(?:ly)?|present|upcoming|active|as of|to date|incumbents?|remaining|future|planned|now|today|latest"
+    r"|recent|ongoing|proposed|standings|roster|squad|schedule)\b",
     re.IGNORECASE,
 )
 _DATED = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
@@ -128,14 +131,20 @@ class Sheet:
 
 PEOPLE = Noun("person", "people", "person")
 _LIVES = {"born", "died", "elected", "appointed", "ordained", "consecrated", "inducted", "inaugurated", "commissioned"}
-_PARTICLES = re.compile(r"\b(?:de|da|do|dos|del|della|di|la|le|van|von|der|den|al|el|bin|ibn|ben|of|the|y|e|st)\b|[.'’-]|\b(?:Jr|Sr|II|III|IV)\b")
+_PARTICLES = re.compile(
+    r"\b(?:de|da|do|dos|del|della|di|la|le|van|von|der|den|al|el|bin|ibn|ben|of|the|y|e|st)\b|[.'\u2019-]|\b(?:Jr|Sr|II|III|IV)\b"
+)
 
 
 def suits(column: Noun, rows: Noun) -> bool:
     """Whether rows can have it: an artist is not "released", a bridge is not "born"."""
     if column.sort != "event":
         return rows.sort != "place" or "capacity" not in column.one
-    return (column.one in _LIVES) if rows.sort == "person" else (column.one not in {"born", "ordained"} and rows.sort != "name")
+    return (
+        (column.one in _LIVES)
+        if rows.sort == "person"
+        else (column.one not in {"born", "ordained"} and rows.sort != "name")
+    )
 
 
 def says(cell: Cell, column: Column) -> bool:

@@ -1,4 +1,4 @@
-"""An answer in the spellings that are right: a date in its common orders, a number with its unit, a name and its page's."""
+"""The right spellings of an answer: a date in its orders, a number with its unit, a name and that of its page."""
 
 from datetime import date
 

@@ -3,6 +3,8 @@
 A relation that the lead gives two values for is left out; so is whatever only looks like the pattern.
 """
 
+# ruff: noqa: E501, RUF001  # a pattern is read whole, and typographic quotes are meant
+
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -37,7 +39,9 @@ _FIRST = {  # relation -> pattern, looked for in the first sentence only
 }
 _ANYWHERE = {  # in the first sentences, where the page's subject is the sentence's
     "opened": rf"(?:was|were) (?P<verb>{_VERBS}) (?:on|in) (?P<v>{_DAY}|(?:{_MONTH} )?\d{{4}})(?=[.,;]| (?:by|and|as|in|at)\b|$)",
-    "listed": r"(?:listed on|added to) the (?:U\.?S\.? )?National Register of Historic Places (?:in|on) (?P<v>" + _DAY + r"|\d{4})",
+    "listed": r"(?:listed on|added to) the (?:U\.?S\.? )?National Register of Historic Places (?:in|on) (?P<v>"
+    + _DAY
+    + r"|\d{4})",
     "college": rf"played college (?P<verb>football|basketball|baseball|soccer|hockey) (?:at|for) (?:the )?(?P<v>{_NAME})(?=[.,;]|$)",
     "population": r"population (?:was|of|is) (?P<v>\d{1,3}(?:,\d{3})+|\d{2,6}) (?:at|in|as of|according to|by) the (?P<verb>\d{4}) census",
     "birthplace": rf"\b[Bb]orn in (?P<v>{_NAME}(?:, {_NAME}){{0,2}})(?=[.;]|, (?:he|she|and)\b| and\b|$)",
@@ -139,7 +143,9 @@ def _said(relation: str, found: re.Match[str], base: int) -> Iterator[Statement]
         value = read_value(said)
         if name in {"born", "died"} and value.kind == "date" and not read_date(said):
             continue
-        if value.kind in {"text", "date", "year", "number"} or (value.kind == "several" and name in {"base", "birthplace"}):
+        if value.kind in {"text", "date", "year", "number"} or (
+            value.kind == "several" and name in {"base", "birthplace"}
+        ):
             value = value._replace(kind="text") if value.kind == "several" else value
             if len(said) < 3:
                 continue

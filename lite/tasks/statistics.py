@@ -49,7 +49,7 @@ def _measured(sheet: Sheet, rng: Random) -> list[Column]:
     return columns[:2]
 
 
-def _two_rows(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
+def _two_rows(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
     for column in _measured(sheet, rng):
         assert column.noun is not None  # noqa: S101
         one, other = rng.sample(range(len(sheet.rows)), 2)
@@ -60,9 +60,20 @@ def _two_rows(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
         noun = column.noun.one
         if values[0] < values[1]:
             a, b, values = b, a, values[::-1]
-        if rng.random() < 0.7 or column.noun.sort != "count" or column.unit == "%" or not values[1] or values[0] / values[1] > 100:
+        if (
+            rng.random() < 0.7
+            or column.noun.sort != "count"
+            or column.unit == "%"
+            or not values[1]
+            or values[0] / values[1] > 100
+        ):
             if counts(sheet, column):
-                core = rng.choice((f"how many more {noun} does {a} have than {b}", f"what is the difference in {noun} between {a} and {b}"))
+                core = rng.choice(
+                    (
+                        f"how many more {noun} does {a} have than {b}",
+                        f"what is the difference in {noun} between {a} and {b}",
+                    )
+                )
             else:
                 core = rng.choice((
                     f"what is the difference between the {noun} of {a} and that of {b}",
@@ -78,8 +89,15 @@ def _two_rows(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             yield _draft(sheet, core, node, rng, (a, b), "", "ratio", _MEAN_TOLERANCE)
 
 
-def _draft(  # noqa: PLR0913, PLR0917  # a question has so many parts
-    sheet: Sheet, core: str, node: Node, rng: Random, about: tuple[str, ...], unit: str, form: str, tolerance: float | None = None
+def _draft(  # a question has so many parts
+    sheet: Sheet,
+    core: str,
+    node: Node,
+    rng: Random,
+    about: tuple[str, ...],
+    unit: str,
+    form: str,
+    tolerance: float | None = None,
 ) -> Draft:
     return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, (), about, tolerance, unit, form)
 
@@ -89,16 +107,17 @@ def _clauses(sheet: Sheet, rng: Random) -> list[tuple[list[list[object]], str]]:
     found: list[tuple[list[list[object]], str]] = [([], "")]
     for column in sheet.value_columns():
         if column.kind == "text" and not column.distinct:
-            texts = [row[column.at].text for row in sheet.rows]
-            shown = {row[column.at].text for row in sheet.rows if says(row[column.at], column) and cell_fits(row[column.at], column)}
-            values = sorted(text for text in shown if 3 <= texts.count(text) < len(texts))
-            for value in values[:2]:
-                found.append(([[column.header, "is", value]], condition(column, "is", value, sheet, rng)))
+            cells = [row[column.at] for row in sheet.rows]
+            shown = {cell.text for cell in cells if says(cell, column) and cell_fits(cell, column)}
+            texts = [cell.text for cell in cells]
+            for value in sorted(text for text in shown if 3 <= texts.count(text) < len(texts))[:2]:
+                where: list[list[object]] = [[column.header, "is", value]]
+                found.append((where, condition(column, "is", value, sheet, rng)))
     rng.shuffle(found)
     return found
 
 
-def _picked(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
+def _picked(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
     """The row with the most, the least, or the second or third most."""
     rows = sheet.rows_are
     if sheet.columns[sheet.subject].kind != "text":
@@ -117,11 +136,16 @@ def _picked(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             elif op == "rank":
                 node["n"] = rng.choice(sorted(_PLACES))
                 rank = f"{_PLACES[node['n']]} {rank}"
-            core = rng.choice((f"which {rows.one} has the {rank} {noun}{among}", f"what is the {rows.one} with the {rank} {noun}{among}"))
+            core = rng.choice(
+                (
+                    f"which {rows.one} has the {rank} {noun}{among}",
+                    f"what is the {rows.one} with the {rank} {noun}{among}",
+                )
+            )
             yield _draft(sheet, core, node, rng, (), "", op)
 
 
-def _summed(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
+def _summed(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
     rows = sheet.rows_are
     for column in _measured(sheet, rng):
         assert column.noun is not None  # noqa: S101
@@ -148,7 +172,7 @@ def _summed(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 yield _draft(sheet, core, node, rng, (), column.unit, "mean", _MEAN_TOLERANCE)
 
 
-def _years_apart(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
+def _years_apart(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
     """Years between two events of a table."""
     columns = [c for c in sheet.value_columns() if c.noun and c.kind == "year" and c.noun.sort == "event"]
     if not columns or sheet.columns[sheet.subject].kind != "text":
@@ -212,7 +236,7 @@ def _same_kind(sheet: Sheet, relation: str, ground: Ground) -> bool:
 
 
 def extreme_words(relation: str) -> tuple[str, str]:
-    """Clauses for the latest or largest and for the earliest or smallest of a stated relation; "" where there is none."""
+    """Clauses for the latest or largest and for the earliest or smallest of a relation; "" where there is none."""
     if relation in _EXTREMES:
         return _EXTREMES[relation]
     if relation in PARTICIPLES:
@@ -239,14 +263,22 @@ def _of_pages(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
             other, name_of = ground.stated(peer, relation), ground.named_alone(peer)
             if not other or not name_of or other.value.kind != "number" or other.value.unit != item.value.unit:
                 continue
-            yield from _pair(relation, noun, [(url, name, item.value.number or 0), (peer, name_of, other.value.number or 0)], item.value.unit, rng)
+            yield from _pair(
+                relation,
+                noun,
+                [(url, name, item.value.number or 0), (peer, name_of, other.value.number or 0)],
+                item.value.unit,
+                rng,
+            )
 
 
 def _near(url: str, name: str, peers: list[str]) -> list[str]:
     """Pages like this one, those of the same place ("…, Ohio") only where it names one."""
     place = name.rpartition(", ")[2] if ", " in name else ""
     tail = place.replace(" ", "_")
-    return [peer for peer in peers if peer != url and (not tail or unquote(peer).partition("#")[0].endswith(f",_{tail}"))]
+    return [
+        peer for peer in peers if peer != url and (not tail or unquote(peer).partition("#")[0].endswith(f",_{tail}"))
+    ]
 
 
 def _amount(relation: str) -> Noun | None:
@@ -261,15 +293,25 @@ def _pair(relation: str, noun: Noun, pages: list[tuple[str, str, float]], unit: 
     if high == low:
         return
     facts = [{"op": "fact", "page": page, "relation": relation} for page in (a_url, b_url)]
-    shapes = [("difference", f"What is the difference between the {noun.one} of {a} and that of {b}?", None),
-              ("difference", f"By how much does the {noun.one} of {a} exceed that of {b}?", None)]  # fmt: skip
+    shapes: list[tuple[str, str, float | None]] = [
+        ("difference", f"What is the difference between the {noun.one} of {a} and that of {b}?", None),
+        ("difference", f"By how much does the {noun.one} of {a} exceed that of {b}?", None),
+    ]
     if noun.sort == "count":
         shapes.append(("sum", f"What do the figures for the {noun.one} of {a} and {b} add up to?", None))
         shapes.append(("sum", f"Taken together, what is the {noun.one} of {a} and {b}?", None))
     if low > 0 and high / low < 50:
-        shapes.append(("ratio", f"To two decimal places, the {noun.one} of {a} is how many times that of {b}?", _MEAN_TOLERANCE))
+        shapes.append(
+            ("ratio", f"To two decimal places, the {noun.one} of {a} is how many times that of {b}?", _MEAN_TOLERANCE)
+        )
     op, question, tolerance = rng.choice(shapes)
-    yield Draft(CAPABILITY, question, {"op": op, "of": facts}, (), (a, b), tolerance, "" if op == "ratio" else unit, f"{op} of pages")
-
-
-
+    yield Draft(
+        CAPABILITY,
+        question,
+        {"op": op, "of": facts},
+        (),
+        (a, b),
+        tolerance,
+        "" if op == "ratio" else unit,
+        f"{op} of pages",
+    )

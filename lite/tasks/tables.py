@@ -1,6 +1,7 @@
 """The Markdown tables of a page, each cell with the place it stands at. A table that is not rectangular is none."""
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from lite.index.text import links
@@ -85,7 +86,7 @@ def _cells(place: int, line: str) -> list[tuple[str, int]]:
         return []
     if line[bars[-1] + 1 :].strip():
         bars.append(len(line))
-    return [(line[a + 1 : b], place + a + 1) for a, b in zip(bars, bars[1:], strict=False)]
+    return [(line[a + 1 : b], place + a + 1) for a, b in pairwise(bars)]
 
 
 def _cell(raw: str, start: int) -> Cell:

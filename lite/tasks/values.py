@@ -16,10 +16,17 @@ MONTHS = (
     "january february march april may june july august september october november december".split()  # noqa: SIM905
 )
 _MONTH = {name[:length]: n for n, name in enumerate(MONTHS, 1) for length in (3, len(name))} | {"sept": 9}
-_EMPTY = re.compile(r"[\s\-\u2010-\u2015\u2212.*/]*|n/?a|none|nil|various|several|multiple|same|tb[acd]|unknown|unk\.?|vacant|[x\u2713\u2714?]", re.IGNORECASE)
-_NOTE = re.compile(r"\s*\[(?:\d{1,3}|[a-z]{1,2}|[A-Z]|(?:note|nb|n|fn|lower-alpha) ?\d{1,2}|citation needed)\]", re.IGNORECASE)
+_EMPTY = re.compile(
+    r"[\s\-\u2010-\u2015\u2212.*/]*|n/?a|none|nil|various|several|multiple|same|tb[acd]|unknown|unk\.?|vacant|[x\u2713\u2714?]",
+    re.IGNORECASE,
+)
+_NOTE = re.compile(
+    r"\s*\[(?:\d{1,3}|[a-z]{1,2}|[A-Z]|(?:note|nb|n|fn|lower-alpha) ?\d{1,2}|citation needed)\]", re.IGNORECASE
+)
 _MARK = re.compile(r"\s*[†‡§¶*^#]+$")
-_MARKUP = re.compile(r"align ?=|style ?=|span ?=|width ?=|\{\{|\}\}|<[a-z/]|&[a-z]+;|\bscope ?=|\\|\uFFFD|\||^/|/$", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"align ?=|style ?=|span ?=|width ?=|\{\{|\}\}|<[a-z/]|&[a-z]+;|\bscope ?=|\\|\uFFFD|\||^/|/$", re.IGNORECASE
+)
 _NUMBER = re.compile(
     r"(?P<money>[$€£¥]|US\$|A\$|C\$|NZ\$)?\s?(?P<sign>[+-])?(?P<value>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?:\s?(?P<unit>%|°[CF]?|(?:[a-zµ][a-z.]*|k[Ww]|[kMG][Hh]z|MW|GW|kWh)[²³23]?(?:[ /][a-z]+[²³]?){0,2}))?"
@@ -32,7 +39,9 @@ _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _YEAR = re.compile(r"1[0-9]{3}|20[0-9]{2}")
 _RANK = re.compile(r"(\d{1,3})(?:st|nd|rd|th)")
 _SPLIT = re.compile(r";| / |\n|\s[|•·]\s|, .*, | and .* and |<br")
-_HEDGE = re.compile(r"[?~≈<>±]|\b(?:c|ca|circa|approx|about|est|estimated|over|nearly|around|up to|more than)\b", re.IGNORECASE)
+_HEDGE = re.compile(
+    r"[?~≈<>±]|\b(?:c|ca|circa|approx|about|est|estimated|over|nearly|around|up to|more than)\b", re.IGNORECASE
+)
 
 
 class Value(NamedTuple):
@@ -101,7 +110,13 @@ def _words(text: str, raw: str) -> Value:
     if _SPLIT.search(text) or (not targets and re.search(r"[a-z] (?:and|&) [A-Z]", text)):
         return Value("several", text)
     letters = sum(char.isalpha() for char in text)
-    if letters < 2 or 2 * letters < len(text.replace(" ", "")) or _HEDGE.search(text) or text.count("(") != text.count(")") or text.count('"') % 2:
+    if (
+        letters < 2
+        or 2 * letters < len(text.replace(" ", ""))
+        or _HEDGE.search(text)
+        or text.count("(") != text.count(")")
+        or text.count('"') % 2
+    ):
         return Value("odd", text)
     if re.search(r"\([^)]*\d", text) or re.match(r"[\d.,:+()\-\u2013 ]+(?:\D{0,3}$|[(\[])", text):
         return Value("odd", text)
@@ -109,7 +124,7 @@ def _words(text: str, raw: str) -> Value:
 
 
 def _place(text: str, targets: list[tuple[str, str]]) -> bool:
-    """"Paris, France" with both linked is one place."""
+    """Whether two links are one place, as "Paris, France" is."""
     return len(targets) == 2 and text == f"{targets[0][1]}, {targets[1][1]}"
 
 

@@ -33,7 +33,9 @@ def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
 
 def _two_tables(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     for other in neighbours(sheet, ground, rng)[:4]:
-        pairs = [(row, twin) for row in sheet.rows for twin in other.rows if _same(row[sheet.subject], twin[other.subject])]
+        pairs = [
+            (row, twin) for row in sheet.rows for twin in other.rows if _same(row[sheet.subject], twin[other.subject])
+        ]
         for row, twin in rng.sample(pairs, min(_ROWS, len(pairs))):
             yield from _same_value(sheet, row, other, twin, ground, rng)
         yield from _singled_out_twice(sheet, other, ground, rng)
@@ -65,11 +67,12 @@ def _same_value(
             older, newer, nodes = other, sheet, nodes[::-1]
         if holds({"op": "agree", "of": nodes}, ground):
             question = _agreeing(names[0], column, source(sheet, rng), source(other, rng), rng)
-            yield Draft(CAPABILITY, question, {"op": "agree", "of": nodes}, (), names, unit=column.unit, form="two agree")
-        elif older.year and newer.year and older.year < newer.year and column.noun and column.noun.sort != "person":
-            if holds({"op": "newer", "of": nodes}, ground):
-                question = _newer(names[0], column, source(older, rng), source(newer, rng), rng)
-                yield Draft(CAPABILITY, question, {"op": "newer", "of": nodes}, (), names, unit=column.unit, form="newer")
+            yield Draft(
+                CAPABILITY, question, {"op": "agree", "of": nodes}, (), names, unit=column.unit, form="two agree"
+            )
+        elif column.noun and column.noun.sort != "person" and holds({"op": "newer", "of": nodes}, ground):
+            question = _newer(names[0], column, source(older, rng), source(newer, rng), rng)
+            yield Draft(CAPABILITY, question, {"op": "newer", "of": nodes}, (), names, unit=column.unit, form="newer")
 
 
 def _agreeing(name: str, column: Column, one: str, other: str, rng: Random) -> str:
@@ -90,7 +93,7 @@ def _newer(name: str, column: Column, older: str, newer: str, rng: Random) -> st
     noun = column.noun.one if column.noun else ""
     return rng.choice((
         f"The {noun} of {name} differs between {older} and {newer}. Going by the more recent of the two, what is it?",
-        f"{older[0].upper()}{older[1:]} and {newer} disagree on the {noun} of {name}; what does the later one say it is?",
+        f"{older[0].upper()}{older[1:]} and {newer} disagree on the {noun} of {name}; what does the later one say?",
         f"What is the {noun} of {name} according to the newer of these two, which disagree: {older}, or {newer}?",
     ))  # fmt: skip
 
@@ -165,6 +168,6 @@ def _checked(op: str, what: str, name: str, here: str, rng: Random) -> str:
             f"For {what}, which answer is given both by {here} and by the page on {name} itself?",
         ))  # fmt: skip
     return rng.choice((
-        f"{here[0].upper()}{here[1:]} and the page on {name} itself differ on {what}. Going by the page on {name}, what is the answer?",
+        f"{here[0].upper()}{here[1:]} and the page on {name} itself differ on {what}. What does that page say?",
         f"On {what}, {here} does not match the page on {name} itself. What does that page say?",
     ))  # fmt: skip

@@ -5,19 +5,14 @@ from collections.abc import Sequence
 from random import Random
 
 from lite.tasks.chinese import chinese_questions
-from lite.tasks.nouns import Noun, key_noun
+from lite.tasks.nouns import WORDS, Noun, key_noun
 from lite.tasks.sheet import Column, Sheet
 
 _IN = {"city", "town", "country", "state", "county", "province", "region", "district", "municipality", "suburb"}
 _PLURAL_COUNT = re.compile(r"(?:[a-z]+s|people)$")
 _ONE_COUNT = {"loss", "gross", "mass", "radius", "attendance", "series"}
 # What a thing, not a person or a place, can be said to have: "films whose genre is", "clubs whose stadium is".
-_OWNED = set(
-    "genre language artist director author publisher developer designer architect owner manufacturer operator network"
-    " capital captain manager coach stadium venue league conference affiliation denomination type status class party"
-    " constructor label nickname mascot colour color sponsor site headquarters platform format discipline"
-    .split()
-)  # fmt: skip  # noqa: SIM905
+_OWNED = set(WORDS["owned"])
 NAMED = 5  # words: a longer name of a thing is a description
 
 
@@ -43,10 +38,15 @@ def source(sheet: Sheet, rng: Random) -> str:
 def asked(core: str, where: str, rng: Random) -> str:
     """A question: `core` without its mark, bound to a table."""
     capital = core[0].upper() + core[1:]
-    forms = [f"In {where}, {core}?", f"According to {where}, {core}?", f"Going by {where}, {core}?", f"Per {where}, {core}?"]
+    forms = [
+        f"In {where}, {core}?",
+        f"According to {where}, {core}?",
+        f"Going by {where}, {core}?",
+        f"Per {where}, {core}?",
+    ]
     if len(core.split()) < 20:
-        forms += [f"{capital}, according to {where}?", f"{capital}, going by {where}?", f"{capital} in {where}?" if " in " not in core else
-                  f"{capital}, as given in {where}?"]  # fmt: skip
+        forms += [f"{capital}, according to {where}?", f"{capital}, going by {where}?"]
+        forms.append(f"{capital}, as given in {where}?" if " in " in core else f"{capital} in {where}?")
     return rng.choice(forms)
 
 
@@ -71,9 +71,13 @@ def value_of(what: str, column: Column, sheet: Sheet, rng: Random) -> str:
     if noun.sort == "event":
         return when(what, one, rng)
     if sheet.columns[sheet.subject].kind == "year" and noun.sort in {"count", "measure"}:
-        return f"how many {one} are given for {what}" if counts(sheet, column) else f"what is the {one} given for {what}"
+        return (
+            f"how many {one} are given for {what}" if counts(sheet, column) else f"what is the {one} given for {what}"
+        )
     if sheet.columns[sheet.subject].kind == "year":
-        return f"who is listed as the {one} for {what}" if noun.sort == "person" else f"which {one} is listed for {what}"
+        return (
+            f"who is listed as the {one} for {what}" if noun.sort == "person" else f"which {one} is listed for {what}"
+        )
     if noun.sort == "person":
         return rng.choice((f"who is the {one} given for {what}", f"who is listed as {one} for {what}"))
     if counts(sheet, column):
@@ -85,7 +89,13 @@ def value_of(what: str, column: Column, sheet: Sheet, rng: Random) -> str:
     if one in _IN and rows.sort in {"thing", "place"}:
         return rng.choice((f"in which {one} is {what}", f"which {one} is given for {what}"))
     if rows.sort in {"thing", "place"}:
-        return rng.choice((f"which {one} is listed for {what}", f"what is the {one} of {what}", f"what is given as the {one} of {what}"))
+        return rng.choice(
+            (
+                f"which {one} is listed for {what}",
+                f"what is the {one} of {what}",
+                f"what is given as the {one} of {what}",
+            )
+        )
     return rng.choice((f"which {one} is listed for {what}", f"what is given as the {one} of {what}"))
 
 
@@ -129,20 +139,20 @@ def _has(rows: Noun, noun: Noun) -> bool:
 _THROUGH = {
     "born": "born in {}",
     "died": "who died in {}",
-    "birthplace": "born in {}",
     "director": "directed by {}",
     "author": "written by {}",
     "artist": "recorded by {}",
     "county": "located in {}",
     "district": "located in {}",
     "year of release": "released in {}",
-    "base": "based in {}",
 }
 
 
 def through(relation: str, how: str, value: str) -> str | None:
     """A clause on what the row's own page states."""
     words = {"in": "in", "is": "in", ">": "after", "<": "before"}
+    if relation in {"base", "birthplace"}:
+        return None  # one page says the city, the other its state: no way to tell them apart by words
     if relation.startswith("college "):
         return f"who played {relation} for {value}"
     if relation in {"born", "died", "year of release"} or relation in PARTICIPLES:
@@ -172,10 +182,19 @@ PARTICIPLES = frozenset(
     "founded established formed incorporated built constructed opened completed launched created".split()  # noqa: SIM905
 )
 _ASKED = {
-    "born": ("When was {} born?", "What is the date of birth of {}?", "On what date was {} born?", "What is {}'s birth date?"),
+    "born": (
+        "When was {} born?",
+        "What is the date of birth of {}?",
+        "On what date was {} born?",
+        "What is {}'s birth date?",
+    ),
     "died": ("When did {} die?", "On what date did {} die?", "What is the date of death of {}?"),
     "director": ("Who directed {}?", "Who is the director of {}?", "{} was directed by whom?"),
-    "year of release": ("In what year did {} come out?", "What is the release year of {}?", "What year was {} released?"),
+    "year of release": (
+        "In what year did {} come out?",
+        "What is the release year of {}?",
+        "What year was {} released?",
+    ),
     "author": ("Who wrote {}?", "Who is the author of {}?", "{} was written by whom?"),
     "artist": ("Who recorded {}?", "By which artist is {}?", "Which act recorded {}?"),
     "county": ("In which county is {}?", "Which county is {} in?", "{} lies in which county?"),
@@ -205,7 +224,7 @@ def an(word: str) -> str:
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
-def _forms(relation: str, kind: str) -> Sequence[str]:
+def _forms(relation: str, kind: str) -> Sequence[str]:  # noqa: C901  # one relation after the other
     if chinese := chinese_questions(relation):
         return chinese if kind != "several" else ()
     if relation == "born" and kind == "year":
@@ -214,13 +233,24 @@ def _forms(relation: str, kind: str) -> Sequence[str]:
         return [form for form in _ASKED[relation] if kind != "date" or "year" not in form]
     if relation in PARTICIPLES:
         asked_year = (f"In what year was {{}} {relation}?", f"{{}} was {relation} in which year?")
-        return (f"When was {{}} {relation}?", *(asked_year if kind == "year" else (f"On what date was {{}} {relation}?",)))
+        return (
+            f"When was {{}} {relation}?",
+            *(asked_year if kind == "year" else (f"On what date was {{}} {relation}?",)),
+        )
     if relation.startswith("college "):
         sport = relation.removeprefix("college ")
-        return (f"For which college did {{}} play {sport}?", f"Where did {{}} play college {sport}?", f"Which college team did {{}} play {sport} for?")
+        return (
+            f"For which college did {{}} play {sport}?",
+            f"Where did {{}} play college {sport}?",
+            f"Which college team did {{}} play {sport} for?",
+        )
     if relation.startswith("population at the "):
         census = relation.removeprefix("population at ")
-        return (f"At {census}, what was the population of {{}}?", f"How many people lived in {{}} at {census}?", f"What population did {census} record for {{}}?")
+        return (
+            f"At {census}, what was the population of {{}}?",
+            f"How many people lived in {{}} at {census}?",
+            f"What population did {census} record for {{}}?",
+        )
     noun = key_noun(relation)
     if noun is None or noun.sort == "event":
         return ()
@@ -230,5 +260,9 @@ def _forms(relation: str, kind: str) -> Sequence[str]:
     if noun.one in _IN:
         return (f"In which {noun.one} is {{}}?", f"Which {noun.one} is {{}} in?", f"{{}} is in which {noun.one}?")
     if amount:
-        return (f"What is the {noun.one} of {{}}?", f"What {noun.one} is given for {{}}?", f"What is {{}}'s {noun.one}?")
+        return (
+            f"What is the {noun.one} of {{}}?",
+            f"What {noun.one} is given for {{}}?",
+            f"What is {{}}'s {noun.one}?",
+        )
     return (f"What is the {noun.one} of {{}}?", f"What {noun.one} is given for {{}}?", f"What is {{}}'s {noun.one}?")

@@ -21,7 +21,11 @@ def writer(model: Model, ground: Ground) -> Callable[[Task], Task]:
     def reword(task: Task) -> Task:
         said = ask(model, _WRITER, task.question, f"writer/{task.id}")
         question = " ".join((said or "").strip().strip('"').split())
-        return task.model_copy(update={"question": question, "template": task.question}) if _same(task, question, ground) else task
+        return (
+            task.model_copy(update={"question": question, "template": task.question})
+            if _same(task, question, ground)
+            else task
+        )
 
     return reword
 

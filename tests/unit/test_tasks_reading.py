@@ -1,5 +1,7 @@
 """What cells, tables, statements and columns are read as; what can be read in two ways is read as nothing."""
 
+# ruff: noqa: RUF001  # signs that look like others are what is tested
+
 import pytest
 
 from lite.tasks.chinese import chinese_members, chinese_statements
@@ -31,8 +33,25 @@ def test_numbers(raw, number, unit):
 
 @pytest.mark.parametrize(
     "raw",
-    ["1.234", "12,5", "1 234", "10-12", "10–12", "c. 1850", "~300", "5 (3)", "3/4", "19?? -1995", "align=right/ 0", "1:30.063"]
-    + ["over 300", "21-16, 21-17", "1980-81", "Ohio (3)", "{{x}}"],
+    [
+        "1.234",
+        "12,5",
+        "1 234",
+        "10-12",
+        "10–12",
+        "c. 1850",
+        "~300",
+        "5 (3)",
+        "3/4",
+        "19?? -1995",
+        "align=right/ 0",
+        "1:30.063",
+        "over 300",
+        "21-16, 21-17",
+        "1980-81",
+        "Ohio (3)",
+        "{{x}}",
+    ],
 )
 def test_what_reads_two_ways_is_odd(raw):
     assert read_value(raw).kind in {"odd", "several"}
@@ -87,7 +106,9 @@ def test_cells_know_where_they_stand():
     assert table.rows[1][2].text == "Bo | Co"
 
 
-@pytest.mark.parametrize("text", ["| A | B |\n|---|---|\n| 1 |\n", "| A | B |\n|---|---|\n| 1 | 2 | 3 |\n", "| A |\n|---|\n"])
+@pytest.mark.parametrize(
+    "text", ["| A | B |\n|---|---|\n| 1 |\n", "| A | B |\n|---|---|\n| 1 | 2 | 3 |\n", "| A |\n|---|\n"]
+)
 def test_a_table_of_unequal_rows_is_broken(text):
     assert read_tables(text) == ([], 1)
 
@@ -97,7 +118,9 @@ def test_a_fenced_table_is_code():
 
 
 def sheet(header: str, *rows: str, title: str = "Things", heading: str = "List") -> Sheet:
-    text = f"## {heading}\n\n| {header} |\n|{'---|' * (header.count('|') + 1)}\n" + "".join(f"| {row} |\n" for row in rows)
+    text = f"## {heading}\n\n| {header} |\n|{'---|' * (header.count('|') + 1)}\n" + "".join(
+        f"| {row} |\n" for row in rows
+    )
     [table], _ = read_tables(text)
     return sheet_of("https://t.test/x", title, title, table)
 
@@ -131,7 +154,9 @@ def test_what_changes_with_the_day_is_not_sound_unless_the_title_says_when():
     assert sheet("Club | Goals", *rows, heading="Current members", title="2011 season").sound
 
 
-@pytest.mark.parametrize("header", ["Pos.", "No", "No.", "#", "Notes", "Ref.", "Current club", "Age", "W", "%", "2010", "Fee", ""])
+@pytest.mark.parametrize(
+    "header", ["Pos.", "No", "No.", "#", "Notes", "Ref.", "Current club", "Age", "W", "%", "2010", "Fee", ""]
+)
 def test_headers_without_words_give_no_noun_but_the_known_ones(header):
     found = noun(header)
     assert found is None or (header == "Pos." and found.one == "position")
