@@ -54,7 +54,7 @@ def _lists(rows: Noun, clause: str, here: str) -> tuple[str, ...]:
     capital = here[0].upper() + here[1:]
     return (
         f"List all the {rows.many} {clause} in {here}.",
-        f"Which {rows.many} {clause} does {here} list?",
+        f"Which {rows.many} {clause} does {here} include?",
         f"What are all the {rows.many} {clause}, according to {here}?",
         f"Going by {here}, which {rows.many} {clause} are there? Name them all.",
         f"Name every one of the {rows.many} {clause} that {here} gives.",
@@ -64,7 +64,7 @@ def _lists(rows: Noun, clause: str, here: str) -> tuple[str, ...]:
 
 def _counts(rows: Noun, clause: str, here: str) -> tuple[str, ...]:
     return (
-        f"How many {rows.many} {clause} does {here} list?",
+        f"How many {rows.many} {clause} does {here} include?",
         f"How many {rows.many} {clause} are there in {here}?",
         f"According to {here}, how many {rows.many} {clause} are there?",
         f"In {here}, what is the number of {rows.many} {clause}?",

@@ -220,7 +220,9 @@ class _Making:
 
 
 def _key(node: Node) -> str:
-    """One derivation is one task, however it is worded."""
+    """One derivation is one task, however it is worded, and in whatever order its sources are named."""
+    if isinstance(node.get("of"), list) and node["op"] != "ratio":
+        node = node | {"of": sorted(node["of"], key=lambda part: json.dumps(part, sort_keys=True))}
     return blake2b(json.dumps(node, sort_keys=True).encode(), digest_size=6).hexdigest()
 
 

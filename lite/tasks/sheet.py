@@ -109,6 +109,8 @@ class Sheet:
                 return False
             if _TOTAL.match(texts[0]) or _TOTAL.match(texts[self.subject]):
                 return False
+            if self.rows_are.sort == "person" and set(texts[self.subject]) & set(",/&;"):
+                return False  # some rows are about several people
         return not self.volatile
 
     @property
@@ -158,6 +160,8 @@ def says(cell: Cell, column: Column) -> bool:
         if any(char.isdigit() or char in ",/()&" for char in text):
             return False
         return len(text.split()) < 4 or bool(_PARTICLES.search(text))
+    if column.noun.sort == "thing" and not cell.link and len(text.split()) > 4:
+        return bool(_PARTICLES.search(text)) or not text.istitle()  # three people of a team, their line breaks lost
     return True
 
 

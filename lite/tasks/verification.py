@@ -16,6 +16,8 @@ from lite.tasks.wording import source
 
 CAPABILITY = "verification"
 _ROWS = 5  # of a table, that are tried
+# What a thing keeps from year to year, so that two years' tables can be said to disagree on it.
+_LASTING = {"capacity", "population", "area", "height", "length", "elevation", "stadium", "ground", "location", "city"}
 
 
 def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
@@ -70,7 +72,11 @@ def _same_value(
             yield Draft(
                 CAPABILITY, question, {"op": "agree", "of": nodes}, (), names, unit=column.unit, form="two agree"
             )
-        elif column.noun and column.noun.sort != "person" and holds({"op": "newer", "of": nodes}, ground):
+        elif (
+            column.noun
+            and column.noun.one.rpartition(" ")[2] in _LASTING
+            and holds({"op": "newer", "of": nodes}, ground)
+        ):
             question = _newer(names[0], column, source(older, rng), source(newer, rng), rng)
             yield Draft(CAPABILITY, question, {"op": "newer", "of": nodes}, (), names, unit=column.unit, form="newer")
 
