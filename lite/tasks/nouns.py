@@ -233,6 +233,7 @@ def row_noun(header: str, titles: tuple[str, ...]) -> Noun:
 
 def _titled(words: str, *, whole: bool) -> Noun | None:
     """What is listed under a title: "tallest buildings" are buildings; of a title that is no list, one word only."""
+    words = re.sub(r"^(?:\w+est|main|major|notable|top|first|origin) ", "", words)
     if words == "alumni":
         return Noun("alumnus", "alumni", "person")
     last = words.rpartition(" ")[2].lower()

@@ -160,7 +160,7 @@ def says(cell: Cell, column: Column) -> bool:
         if any(char.isdigit() or char in ",/()&" for char in text):
             return False
         return len(text.split()) < 4 or bool(_PARTICLES.search(text))
-    if column.noun.sort == "thing" and not cell.link and len(text.split()) > 4:
+    if column.noun.sort == "thing" and (not cell.link or column.noun.one == "team") and len(text.split()) > 4:
         return bool(_PARTICLES.search(text)) or not text.istitle()  # three people of a team, their line breaks lost
     return True
 

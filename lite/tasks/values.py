@@ -57,7 +57,7 @@ def clean(raw: str) -> str:
     """Markdown of a cell as plain text: links are their anchors, footnote marks are gone, spaces are single."""
     text = plain(raw).replace("\\|", "|").replace("\u00a0", " ").replace("`", "")
     text = _NOTE.sub("", text)
-    return _MARK.sub("", " ".join(text.split()))
+    return _MARK.sub("", " ".join(text.split())).lstrip("†‡§¶*^ ")
 
 
 def read_value(raw: str) -> Value:
@@ -108,6 +108,8 @@ def _words(text: str, raw: str) -> Value:
     if len(targets) > 1 and not _place(text, targets):
         return Value("several", text)
     if _SPLIT.search(text) or (not targets and re.search(r"[a-z] (?:and|&) [A-Z]", text)):
+        return Value("several", text)
+    if re.search(r"\b(?:others?|etc\.?|et al\.?)$", text):
         return Value("several", text)
     letters = sum(char.isalpha() for char in text)
     if (

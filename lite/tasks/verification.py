@@ -12,7 +12,7 @@ from lite.tasks.ground import Ground
 from lite.tasks.sheet import Column, Sheet
 from lite.tasks.tables import Cell
 from lite.tasks.values import phrase, same_text
-from lite.tasks.wording import source
+from lite.tasks.wording import counted, source
 
 CAPABILITY = "verification"
 _ROWS = 5  # of a table, that are tried
@@ -85,6 +85,8 @@ def _agreeing(name: str, column: Column, one: str, other: str, rng: Random) -> s
     noun = column.noun.one if column.noun else ""
     if column.noun and column.noun.sort == "event":
         return f"{one[0].upper()}{one[1:]} and {other} agree on when {name} was {noun}. When was that?"
+    if column.noun and counted(column.noun):
+        return f"{one[0].upper()}{one[1:]} and {other} agree on how many {noun} {name} has. How many is that?"
     if column.noun and column.noun.sort == "person":
         return f"{one[0].upper()}{one[1:]} and {other} name the same {noun} for {name}. Who is it?"
     return rng.choice((
