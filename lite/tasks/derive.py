@@ -84,7 +84,7 @@ class Answer:
         first = self.items[0] if self.items else None
         if first is None:
             raise Underivable("nothing fits")
-        if not all(first.same(other) for other in self.items[1:]):
+        if any(same_text(first.text) != same_text(other.text) or not first.same(other) for other in self.items[1:]):
             raise Underivable("more than one fits")
         return first
 
@@ -193,7 +193,10 @@ def _several(node: Node, source: Source) -> Answer:
     known = derive(node["of"], source)
     unique: list[Item] = []
     for item in known.items:
-        if not any(item.same(other) for other in unique):
+        twins = [other for other in unique if same_text(item.text) == same_text(other.text)]
+        if any(item.link and item.link == other.link and other not in twins for other in unique):
+            raise Underivable("one page under two names: whether they are one or two is not said")
+        if not twins:
             unique.append(item)
     if node["op"] == "list":
         return Answer(unique, rests_on=known.rests_on)
@@ -278,8 +281,11 @@ def _together(node: Node, source: Source) -> Answer:
         found = Answer(common).one()
         for item in known[0].items:  # a name that the other list has in other words: a second answer, perhaps
             for other in (other for one in known[1:] for other in one.items):
-                if not item.same(other) and not found.same(item):
-                    _is(other, item.text)
+                if item.same(other) or found.same(item):
+                    continue
+                _is(other, item.text)
+                if item.link and item.link == other.link:
+                    raise Underivable("a second one is in both, under two names")
         return Answer([found], rests_on=rests)
     first, *others = [one.one() for one in known]
     agree = all(first.same(other) or _equal(first, other) for other in others)

@@ -101,6 +101,25 @@ def test_lists_that_meet_sources_that_agree_and_the_newer_one():
             derive(node, Small())
 
 
+def test_one_page_under_two_names_is_neither_one_nor_two():
+    text = """| Post | Party |
+|---|---|
+| [President](https://t.test/p) | Red |
+| [President pro tempore](https://t.test/p) | Red |
+"""
+    [table], _ = read_tables(text)
+
+    class Posts(Small):
+        def sheet(self, url, nth):
+            return sheet_of(url, "Posts", "", table)
+
+    for op in ("list", "count"):
+        with pytest.raises(Underivable, match="two names"):
+            derive({"op": op, "of": find([["Party", "is", "Red"]], "Post")}, Posts())
+    with pytest.raises(Underivable, match="more than one"):
+        derive(find([["Party", "is", "Red"]], "Post"), Posts()).one()
+
+
 @pytest.mark.parametrize(
     ("node", "why"),
     [
