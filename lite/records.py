@@ -96,7 +96,10 @@ class Visit(Record):
 
 
 class Task(Record):
-    """A question with its reference answers. Unknown fields are kept: public question sets carry their own."""
+    """A question with its reference answers. Unknown fields are kept: public question sets carry their own.
+
+    `answers` are accepted spellings, the plainest first; of an `answer_type` "list", the members joined by "; ".
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -106,6 +109,8 @@ class Task(Record):
     evidence: tuple[str, ...] = ()
     capability: str | None = None
     hops: int | None = None
+    derivation: dict[str, Any] | None = None  # how the answer follows from the evidence (lite.tasks.derive)
+    spans: tuple[tuple[str, int, int], ...] = ()  # (URL, start, end) in characters: where the evidence stands
     mask: tuple[str, ...] = ()
     tolerance: float | None = None
     unit: str | None = None

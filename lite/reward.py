@@ -68,6 +68,22 @@ def _unit(text: str) -> list[str]:
     return [token.removesuffix("s") for token in tokens(text)]
 
 
+def members(reference: str) -> list[str]:
+    """The members of a reference that is a list."""
+    return [part.strip() for part in reference.split(";") if part.strip()]
+
+
+def lists(answer: str, expected: Sequence[str]) -> bool:
+    """Whether `answer` names all of `expected`, in any order and with any commas, and nothing else."""
+    left = tokens(re.sub(r"(?m)^\s*(?:[-*\u2022]|\d{1,2}[.)])\s+", " ", answer))
+    for member in sorted(map(tokens, expected), key=len, reverse=True):
+        places = [n for n in range(len(left) - len(member) + 1) if left[n : n + len(member)] == member]
+        if not places:
+            return False
+        left[places[0] : places[0] + len(member)] = [""]  # what is taken out must not join its neighbours
+    return set(left) <= {"", "and"}
+
+
 def f1(answer: str, references: Sequence[str]) -> float:
     """Token F1 with the best-matching reference (SQuAD's measure)."""
     return max((_f1(tokens(answer), tokens(reference)) for reference in references), default=0.0)
@@ -108,5 +124,9 @@ def grade(task: Task, trajectory: Trajectory) -> Reward:
     if trajectory.stop is Stop.FAILED or not task.answers:
         return Reward()
     answer = trajectory.answer or ""
-    parts = {"exact": exact(answer, task.answers, task.tolerance), "f1": f1(answer, task.answers)}
+    if task.answer_type == "list":
+        right = float(any(lists(answer, members(reference)) for reference in task.answers))
+    else:
+        right = exact(answer, task.answers, task.tolerance)
+    parts = {"exact": right, "f1": f1(answer, task.answers)}
     return Reward(value=parts["exact"], parts=parts)

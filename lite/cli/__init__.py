@@ -17,6 +17,7 @@ from lite.cli.chat import chat, replay
 from lite.cli.doors import mcp, serve, ui
 from lite.cli.installation import demo, doctor
 from lite.cli.look import search, visit
+from lite.cli.tasks import tasks
 from lite.cli.world import world
 from lite.errors import LiteError
 
@@ -81,9 +82,24 @@ def _fail(message: str, status: int = 2) -> int:
 def lite() -> None:
     """A deep-research agent and the closed web it lives in, on one machine.
 
-    Build a world from pages, look into it with search and visit, ask a question, evaluate a model.
+    Build a world from pages, look into it with search and visit, make tasks from it, ask a question, evaluate a model.
     """
 
 
-for command in (world, search, visit, ask, chat, evaluate_command, replay, bench, serve, mcp, ui, doctor, demo):
+for command in (
+    world,
+    tasks,
+    search,
+    visit,
+    ask,
+    chat,
+    evaluate_command,
+    replay,
+    bench,
+    serve,
+    mcp,
+    ui,
+    doctor,
+    demo,
+):
     lite.add_command(command)

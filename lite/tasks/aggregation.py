@@ -1,0 +1,156 @@
+"""Aggregation, many clues -> 1: each clue leaves several; from different tables or pages, together they leave one."""
+
+from collections import Counter
+from collections.abc import Iterator
+from random import Random
+
+from lite.tasks.compose import usable
+from lite.tasks.derive import Node
+from lite.tasks.draft import Draft, Unit
+from lite.tasks.enumeration import known_of_all
+from lite.tasks.ground import Ground
+from lite.tasks.sheet import Sheet, cell_fits, says
+from lite.tasks.values import phrase, same_text
+from lite.tasks.wording import asked, condition, predicate, source, through
+
+CAPABILITY = "aggregation"
+_OTHERS = 4  # other tables that are looked at
+
+
+def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
+    """A table's condition with what the rows' pages state; and two tables that share one row."""
+    sheet = unit.sheet
+    if sheet is None or not usable(sheet, ground) or sheet.columns[sheet.subject].kind != "text":
+        return
+    if sheet.rows_are.one == "entry":
+        return  # "which entry" asks a reader for nothing in particular
+    makers = [_with_pages, _with_table]
+    rng.shuffle(makers)
+    for make in makers:
+        yield from make(sheet, ground, rng)
+
+
+def groups(sheet: Sheet, rng: Random, least: int, most: int) -> list[tuple[list[list[object]], str, Sheet]]:
+    """Conditions that `least` to `most` rows meet, as (where, clause for one row, those rows)."""
+    found: list[tuple[list[list[object]], str, Sheet]] = []
+    for column in sheet.value_columns():
+        if column.noun is None or column.kind not in {"text", "year"}:
+            continue
+        texts = [row[column.at].text for row in sheet.rows]
+        counts = Counter(map(same_text, texts))
+        for value in dict.fromkeys(texts):
+            if least <= counts[same_text(value)] <= most:
+                rows = tuple(row for row in sheet.rows if same_text(row[column.at].text) == same_text(value))
+                if not says(rows[0][column.at], column) or not cell_fits(rows[0][column.at], column):
+                    continue
+                part = Sheet(sheet.url, sheet.title, sheet.nth, sheet.heading, sheet.header, rows)
+                found.append(([[column.header, "is", value]], condition(column, "is", value, sheet, rng), part))
+    rng.shuffle(found)
+    return found
+
+
+def _with_pages(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
+    subject = sheet.header[sheet.subject]
+    for where, clause, part in groups(sheet, rng, 2, 12)[:6]:
+        for relation in known_of_all(part, ground):
+            clues = [_clue(ground, row[sheet.subject].link, relation) for row in part.rows]
+            alone = [clue for clue in clues if clue[1] and clues.count(clue) == 1]
+            if not alone:
+                continue
+            how, value = rng.choice(alone)
+            second = through(relation, how, value)
+            if not second:
+                continue
+            wanted: object = float(value) if how == "in" else value
+            node: Node = {
+                "op": "find",
+                "table": [sheet.url, sheet.nth],
+                "where": [*where, [["of", subject, relation], how, wanted]],
+                "get": subject,
+            }
+            one = sheet.rows_are.one
+            core = rng.choice((
+                f"which {one} {clause} {predicate(second)}",
+                f"which of the {sheet.rows_are.many} {clause} {predicate(second)}",
+                f"of the {sheet.rows_are.many} {clause}, which one {predicate(second)}",
+            ))  # fmt: skip
+            yield Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, (), (), form=f"table and {relation}")
+
+
+def _clue(ground: Ground, url: str, relation: str) -> tuple[str, str]:
+    item = ground.stated(url, relation)
+    if item is None:
+        return "is", ""
+    if item.value.kind in {"date", "year"}:
+        years = [part for part in item.text.replace("-", " ").split() if len(part) == 4 and part.isdigit()]
+        return "in", years[0] if years else ""
+    return "is", item.text if item.value.kind == "text" and phrase(item.text) else ""
+
+
+def _with_table(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
+    others = neighbours(sheet, ground, rng)
+    for other in others[:_OTHERS]:
+        parts = [([], "", sheet), *groups(sheet, rng, 2, 12)]
+        for where, clause, part in parts[:6]:
+            for other_where, other_clause, other_part in [([], "", other), *groups(other, rng, 2, 12)][:6]:
+                shared = _shared(part, other_part)
+                if len(shared) != 1 or min(len(part.rows), len(other_part.rows)) < 2:
+                    continue
+                node: Node = {"op": "meet", "of": [_find(sheet, where), _find(other, other_where)]}
+                yield Draft(
+                    CAPABILITY, _meeting(sheet, clause, other, other_clause, rng), node, (), (), form="two tables"
+                )
+                break
+
+
+def _find(sheet: Sheet, where: list[list[object]]) -> Node:
+    return {"op": "find", "table": [sheet.url, sheet.nth], "where": where, "get": sheet.header[sheet.subject]}
+
+
+def _meeting(sheet: Sheet, clause: str, other: Sheet, other_clause: str, rng: Random) -> str:
+    one = sheet.rows_are.one if sheet.rows_are.one != "entry" else other.rows_are.one
+    many = sheet.rows_are.many if sheet.rows_are.one != "entry" else other.rows_are.many
+    here, there = source(sheet, rng), source(other, rng)
+    if not clause and not other_clause:
+        return rng.choice((
+            f"Which {one} is listed both in {here} and in {there}?",
+            f"Only one {one} appears both in {here} and in {there}. Which one is it?",
+            f"What is the one {one} that {here} and {there} have in common?",
+        ))  # fmt: skip
+    first = f"the {many} {clause} in {here}" if clause else f"the {many} in {here}"
+    second = f"the {many} {other_clause} in {there}" if other_clause else f"those in {there}"
+    return rng.choice((
+        f"Which {one} is both among {first} and among {second}?",
+        f"Comparing {first} with {second}, which {one} is in both groups?",
+        f"Exactly one {one} belongs both to {first} and to {second}. Which is it?",
+    ))  # fmt: skip
+
+
+def neighbours(sheet: Sheet, ground: Ground, rng: Random) -> list[Sheet]:
+    """Other tables with a row about the same thing: by links, or (where there are none) on the same page."""
+    tables: dict[int, None] = {}
+    for row in rng.sample(sheet.rows, min(5, len(sheet.rows))):
+        link = row[sheet.subject].link
+        for fact in ground.store.about_subject(link, 40) if link else []:
+            if fact.tbl is not None:
+                tables[fact.tbl] = None
+    if not tables:
+        page = ground.store.page_at(sheet.url)
+        tables = {found.id: None for found in ground.store.tables_of(page.id)} if page else {}
+    chosen = list(tables)
+    rng.shuffle(chosen)
+    found = [ground.by_id(key) for key in chosen[:12]]
+    return [
+        other
+        for other in found
+        if (other.url, other.nth) != (sheet.url, sheet.nth)
+        and usable(other, ground)
+        and other.columns[other.subject].kind == "text"
+    ]
+
+
+def _shared(one: Sheet, other: Sheet) -> list[str]:
+    links = {row[one.subject].link for row in one.rows} - {""}
+    names = {same_text(row[one.subject].text) for row in one.rows}
+    cells = (row[other.subject] for row in other.rows)
+    return [cell.text for cell in cells if (cell.link and cell.link in links) or same_text(cell.text) in names]

@@ -1,0 +1,292 @@
+"""World -> tasks: makers propose, checks dispose. Deterministic for a seed; a killed run goes on where it stopped."""
+
+import fcntl
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from random import Random
+from types import ModuleType
+from typing import Any, Self
+
+from lite.errors import UsageError
+from lite.models import Model
+from lite.records import Task
+from lite.tasks import aggregation, direct, enumeration, statistics, verification
+from lite.tasks.check import Checker
+from lite.tasks.derive import Node, hops
+from lite.tasks.draft import Draft, Unit, holds
+from lite.tasks.facts import Told, fact_store, require_facts
+from lite.tasks.files import write_tasks
+from lite.tasks.ground import Ground
+from lite.tasks.judging import judge as judging
+from lite.tasks.spell import answer_type, spellings
+from lite.tasks.split import split_by_entity
+from lite.tasks.write import writer as rewording
+from lite.world import World
+
+MAKERS: dict[str, ModuleType] = {
+    maker.CAPABILITY: maker for maker in (direct, aggregation, enumeration, verification, statistics)
+}
+_PASSES = 40  # how often a unit is asked again while tasks are wanted
+_DRAFTS = 8  # of a unit in a pass
+
+
+@dataclass
+class Tally:
+    """What became of the drafts, by capability."""
+
+    made: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    rejected: dict[str, Counter[str]] = field(default_factory=dict)  # check -> capability -> how many
+    lost: dict[str, str] = field(default_factory=dict)  # capability -> why it gave fewer than its share
+
+    def count(self, capability: str, check: str | None) -> None:
+        """One more draft, kept where `check` is None."""
+        self.made[capability] += 1
+        if check is None:
+            self.kept[capability] += 1
+        else:
+            self.rejected.setdefault(check, Counter())[capability] += 1
+
+
+def make(  # noqa: PLR0913  # every setting of a run, by its name
+    world: World,
+    out: str | Path,
+    count: int,
+    *,
+    capabilities: Sequence[str] = (),
+    hop_range: tuple[int, int] = (1, 4),
+    seed: int = 0,
+    split: bool = False,
+    writer: Model | None = None,
+    judge: Model | None = None,
+    progress: Told | None = None,
+    reading: Told | None = None,
+) -> Tally:
+    """Make `count` tasks from `world`, as many of each capability as it can carry, and write them to `out`.
+
+    Args:
+        capabilities: names of `MAKERS`; empty for all.
+        hop_range: least and most look-ups.
+        seed: the same gives the same tasks (without a writer).
+        split: mark each task train, dev or test, so that no entity is in two of them.
+        writer: a model that rewords the questions.
+        judge: a model for the rules that need judgement.
+        progress: called with (tasks kept, tasks wanted).
+        reading: called with (pages read, pages in all) while the fact store is made.
+
+    Raises:
+        UsageError: `out` holds something else, a capability is not known, or the world states nothing.
+    """
+    chosen = _chosen(capabilities)
+    store = fact_store(world, reading)
+    require_facts(store, world.path)
+    ground = Ground(store)
+    wanted = {"world": world.digest, "count": count, "capabilities": chosen, "hops": hop_range, "seed": seed}
+    wanted |= {"writer": writer.name if writer else None, "judge": judge.name if judge else None}
+    with Journal(Path(out), wanted) as journal:
+        checker = Checker(world, ground, judging(judge) if judge else None)
+        run = _Making(world, ground, checker, journal, hop_range, seed, rewording(writer, ground) if writer else None)
+        run.fill(chosen, count, progress)
+        journal.finish(split_by_entity if split else list)
+    store.close()
+    return run.tally
+
+
+def _chosen(names: Sequence[str]) -> list[str]:
+    unknown = [name for name in names if name not in MAKERS]
+    if unknown:
+        raise UsageError(f"no capability is called {unknown[0]!r}: known are {', '.join(MAKERS)}")
+    return [name for name in MAKERS if not names or name in names]
+
+
+class _Making:
+    def __init__(  # what a run is made of
+        self,
+        world: World,
+        ground: Ground,
+        checker: Checker,
+        journal: "Journal",
+        hop_range: tuple[int, int],
+        seed: int,
+        writer: Callable[[Task], Task] | None,
+    ) -> None:
+        self.world, self.ground, self.checker, self.journal = world, ground, checker, journal
+        self.least, self.most = hop_range
+        self.seed, self.writer = seed, writer
+        self.tally = Tally()
+        self._seen: set[str] = set()
+
+    def fill(self, capabilities: list[str], count: int, progress: Told | None) -> None:
+        """Take an equal share of each capability; what one cannot give, the others may."""
+        streams = {name: self._tasks(name) for name in capabilities}
+        share = -(-count // len(capabilities))
+        total = 0
+        rounds = [(name, share) for name in capabilities] + [(name, count) for name in capabilities]
+        for name, limit in rounds:
+            for task in streams[name] if total < count and self.tally.kept[name] < limit else ():
+                self.journal.keep(task)
+                total += 1
+                if progress:
+                    progress(total, count)
+                if total >= count or self.tally.kept[name] >= limit:
+                    break
+        for name in capabilities:
+            kept = self.tally.kept[name]
+            if kept < share:
+                self.tally.lost[name] = (
+                    "this world cannot carry it" if not kept else f"this world gives {kept} and no more"
+                )
+
+    def _units(self) -> list[tuple[str, int]]:
+        """("table", id) and ("page", id), shuffled, one after the other while there are both."""
+        rng = Random(f"{self.seed} units")  # noqa: S311  # chance that repeats
+        tables, pages = self.ground.store.table_ids(), self.ground.store.stating()
+        rng.shuffle(tables)
+        rng.shuffle(pages)
+        units: list[tuple[str, int]] = []
+        for at in range(max(len(tables), len(pages))):
+            units += [("table", tables[at])] if at < len(tables) else []
+            units += [("page", pages[at])] if at < len(pages) else []
+        return units
+
+    def _tasks(self, capability: str) -> Iterator[Task]:
+        """Sound tasks of a capability, at most one of each unit in a pass."""
+        maker, units = MAKERS[capability], self._units()
+        if not getattr(maker, "PAGES", False):
+            units = [unit for unit in units if unit[0] == "table"]
+        for number in range(_PASSES):
+            found = 0
+            for kind, key in units:
+                sheet = self.ground.by_id(key) if kind == "table" else None
+                unit = Unit(f"{kind} {key}", sheet, sheet.url if sheet else self.ground.page(key).url)
+                rng = Random(f"{self.seed} {capability} {unit.key} {number}")  # noqa: S311
+                for place, draft in enumerate(maker.offers(unit, self.ground, rng)):
+                    if place >= _DRAFTS:
+                        break
+                    task = self._settle(draft)
+                    if task is not None:
+                        found += 1
+                        yield task
+                        break
+            if not found:
+                return
+
+    def _settle(self, draft: Draft) -> Task | None:
+        """The task of a draft, None where a check rejects it; a draft seen before is none."""
+        key = _key(draft.node)
+        if key in self._seen:
+            return None
+        self._seen.add(key)
+        if not self.least <= hops(draft.node) <= self.most:
+            return None
+        known = self.journal.verdict(key)
+        if known is not None:
+            self.tally.count(draft.capability, known.get("check"))
+            return Task.model_validate(known["task"]) if "task" in known else None
+        task, check, why = self._judge(draft, key)
+        self.tally.count(draft.capability, check)
+        self.journal.note(key, task if check is None else None, check, why)
+        return task if check is None else None
+
+    def _judge(self, draft: Draft, key: str) -> tuple[Task | None, str | None, str]:
+        found = holds(draft.node, self.ground)
+        answers = spellings(draft.node, found, self.ground, draft.unit) if found else ()
+        if not found or not answers:
+            return None, "single answer", ""
+        task = Task(
+            id=f"{draft.capability}-{key}",
+            question=draft.question,
+            answers=answers,
+            evidence=tuple(dict.fromkeys(item.url for item in found.rests_on)),
+            capability=draft.capability,
+            hops=hops(draft.node),
+            derivation=draft.node,
+            spans=tuple(dict.fromkeys((item.url, item.start, item.end) for item in found.rests_on)),
+            tolerance=draft.tolerance,
+            unit=draft.unit or None,
+            answer_type=answer_type(draft.node, found),
+            world=self.world.digest,
+        ).model_copy(
+            update={"unsaid": list(draft.hidden), "entities": sorted({*draft.about, answers[0]}), "form": draft.form}
+        )
+        failed = self.checker.check(task)
+        if failed is None and self.writer is not None:
+            task = self.writer(task)
+        return task, failed.check if failed else None, failed.why if failed else ""
+
+
+def _key(node: Node) -> str:
+    """One derivation is one task, however it is worded, and in whatever order its sources are named."""
+    if isinstance(node.get("of"), list) and node["op"] != "ratio":
+        node = node | {"of": sorted(node["of"], key=lambda part: json.dumps(part, sort_keys=True))}
+    return blake2b(json.dumps(node, sort_keys=True).encode(), digest_size=6).hexdigest()
+
+
+class Journal:
+    """Verdicts as they fall, in `OUT.part`, so that a killed run need not repeat them; then the tasks, in `OUT`."""
+
+    def __init__(self, out: Path, wanted: dict[str, Any]) -> None:
+        self._out = out
+        self._part = out.with_name(out.name + ".part")
+        self._kept: list[Task] = []
+        head = json.dumps(wanted, sort_keys=True)
+        if out.exists():
+            raise UsageError(f"{out} is there already: name another file, or remove it")
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._part.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{out} cannot be written ({error.strerror}): name another file") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise UsageError(f"{out} is being made by another process: wait for it, or name another file") from None
+        self._known = self._read(head)
+
+    def _read(self, head: str) -> dict[str, dict[str, Any]]:
+        """The verdicts of an earlier run of the same settings; those of other settings are dropped."""
+        self._file.seek(0)
+        lines = self._file.read().split("\n")
+        if lines[0] == head:
+            known = [json.loads(line) for line in lines[1:-1] if line]
+            if lines[-1]:  # the line that a killed process was writing
+                self._file.truncate(sum(len(line.encode()) + 1 for line in lines[:-1]))
+            return {one["key"]: one for one in known}
+        self._file.truncate(0)
+        self._file.write(head + "\n")
+        return {}
+
+    def verdict(self, key: str) -> dict[str, Any] | None:
+        """What an earlier run found of this draft."""
+        return self._known.get(key)
+
+    def note(self, key: str, task: Task | None, check: str | None, why: str) -> None:
+        """Write a verdict down."""
+        body: dict[str, Any] = {"key": key}
+        if task is not None:
+            body["task"] = json.loads(task.to_json())
+        else:
+            body |= {"check": check, "why": why}
+        self._file.write(json.dumps(body, ensure_ascii=False) + "\n")
+
+    def keep(self, task: Task) -> None:
+        """One more for the file."""
+        self._kept.append(task)
+
+    def finish(self, settle: Callable[[list[Task]], list[Task]]) -> None:
+        """Put the tasks in place in one step. Raises UsageError when there are none."""
+        if not self._kept:
+            raise UsageError(f"no task was made for {self._out}: ask for other capabilities or hops, or another world")
+        write_tasks(settle(self._kept), self._out)
+        self._part.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()

@@ -1,0 +1,187 @@
+"""A table as a question sees it: which column names its rows, what each column is called, and what can be built on."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+from lite.tasks.nouns import Noun, header_unit, noun, row_noun
+from lite.tasks.tables import Cell, Table
+from lite.tasks.values import phrase, same_text
+
+_TOTAL = re.compile(
+    r"(?:grand |sub-?)?totals?\b|averages?\b|overall\b|sum\b|all\b.*\btotal|mean\b|median\b|others?$|total",
+    re.IGNORECASE,
+)
+_VOLATILE = re.compile(
+    r"\b(?:current(?:ly)?|present|upcoming|active|as of|to date|incumbents?|remaining|future|planned|now|today|latest"
+    r"|recent|ongoing|proposed|standings|roster|squad|schedule)\b",
+    re.IGNORECASE,
+)
+_DATED = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
+_NAMES = {"person", "thing", "place", "name", "winner"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """Column `at` of a sheet. `kind` is the one kind of all its cells, "" where they differ or some are empty."""
+
+    at: int
+    header: str
+    noun: Noun | None
+    kind: str
+    unit: str
+    distinct: bool  # no two cells say the same
+
+    @property
+    def compares(self) -> bool:
+        """Whether its values are amounts in one unit, which have an order that means something."""
+        return self.noun is not None and self.kind == "number" and self.noun.sort in {"count", "measure"}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table with its page. `subject` is the column that names the rows, -1 where none does."""
+
+    url: str
+    title: str
+    nth: int
+    heading: tuple[str, ...]
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    people: bool = False  # the pages that its rows link to are people's
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns, left to right."""
+        repeated = {name for name, count in Counter(self.header).items() if count > 1}
+        return tuple(self._column(at, name, repeated) for at, name in enumerate(self.header))
+
+    def _column(self, at: int, header: str, repeated: set[str]) -> Column:
+        cells = [row[at].value for row in self.rows]
+        kinds = {cell.kind for cell in cells}
+        units = {cell.unit for cell in cells}
+        kind = kinds.pop() if len(kinds) == 1 and len(units) == 1 else ""
+        if kind in {"empty", "odd", "several"}:
+            kind = ""
+        unit = (units.pop() if len(units) == 1 else "") or header_unit(header)
+        texts = {same_text(cell.text) for cell in cells}
+        called = None if header in repeated else noun(header)
+        return Column(at, header, called, kind, unit, len(texts) == len(cells))
+
+    @cached_property
+    def subject(self) -> int:
+        """The column that names the rows: the leftmost whose cells are all different names; else different years."""
+        named = [column for column in self.columns if column.noun and column.noun.sort in _NAMES]
+        coded = [column for column in self.columns if column.noun and column.noun.sort == "code"]
+        for column in (*named, *coded):
+            cells = [row[column.at] for row in self.rows]
+            words = sum(cell.value.kind == "text" for cell in cells)
+            if column.distinct and 2 * words > len(cells):
+                numbered = sum(bool(re.match(r"\d+[. ]", cell.text)) for cell in cells)
+                if column.kind != "text" or 2 * numbered > len(cells):
+                    return -1  # it names the rows, but one of its cells cannot be read, or all are numbered
+                return column.at
+        for column in self.columns:
+            if column.noun and column.distinct and column.kind == "year" and column.noun.sort == "time":
+                return column.at
+        return -1
+
+    @cached_property
+    def rows_are(self) -> Noun:
+        """What the rows are."""
+        found = row_noun(self.header[self.subject], (self.title, *self.heading))
+        return PEOPLE if self.people and found.sort == "entry" else found
+
+    @cached_property
+    def label(self) -> str:
+        """What a question can call it by, folded."""
+        return " | ".join(same_text(part) for part in (self.title, *self.heading))
+
+    @cached_property
+    def sound(self) -> bool:
+        """Whether its rows are plain records: no dividing rows, no totals, none of it bound to the day."""
+        if len(self.rows) < 3 or self.subject < 0 or not self.title:
+            return False
+        for row in self.rows:
+            texts = [cell.text for cell in row]
+            if (len(row) > 2 and len(set(texts)) == 1) or sum(map(bool, texts)) < 2:
+                return False
+            if _TOTAL.match(texts[0]) or _TOTAL.match(texts[self.subject]):
+                return False
+            if self.rows_are.sort == "person" and set(texts[self.subject]) & set(",/&;"):
+                return False  # some rows are about several people
+        return not self.volatile
+
+    @property
+    def volatile(self) -> bool:
+        """Whether it changes with the day: "current members", where no year says which."""
+        told = " ".join((self.title, *self.heading, self.header[self.subject]))
+        return bool(_VOLATILE.search(told)) and not _DATED.search(self.title)
+
+    @cached_property
+    def year(self) -> int | None:
+        """The year that the title gives, where it gives one."""
+        years = {int(found) for found in _DATED.findall(self.title)}
+        return years.pop() if len(years) == 1 else None
+
+    def value_columns(self) -> list[Column]:
+        """Columns that something can be asked of: named, not the subject, and fit for what the rows are."""
+        rows = self.rows_are
+        return [c for c in self.columns if c.noun and c.at != self.subject and suits(c.noun, rows)]
+
+
+PEOPLE = Noun("person", "people", "person")
+_LIVES = {"born", "died", "elected", "appointed", "ordained", "consecrated", "inducted", "inaugurated", "commissioned"}
+_PARTICLES = re.compile(
+    r"\b(?:de|da|do|dos|del|della|di|la|le|van|von|der|den|al|el|bin|ibn|ben|of|the|y|e|st)\b|[.'\u2019-]|\b(?:Jr|Sr|II|III|IV)\b"
+)
+
+
+def suits(column: Noun, rows: Noun) -> bool:
+    """Whether rows can have it: an artist is not "released", a bridge is not "born"."""
+    if column.sort != "event":
+        return rows.sort != "place" or "capacity" not in column.one
+    return (
+        (column.one in _LIVES)
+        if rows.sort == "person"
+        else (column.one not in {"born", "ordained"} and rows.sort != "name")
+    )
+
+
+def says(cell: Cell, column: Column) -> bool:
+    """Whether a cell's text can stand in a question or an answer as what its column says it is."""
+    text = cell.text
+    if not phrase(text) or column.noun is None or "(" in text:
+        return False
+    if column.noun.sort in {"thing", "winner"} and ", " in text and not cell.link:
+        return False  # "Rhein-Neckar Löwen, Paris Saint-Germain"
+    if column.noun.sort == "person":  # "Roger Black Carol Vorderman" are two, "Day, Arkansas" is more than a name
+        if any(char.isdigit() or char in ",/()&" for char in text):
+            return False
+        return len(text.split()) < 4 or bool(_PARTICLES.search(text))
+    if column.noun.sort == "thing" and (not cell.link or column.noun.one == "team") and len(text.split()) > 4:
+        return bool(_PARTICLES.search(text)) or not text.istitle()  # three people of a team, their line breaks lost
+    return True
+
+
+def cell_fits(cell: Cell, column: Column) -> bool:
+    """Whether a cell is of the sort that its column is: no name in a column of dates, no number in one of names."""
+    if column.noun is None or cell.value.kind in {"empty", "odd", "several"}:
+        return False
+    amounts = column.noun.sort in {"count", "measure"}
+    if cell.value.kind == "number":
+        return amounts or column.noun.sort == "code"
+    if amounts:
+        return False
+    timed = cell.value.kind in {"date", "year"}
+    return timed == (column.noun.sort in {"event", "time"})
+
+
+def sheet_of(url: str, title: str, name: str, table: Table) -> Sheet:
+    """The sheet of a page's table; a first heading that only repeats what the page is about is left out."""
+    heading = table.heading
+    if heading and same_text(heading[0]) in {same_text(name), same_text(title)}:
+        heading = heading[1:]
+    parts = tuple(part.strip() for title in heading for part in re.split(r"\s+-- ", title) if part.strip())
+    return Sheet(url, title, table.nth, parts, table.header, table.rows)

@@ -1,0 +1,509 @@
+"""Tasks from a real small world: made, checked against its pages, masked, grown, split, written and read."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from lite.cli import lite as command
+from lite.curriculum import read_filter, select
+from lite.errors import UsageError
+from lite.records import Call, Task
+from lite.tasks.check import check_all, names_answer, says_a_step
+from lite.tasks.facts import fact_store
+from lite.tasks.files import export_tasks, import_tasks
+from lite.tasks.grow import grow
+from lite.tasks.make import MAKERS, make
+from lite.tasks.split import split_by_entity
+from lite.tools import Toolset
+from lite.world import World
+
+CITIES = ["Rome", "Oslo", "Lima", "Cairo"]
+NAMES = [
+    "Ann Lee",
+    "Bob Roe",
+    "Cy Poe",
+    "Di Moe",
+    "Ed Fox",
+    "Flo Ray",
+    "Gus Orr",
+    "Hal Ivy",
+    "Ida Jay",
+    "Jon Kay",
+    "Kim Low",
+    "Lou May",
+]
+CLUBS = [
+    "Alba",
+    "Borussia",
+    "Calcio",
+    "Dynamo",
+    "Estrela",
+    "Fortuna",
+    "Galatea",
+    "Helios",
+    "Iris",
+    "Juno",
+    "Kronos",
+    "Lyra",
+]
+
+
+def link(name: str) -> str:
+    return f"[{name}](https://t.test/{name.replace(' ', '_')})"
+
+
+def pages() -> list[dict[str, str]]:
+    """Twelve clubs with captains, two seasons of a league, and a page for each captain and club."""
+    made = []
+    for year, shift in ((2010, 0), (2012, 1)):
+        rows = [
+            f"| {link(club)} | {CITIES[(n // 3 + shift * (n == 5)) % 4]} | {link(NAMES[(n + shift) % 12])} | {8000 + 1700 * n + 100 * shift} | {1900 + 5 * n} |"
+            for n, club in enumerate(CLUBS)
+        ]
+        table = "| Club | City | Captain | Capacity | Founded |\n|---|---|---|---|---|\n" + "\n".join(rows)
+        text = f"The {year} league had twelve clubs.\n\n## Teams\n\n{table}\n"
+        made.append({"url": f"https://t.test/{year}_league", "title": f"{year} league", "doc": text})
+    for n, name in enumerate(NAMES):
+        text = f"{name} (born {n + 1} May {1980 + n // 2}) is a player."
+        made.append({"url": f"https://t.test/{name.replace(' ', '_')}", "title": name, "doc": text})
+    for n, club in enumerate(CLUBS):
+        text = f"{club} is a club. It was founded in {1900 + 5 * n}.\n\n- **City:** {CITIES[n // 3]}\n"
+        made.append({"url": f"https://t.test/{club}", "title": club, "doc": text})
+    return made
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tasks")
+    source = folder / "pages.jsonl"
+    source.write_text("".join(json.dumps(page) + "\n" for page in pages()))
+    with World.build(source, folder / "world") as built:
+        yield built
+
+
+@pytest.fixture(scope="module")
+def made(world, tmp_path_factory):
+    out = tmp_path_factory.mktemp("made") / "tasks.jsonl"
+    tally = make(world, out, 150, seed=3)
+    return [Task.from_json(line) for line in out.read_text().splitlines()], tally
+
+
+def test_every_capability_and_several_hops(made):
+    tasks, tally = made
+    assert {task.capability for task in tasks} == set(MAKERS)
+    assert {1, 2, 3} <= {task.hops for task in tasks}
+    assert sum(tally.made.values()) == len(tasks) + sum(sum(counts.values()) for counts in tally.rejected.values())
+
+
+def test_what_was_made_is_sound_and_says_where_it_stands(world, made):
+    tasks, _ = made
+    sound, rejected = check_all(world, tasks)
+    assert not rejected
+    assert sound == tasks
+    for task in tasks:
+        assert set(task.evidence) == {url for url, _, _ in task.spans}
+        assert all(world.visit(url).found for url in task.evidence)
+        assert len({json.dumps(task.derivation) for task in tasks}) == len(tasks)
+
+
+def test_the_same_seed_gives_the_same_and_another_does_not(world, made, tmp_path):
+    make(world, tmp_path / "a.jsonl", 150, seed=3)
+    make(world, tmp_path / "b.jsonl", 150, seed=4)
+    assert [Task.from_json(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()] == made[0]
+    assert (tmp_path / "a.jsonl").read_text() != (tmp_path / "b.jsonl").read_text()
+
+
+def test_a_killed_run_goes_on_to_the_same_tasks(world, made, tmp_path):
+    out = tmp_path / "tasks.jsonl"
+
+    def stop(done: int, total: int) -> None:
+        if done == 60:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(world, out, 150, seed=3, progress=stop)
+    assert not out.exists()
+    part = out.with_name("tasks.jsonl.part")
+    part.write_bytes(part.read_bytes()[:-20])  # the line that was being written
+    searched: list[str] = []
+    original = world.search
+    world.search = lambda *a, **k: searched.append(a[0]) or original(*a, **k)
+    try:
+        make(world, out, 150, seed=3)
+    finally:
+        del world.search
+    assert [Task.from_json(line) for line in out.read_text().splitlines()] == made[0]
+    assert not part.exists()
+    assert len(searched) < sum(made[1].made.values()) / 2  # what was settled is not searched again
+
+
+def test_hops_and_capabilities_asked_for(world, tmp_path):
+    make(world, tmp_path / "t.jsonl", 20, capabilities=["direct"], hop_range=(2, 3))
+    tasks = [Task.from_json(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
+    assert {task.capability for task in tasks} == {"direct"}
+    assert {task.hops for task in tasks} <= {2, 3}
+    with pytest.raises(UsageError, match=r"no capability is called 'dirrect': known are direct"):
+        make(world, tmp_path / "u.jsonl", 5, capabilities=["dirrect"])
+    with pytest.raises(UsageError, match="is there already"):
+        make(world, tmp_path / "t.jsonl", 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"answers": ("yes",)}, "specific"),
+        ({"answers": ("",)}, "specific"),
+        ({"answers": ("one two three four five six seven eight nine",)}, "specific"),
+        ({"answers": ("Nobody",)}, "answerable"),
+        ({"derivation": None}, "answerable"),
+        ({"question": "Tell me of it."}, "closed"),
+        ({"question": "Why is Alba a club?"}, "closed"),
+        ({"question": "Who is the current captain of Alba?"}, "bound to time"),
+        ({"question": "Who is it?"}, "self-contained"),
+        ({"evidence": ()}, "evidence"),
+        ({"evidence": ("https://t.test/none",)}, "evidence"),
+        ({"spans": (("https://t.test/2010_league", 5, 99999),)}, "evidence"),
+        ({"hops": 3}, "hops"),
+    ],
+)
+def test_each_check_rejects_what_it_is_for(world, made, change, check):
+    task = next(
+        task for task in made[0] if task.hops == 1 and task.answer_type == "name" and task.capability == "direct"
+    )
+    _, rejected = check_all(world, [task.model_copy(update=change)])
+    assert rejected[task.id].check == check
+
+
+def test_an_answer_that_the_question_says_and_a_step_that_it_names():
+    task = Task(id="x", question="Which college did Ann play for, San Diego State?", answers=("San Diego State",))
+    assert names_answer(task)
+    node = {"op": "find", "table": ["u", 0], "where": [["College", "is", "San Diego State"]], "get": "College"}
+    task = Task(
+        id="x",
+        question="For San Diego State, which?",
+        answers=("San Diego University",),
+        answer_type="name",
+        derivation=node,
+    )
+    assert names_answer(task)
+    assert says_a_step(Task(id="x", question="When was Ann Lee born?", answers=("1980",), unsaid=["Ann Lee"]))
+
+
+def test_a_second_table_of_the_same_name_makes_it_ambiguous(world, made, tmp_path):
+    task = next(t for t in made[0] if "https://t.test/2010_league" in t.evidence)
+    twin = dict(pages()[0], url="https://t.test/twin")
+    twin["doc"] = twin["doc"].replace("Rome", "Bonn")
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in [*pages(), twin]))
+    with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as other:
+        _, rejected = check_all(other, [task])
+    assert rejected[task.id].check == "unambiguous"
+
+
+def test_a_page_that_changed_is_seen(made, tmp_path):
+    changed = [dict(page, doc=page["doc"].replace("8000", "8001")) for page in pages()]
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in changed))
+    find = {
+        "op": "find",
+        "table": ["https://t.test/2010_league", 0],
+        "where": [["Club", "is", "Alba"]],
+        "get": "Capacity",
+    }
+    task = Task(
+        id="x",
+        question='In the "Teams" table of "2010 league", what is the capacity of Alba?',
+        answers=("8000",),
+        evidence=("https://t.test/2010_league",),
+        derivation=find,
+        hops=1,
+        answer_type="number",
+    )
+    with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as other:
+        _, rejected = check_all(other, [task])
+    assert rejected["x"].check == "answerable"
+    assert "8001" in rejected["x"].why
+
+
+# ---------------------------------------------------------------- masking
+
+
+def test_a_masked_task_cannot_be_answered_by_any_way_round(world, made):
+    page = "https://t.test/2010_league"
+    task = next(task for task in made[0] if page in task.evidence)
+    masked = task.model_copy(update={"mask": (page,)})
+    _, rejected = check_all(world, [masked])
+    assert rejected[task.id].check == "masked"
+    tools = Toolset(world, mask=masked.mask)
+    shown = tools.run(Call(tool="search", arguments={"query": [task.question, "2010 league Teams"]}))
+    assert page not in shown.text
+    for spelling in (
+        page,
+        page.replace("2010", "%32010"),
+        page.upper().replace("HTTPS", "https"),
+        f"{page}#Teams",
+        page.replace("https", "http"),
+    ):
+        seen = tools.run(Call(tool="visit", arguments={"url": [spelling], "goal": task.question}))
+        assert "could not be accessed" in seen.text
+        assert f"{page}," not in seen.text.partition("nearest pages")[2]
+
+
+def test_a_near_copy_of_a_masked_page_is_hidden_too(tmp_path):
+    copy = dict(pages()[0], url="https://mirror.test/league", title="Mirror")
+    copy["doc"] += "\nA mirror of another page."
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in [*pages(), copy]))
+    with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as world:
+        tools = Toolset(world, mask=("https://t.test/2010_league",))
+        seen = tools.run(Call(tool="visit", arguments={"url": ["https://mirror.test/league"], "goal": "x"}))
+        assert "could not be accessed" in seen.text
+        found = tools.run(Call(tool="search", arguments={"query": ["Alba Rome captain capacity league"]}))
+        assert "mirror.test" not in found.text
+
+
+# ---------------------------------------------------------------- grow
+
+
+def test_growing_adds_support_and_near_misses_and_marks_what_contradicts(tmp_path):
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages()))
+    pool = [
+        {"url": "https://pool.test/lee", "title": "Interview", "doc": "Ann Lee was born on 1 May 1980, she told us."},
+        {"url": "https://pool.test/wrong", "title": "Rumour", "doc": "Ann Lee was born on 3 June 1979, some say."},
+        {"url": "https://pool.test/far", "title": "Weather", "doc": "Rain is expected over the hills tomorrow."},
+    ]
+    (tmp_path / "pool.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pool))
+    World.build(tmp_path / "pages.jsonl", tmp_path / "world").close()
+    task = Task(
+        id="x",
+        question="When was Ann Lee born?",
+        answers=("1 May 1980",),
+        evidence=("https://t.test/Ann_Lee",),
+        derivation={"op": "fact", "page": "https://t.test/Ann_Lee", "relation": "born"},
+        hops=1,
+        answer_type="date",
+    )
+    lost = task.model_copy(
+        update={
+            "id": "y",
+            "question": "When was Bob Roe born?",
+            "answers": ("2 May 1980",),
+            "evidence": ("https://t.test/Bob_Roe",),
+        }
+    )
+    growth, kept = grow(tmp_path / "world", [task, lost], [tmp_path / "pool.jsonl"], mask_source=True)
+    assert (growth.support, growth.distractors, growth.dropped) == (1, 1, 1)
+    [one] = kept
+    assert one.mask == ("https://t.test/Ann_Lee",)
+    assert one.evidence == ("https://pool.test/lee",)
+    assert one.derivation
+    assert one.derivation["distractors"] == ["https://pool.test/wrong"]
+    with World.open(tmp_path / "world") as grown:
+        assert check_all(grown, kept) == (kept, {})
+        assert grown.resolve("https://pool.test/wrong")
+        assert not grown.resolve("https://pool.test/far")
+
+
+# ---------------------------------------------------------------- split, select, files
+
+
+def test_no_entity_is_in_two_splits(made):
+    told = split_by_entity(made[0])
+    seen: dict[str, set[str]] = {}
+    for task in told:
+        for url in task.evidence:
+            seen.setdefault(url, set()).add(task.split)
+    common = {url for url in seen if sum(url in task.evidence for task in told) > 40}
+    assert all(len(splits) == 1 for url, splits in seen.items() if url not in common)
+
+
+RATED = [
+    Task(id=f"t{n}", question="Which?", answers=("x",), capability="direct" if n % 3 else "statistics", hops=1 + n % 2)
+    .model_copy(update={"tries": 8, "correct": n % 9, "closed_correct": int(n == 4)})
+    for n in range(40)
+]  # fmt: skip
+
+
+def test_select_filters_balances_and_says_why():
+    chosen = select(RATED, keep="1 <= correct <= 7 and capability in ['direct', 'statistics']", not_closed_book=True)
+    assert {task.correct for task in chosen} == set(range(1, 8))
+    assert "t4" not in {task.id for task in chosen}
+    assert (
+        chosen[0].why
+        == "keep 1 <= correct <= 7 and capability in ['direct', 'statistics']; 1 of 8 tries right; not answered closed-book"
+    )
+    even = select(RATED, balance=["capability", "hops"])
+    counts = {(t.capability, t.hops): sum((o.capability, o.hops) == (t.capability, t.hops) for o in even) for t in even}
+    assert len(counts) == 4
+    assert len(set(counts.values())) == 1
+    assert len(select(RATED, balance=["capability"], limit=9)) == 9
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("1 <=", "is no filter"),
+        ("corect > 1", "did you mean correct"),
+        ("__import__('os').system('true')", "it has no call"),
+        ("correct.real > 1", "it has no attribute"),
+        ("(lambda: 1)() > 0", "it has no call"),
+        ("correct is None", "compares with"),
+        ("[x for x in y]", "it has no listcomp"),
+        ("x" * 2000, "is no filter"),
+        ("correct ** 9 > 1", "it has no binop"),
+    ],
+)
+def test_a_filter_that_is_none_is_one_line(expression, why):
+    with pytest.raises(UsageError, match=why):
+        read_filter(expression, ["correct", "hops"])
+
+
+def test_a_filter_on_a_field_that_a_task_lacks_is_false():
+    assert not read_filter("hops > 1", ["hops"])({"hops": None})
+    assert not read_filter("hops > 1", ["hops"])({})
+    assert read_filter("not hops > 1", ["hops"])({})
+
+
+def test_files_of_the_public_layout_there_and_back(made, tmp_path):
+    tasks = [
+        task.model_copy(update={"mask": ("https://t.test/Ann_Lee", "https://t.test/Alba")}) for task in made[0][:5]
+    ]
+    export_tasks(tasks, tmp_path / "t.parquet", "2026-01-01")
+    assert import_tasks(tmp_path / "t.parquet") == tasks
+    import pyarrow.parquet as pq
+
+    row = pq.read_table(tmp_path / "t.parquet").to_pylist()[0]
+    for tool in ("search", "visit", "browse"):
+        assert row["extra_info"]["tools_kwargs"][tool]["create_kwargs"]["url"] == "https://t.test/Ann_Lee"
+    assert row["reward_model"]["ground_truth"]["target"] == list(tasks[0].answers)
+    assert [message["role"] for message in row["prompt"]] == ["system", "user"]
+    with pytest.raises(UsageError, match="says no format"):
+        export_tasks(tasks, tmp_path / "t.csv", "2026-01-01")
+
+
+def test_rows_without_our_metadata_are_read(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [
+        {
+            "question": "When?",
+            "data_source": "rag",
+            "prompt": [{"role": "user", "content": " Question: When?"}],
+            "reward_model": {"ground_truth": {"target": ["1980"]}, "style": "llm"},
+            "extra_info": {"index": "7", "mask_url": "https://a.test/x"},
+        }
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
+    [task] = import_tasks(tmp_path / "t.parquet")
+    assert (task.id, task.question, task.answers, task.mask) == ("rag-7", "When?", ("1980",), ("https://a.test/x",))
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(UsageError, match="no Parquet file"):
+        import_tasks(tmp_path / "bad.parquet")
+
+
+# ---------------------------------------------------------------- the fact store and the command
+
+
+def test_the_fact_store_is_made_once_and_again_for_other_pages(world, tmp_path):
+    store = fact_store(world)
+    before = store.path.stat().st_mtime_ns
+    assert store.counts()["tables"] == 2
+    assert store.about["world"] == world.digest
+    assert {fact.value for fact in store.look("alba", 50) if fact.relation == "Founded"} == {"1900"}
+    store.close()
+    assert fact_store(world).path.stat().st_mtime_ns == before
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages()[:1]))
+    World.build(tmp_path / "pages.jsonl", tmp_path / "world").close()
+    with World.open(tmp_path / "world") as small:
+        assert fact_store(small).counts()["tables"] == 1
+        (tmp_path / "more.jsonl").write_text(json.dumps(pages()[1]) + "\n")
+        with small.add(tmp_path / "more.jsonl") as grown:
+            assert fact_store(grown).counts()["tables"] == 2
+
+
+def test_a_world_that_states_nothing_is_one_line(tmp_path):
+    (tmp_path / "pages.jsonl").write_text(
+        json.dumps({"url": "https://t.test/x", "title": "X", "doc": "Nothing here."}) + "\n"
+    )
+    with (
+        World.build(tmp_path / "pages.jsonl", tmp_path / "world") as empty,
+        pytest.raises(UsageError, match="states nothing"),
+    ):
+        make(empty, tmp_path / "t.jsonl", 5)
+
+
+def test_a_world_without_links_says_what_it_cannot_carry(tmp_path):
+    text = "## List\n\n| Club | City |\n|---|---|\n" + "".join(
+        f"| {club} | {CITIES[n // 3]} |\n" for n, club in enumerate(CLUBS)
+    )
+    (tmp_path / "pages.jsonl").write_text(json.dumps({"url": "https://t.test/x", "title": "Clubs", "doc": text}) + "\n")
+    with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as small:
+        tally = make(small, tmp_path / "t.jsonl", 50)
+    assert tally.kept["direct"]
+    assert tally.kept["enumeration"]
+    assert tally.lost["aggregation"] == "this world cannot carry it"
+
+
+def run(*arguments: object) -> str:
+    from lite.cli import run as run_command
+
+    done = CliRunner().invoke(command, [str(part) for part in arguments])
+    assert run_command  # the door that tests of bad input go through
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_commands_from_facts_to_export(world, tmp_path):
+    assert "statements" in run("tasks", "facts", world.path)
+    assert "Alba | Captain | Ann Lee" in run("tasks", "facts", world.path, "--subject", "alba")
+    out = tmp_path / "tasks.jsonl"
+    table = run("tasks", "make", world.path, "--out", out, "-n", 30, "--split", "--seed", 1)
+    assert "verification" in table
+    assert "skipped: --judge SPEC" in table
+    assert "30 of 30 tasks are sound" in run(
+        "tasks", "check", out, "--world", world.path, "--out", tmp_path / "sound.jsonl"
+    )
+    assert "30 tasks" in run("tasks", "export", out, "--out", tmp_path / "t.parquet")
+    assert "30 tasks" in run("tasks", "import", tmp_path / "t.parquet", "--out", tmp_path / "back.jsonl")
+    assert (tmp_path / "back.jsonl").read_text() == out.read_text()
+    run("tasks", "select", out, "--out", tmp_path / "s.jsonl", "--keep", "hops > 1", "--balance", "capability")
+    assert all(Task.from_json(line).hops > 1 for line in (tmp_path / "s.jsonl").read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["tasks", "make", "{world}", "--out", "{out}", "--hops", "4-1"], "--hops 4-1 is no range"),
+        (["tasks", "facts", "{world}", "--subject", "nobody"], "no fact has the subject"),
+        (["tasks", "check", "{bad}", "--world", "{world}"], "line 1 is no task"),
+        (["tasks", "select", "{good}", "--out", "{out}", "--keep", "hops >"], "is no filter"),
+        (["tasks", "select", "{good}", "--out", "{out}", "--keep", "hops > 9"], "is left: widen"),
+        (["tasks", "select", "{good}", "--out", "{out}", "--not-closed-book"], "no closed-book pass"),
+        (["tasks", "rate", "{good}", "--world", "{world}", "--out", "{out}"], "no model is named"),
+        (["tasks", "export", "{good}", "--out", "{out}.csv"], "says no format"),
+    ],
+)
+def test_bad_input_is_one_line(world, tmp_path, arguments, why, capsys):
+    from lite.cli import run as run_command
+
+    (tmp_path / "bad.jsonl").write_text('{"id": 3}\n')
+    (tmp_path / "good.jsonl").write_text(
+        '{"id": "a", "question": "Q?", "answers": ["x"], "hops": 1, "colour": "red"}\n'
+    )
+    places = {
+        "world": world.path,
+        "out": tmp_path / "out.jsonl",
+        "bad": tmp_path / "bad.jsonl",
+        "good": tmp_path / "good.jsonl",
+    }
+    assert run_command([part.format(**places) for part in arguments]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert why in error
+
+
+def test_a_read_only_world_keeps_its_facts_in_the_cache(world, monkeypatch, tmp_path):
+    from lite.tasks import facts
+
+    monkeypatch.setattr(facts.os, "access", lambda *_: False)
+    monkeypatch.setattr(facts, "cache_dir", lambda: tmp_path)
+    assert fact_store(world).path == tmp_path / "facts" / f"{world.digest}.sqlite"
