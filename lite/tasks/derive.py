@@ -277,16 +277,7 @@ def _together(node: Node, source: Source) -> Answer:
     known = [derive(part, source) for part in node["of"]]
     rests = [item for one in known for item in one.rests_on]
     if node["op"] == "meet":
-        common = [item for item in known[0].items if all(any(item.same(o) for o in k.items) for k in known[1:])]
-        found = Answer(common).one()
-        for item in known[0].items:  # a name that the other list has in other words: a second answer, perhaps
-            for other in (other for one in known[1:] for other in one.items):
-                if item.same(other) or found.same(item):
-                    continue
-                _is(other, item.text)
-                if item.link and item.link == other.link:
-                    raise Underivable("a second one is in both, under two names")
-        return Answer([found], rests_on=rests)
+        return Answer([_met(known)], rests_on=rests)
     first, *others = [one.one() for one in known]
     agree = all(first.same(other) or _equal(first, other) for other in others)
     if agree != (node["op"] == "agree"):
@@ -301,6 +292,20 @@ def _together(node: Node, source: Source) -> Answer:
     if years[0] >= years[1]:
         raise Underivable("the first source is not the older one")
     return Answer([others[-1]], rests_on=rests)
+
+
+def _met(known: list[Answer]) -> Item:
+    """The one item that all the lists have."""
+    common = [item for item in known[0].items if all(any(item.same(o) for o in k.items) for k in known[1:])]
+    found = Answer(common).one()
+    for item in known[0].items:  # a name that the other list has in other words: a second answer, perhaps
+        for other in (other for one in known[1:] for other in one.items):
+            if item.same(other) or found.same(item):
+                continue
+            _is(other, item.text)
+            if item.link and item.link == other.link:
+                raise Underivable("a second one is in both, under two names")
+    return found
 
 
 def _equal(one: Item, other: Item) -> bool:
