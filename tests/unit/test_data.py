@@ -35,7 +35,7 @@ def tasks() -> list[Task]:
 
 
 def extra(task: Task, name: str) -> Any:
-    return (task.model_extra or {})[name]
+    return getattr(task, name)
 
 
 def plain(page: dict[str, str]) -> str:
