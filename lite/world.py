@@ -128,8 +128,7 @@ class World:
         if not folder.is_dir():
             raise WorldError(f"{folder} is not a folder: build a world with `lite world build SOURCE --out {folder}`")
         if not (folder / manifest.FILE).exists():
-            unfinished = building.interrupted(folder)
-            if unfinished:
+            if unfinished := building.interrupted(folder):
                 raise WorldError(unfinished)
         info, held = manifest.hold(folder)
         return cls(folder, info, held)
@@ -369,14 +368,17 @@ class World:
         if mode not in {"extract", "raw"}:
             raise UsageError(f"no visit mode is called {mode!r}: use extract or raw")
         url, goal = storable(url), storable(goal)
-        key, name = self._pages.find(url) or (0, "")
-        if not key or key in self._masks.hidden(mask):
-            return Visit(url=url, goal=goal, found=False, mode=mode)
-        page = self._reader.page(key)
+        hidden = self._masks.hidden(mask)
         if mode == "raw":
-            return Visit(url=name, goal=goal, title=page.title, evidence=page.text, mode="raw")
-        evidence, summary = self._reader.evidence(key, goal, words)
-        return Visit(url=name, goal=goal, title=page.title, evidence=evidence, summary=summary)
+            page, name = self._pages.named_by(url) or (None, "")
+            if page and page.id not in hidden:
+                return Visit(url=name, goal=goal, title=page.title, evidence=page.text, mode="raw")
+        else:
+            key, name = self._pages.find(url) or (0, "")
+            if key and key not in hidden:
+                title, evidence, summary = self._reader.evidence(key, goal, words)
+                return Visit(url=name, goal=goal, title=title, evidence=evidence, summary=summary)
+        return Visit(url=url, goal=goal, found=False, mode=mode)
 
     def resolve(self, url: str, *, mask: Sequence[str] = ()) -> str | None:
         """The URL under which the page at `url` is stored, None when there is none or `mask` hides it."""
@@ -387,8 +389,7 @@ class World:
 
     def nearest(self, url: str, k: int = 3, *, mask: Sequence[str] = ()) -> list[str]:
         """URLs of the `k` pages whose titles fit the words of an unknown `url` best."""
-        hits = self._lexical.by_title(url_words(url), k, hidden=self._masks.hidden(mask))
-        hits = self._reader.settled(hits, k)
+        hits = self._reader.settled(self._lexical.by_title(url_words(url), k, hidden=self._masks.hidden(mask)), k)
         known = self._pages.urls([page for page, _ in hits])
         return [known[page] for page, _ in hits]
 

@@ -34,10 +34,15 @@ class _Index(NamedTuple):
 
 
 class Reading:
-    """A page cut into passages; their terms are found when a goal first needs them."""
+    """A page to be read for a goal: it is cut into passages, and their terms are found, when first needed."""
 
     def __init__(self, text: str) -> None:
-        self.passages: Sequence[Passage] = passages(text) or ([Passage(text.strip())] if text.strip() else [])
+        self._text = text
+
+    @cached_property
+    def passages(self) -> Sequence[Passage]:
+        """The page's passages in order; a text that has none is one."""
+        return passages(self._text) or ([Passage(self._text.strip())] if self._text.strip() else [])
 
     @cached_property
     def _index(self) -> _Index:

@@ -4,8 +4,9 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NamedTuple
 
 import zstandard
@@ -37,6 +38,23 @@ class _Reader(threading.local):
     unpack: zstandard.ZstdDecompressor
 
 
+class _Sound:
+    """Damage, in whatever words SQLite and Zstandard have for it, is one clear line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, _DAMAGE):
+            said = str(error) or type(error).__name__
+            raise WorldError(
+                f"{storable(str(self._path))} cannot be read ({said}): copy the world again, or build it again"
+            ) from None
+
+
 class PageStore:
     """Read access to `pages.sqlite` from any number of threads and processes.
 
@@ -46,9 +64,10 @@ class PageStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._sound = _Sound(path)
         self._reader = _Reader()
         self._dictionary: zstandard.ZstdCompressionDict | None = None
-        with self._sound():
+        with self._sound:
             with closing(sqlite3.connect(self._uri, uri=True)) as db:
                 found = db.execute("pragma application_id").fetchone()[0]
                 row = db.execute("select data from dictionary").fetchone()
@@ -71,26 +90,16 @@ class PageStore:
             mine.pid = os.getpid()
         return mine.db
 
-    @contextmanager
-    def _sound(self) -> Iterator[None]:
-        """Damage, in whatever words SQLite and Zstandard have for it, is one clear line."""
-        try:
-            yield
-        except _DAMAGE as error:
-            said = str(error) or type(error).__name__
-            raise WorldError(
-                f"{storable(str(self._path))} cannot be read ({said}): copy the world again, or build it again"
-            ) from None
 
     def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._sound():
+        with self._sound:
             return self._db.execute(sql, values).fetchall()
 
     def _each(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
-        with self._sound():
+        with self._sound:
             cursor = self._db.execute(sql, values)
         while True:
-            with self._sound():
+            with self._sound:
                 rows = cursor.fetchmany(BATCH)
             if not rows:
                 return
@@ -103,8 +112,16 @@ class PageStore:
 
         The fragment is dropped only when the full URL is unknown in every spelling.
         """
-        with self._sound():
+        with self._sound:
             return find(self._db, storable(url))
+
+    def named_by(self, url: str) -> tuple[StoredPage, str] | None:
+        """The page that `url` names and its stored URL, as `find`; a page's own URL takes one statement."""
+        own = self._all(f"{_SELECT} where url = ?", (storable(url),))
+        if own:
+            return self._stored(own[0]), own[0][1]
+        found = self.find(url)
+        return (self.page(found[0]), found[1]) if found else None
 
     def page(self, key: int) -> StoredPage:
         """The page with id `key`. Raises KeyError when there is none."""
@@ -114,7 +131,7 @@ class PageStore:
         return self._stored(rows[0])
 
     def _stored(self, row: tuple[int, str, str, bytes, bytes]) -> StoredPage:
-        with self._sound():
+        with self._sound:
             return StoredPage(*row[:4], self._reader.unpack.decompress(row[4]).decode())
 
     def several(self, keys: Sequence[int]) -> dict[int, StoredPage]:
@@ -245,6 +262,8 @@ _DAMAGE = (sqlite3.Error, zstandard.ZstdError, TypeError, ValueError, MemoryErro
 
 def find(db: sqlite3.Connection, url: str) -> tuple[int, str] | None:
     """`PageStore.find` on an open database."""
+    if page := _one(db, "select id from pages where url = ?", url):  # as most are named
+        return page, url
     for form in dict.fromkeys((url, without_fragment(url))):
         key = url_key(form)
         for name in dict.fromkeys((form, key)):

@@ -76,13 +76,10 @@ class Reader:
             for (page, reading), (_, score) in zip(found, ranking, strict=True)
         )
 
-    def page(self, key: int) -> StoredPage:
-        """The page with this id."""
-        return self._open([key])[0].page
-
-    def evidence(self, key: int, goal: str, words: int) -> tuple[str, str]:
-        """(evidence, summary): what a reader with `goal` takes from a page."""
-        return extract(self._open([key])[0].reading, query_terms(goal, stopwords=False), self._idf, words)
+    def evidence(self, key: int, goal: str, words: int) -> tuple[str, str, str]:
+        """(title, evidence, summary): what a reader with `goal` takes from a page."""
+        page, reading = self._open([key])[0]
+        return page.title, *extract(reading, query_terms(goal, stopwords=False), self._idf, words)
 
     def _open(self, keys: Sequence[int]) -> list[_Open]:
         with self._lock:
