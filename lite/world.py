@@ -127,9 +127,8 @@ class World:
             raise WorldError(f"{storable(str(folder))} is no valid UTF-8: give the folder of the world another name")
         if not folder.is_dir():
             raise WorldError(f"{folder} is not a folder: build a world with `lite world build SOURCE --out {folder}`")
-        if not (folder / manifest.FILE).exists():
-            if unfinished := building.interrupted(folder):
-                raise WorldError(unfinished)
+        if not (folder / manifest.FILE).exists() and (unfinished := building.interrupted(folder)):
+            raise WorldError(unfinished)
         info, held = manifest.hold(folder)
         return cls(folder, info, held)
 

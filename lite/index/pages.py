@@ -90,7 +90,6 @@ class PageStore:
             mine.pid = os.getpid()
         return mine.db
 
-
     def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._sound:
             return self._db.execute(sql, values).fetchall()
