@@ -38,12 +38,17 @@ def faults_of(folder: Path, info: WorldInfo) -> dict[str, list[str]]:
         found["lexical"].append(str(error))
     found["lexical"] += [f"{LEXICAL}/{name} is damaged: its checksum is another" for name in damaged(folder / LEXICAL)]
     if info.embedding:
+        from lite.index.rows import RowsDamaged
         from lite.index.vectors import VectorIndex
 
         try:
             vectors = VectorIndex(folder)
             found["vectors"] += _compared("the vector index", vectors.present(), keys)
             found["unreadable"] += vectors.faults()
+            if not found["unreadable"]:
+                found["vectors"] += vectors.faults_of_rows()
+        except RowsDamaged as error:
+            found["vectors"].append(str(error))
         except (WorldError, RuntimeError, OSError, ValueError) as error:  # LanceDB has no kind of its own for damage
             found["unreadable"].append(f"the vectors cannot be read ({' '.join(str(error).split())[:160]})")
     return found

@@ -5,8 +5,9 @@ changes none, so a folder made of hard links to another's files can be changed w
 """
 
 import os
+import shutil
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ import pyarrow as pa
 
 os.environ.setdefault("LANCEDB_LOG", "error")  # read at import; it else warns of every empty partition of an index
 import lancedb
+from lancedb.background_loop import LOOP
 
 from lite.errors import WorldError
+from lite.index.rows import FOLDER, Batch, Rows, write_rows
 
 EXACT_UP_TO = 40_000_000  # numbers (160 MB; 104,000 rows of 384): up to here a scan takes some milliseconds
 _TABLE = "vectors"
@@ -25,9 +28,10 @@ _FILE = "vectors.lance"
 _INDEX = "vector_idx"
 _DELETED = 10_000  # ids a predicate
 _PARTS = 8  # an index that has been appended to more often is made anew
-_READ = 2048  # rows a batch
+_PROBES = 200  # partitions a search looks into: at a million rows a fifth of them
+_CANDIDATES = 2  # times the rows asked for
 _TIES = 1000  # rows that may follow the k-th for having its score
-_COPIED = 8192  # rows at a time
+_BATCH = 2048  # rows
 _DIGITS = 6  # of a score; float32 holds no more, and what it cannot tell apart shall be a tie
 
 
@@ -38,6 +42,7 @@ class VectorWriter:
     """
 
     def __init__(self, folder: Path, dim: int) -> None:
+        self._folder = folder
         self._schema = pa.schema([("id", pa.int64()), ("vector", pa.list_(pa.float32(), dim))])
         self._table: Any = lancedb.connect(folder).create_table(_TABLE, schema=self._schema, exist_ok=True)
 
@@ -72,6 +77,11 @@ class VectorWriter:
         """
         self._table.optimize()
         kind = self._index()
+        if kind == "exact":
+            shutil.rmtree(self._folder / FOLDER, ignore_errors=True)
+        else:
+            dim = self._schema.field("vector").type.list_size
+            write_rows(self._folder, self._table.count_rows(), dim, _batches(self._table))
         with warnings.catch_warnings():  # that readers of older versions would fail: they have a folder of their own
             warnings.simplefilter("ignore", UserWarning)
             self._table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
@@ -121,6 +131,9 @@ class VectorIndex:
         self._table: Any = lancedb.connect(folder).open_table(_TABLE)
         self.count: int = self._table.count_rows()
         self._exact = _Exact(self._table) if self.count and _scanned(self._table, self.count) else None
+        self._rows: Rows | None = None
+        if self.count and not self._exact:
+            self._rows, self._probed = Rows(folder, self.count), LOOP.run(_opened(folder))
 
     def present(self) -> np.ndarray:
         """Ids of the pages that have rows: int64, ascending, each once."""
@@ -130,12 +143,17 @@ class VectorIndex:
         """What is wrong with the rows themselves, a line each: all must be readable, and of unit length."""
         wrong = 0
         try:
-            for batch in self._table.search().select(["id", "vector"]).to_batches(_COPIED):
-                rows = batch["vector"].flatten().to_numpy().reshape(batch.num_rows, -1)
+            for _, _, rows in _batches(self._table):
                 wrong += int((~(np.abs(np.linalg.norm(rows, axis=1) - 1) < 1e-2)).sum())
         except (RuntimeError, OSError, ValueError) as error:
             return [f"{_FILE} cannot be read ({' '.join(str(error).split())[:160]})"]
         return [f"{wrong} vectors of {_FILE} are not of unit length"] if wrong else []
+
+    def faults_of_rows(self) -> list[str]:
+        """What is wrong with the rows' mapped files, where the index is one that needs them."""
+        if self._rows is None or all(map(self._rows.same, _batches(self._table))):
+            return []
+        return [f"{FOLDER} is damaged: it holds other rows than {_FILE}"]
 
     def search(self, vector: np.ndarray, k: int, *, hidden: Collection[int] = ()) -> list[tuple[int, float]]:
         """The `k` nearest pages as (id, cosine similarity), by the best row of each; equal ones in the order of ids.
@@ -161,21 +179,41 @@ class VectorIndex:
             limit *= 2
 
     def _probe(self, vector: np.ndarray, limit: int) -> list[tuple[int, float]]:
-        query = self._table.search(vector).distance_type("cosine").nprobes(200).refine_factor(2)
-        found = query.limit(limit).select(["id", "_distance"]).to_arrow()
-        scores = np.round(1.0 - found["_distance"].to_numpy().astype(np.float64), _DIGITS)
-        return list(zip(found["id"].to_pylist(), scores.tolist(), strict=True))
+        """The best `limit` rows, as far as the index can tell: it estimates, so twice as many are compared."""
+        assert self._rows is not None  # noqa: S101  # there are rows, and no scan
+        found = LOOP.run(_candidates(self._probed, vector, _CANDIDATES * limit))
+        pages, scores = self._rows.scored(found, np.asarray(vector, np.float32))
+        best = np.argsort(-scores, kind="stable")[:limit]
+        return list(zip(pages[best].tolist(), np.round(scores[best].astype(np.float64), _DIGITS).tolist(), strict=True))
+
+
+async def _opened(folder: Path) -> Any:
+    return await (await lancedb.connect_async(folder)).open_table(_TABLE)
+
+
+async def _candidates(table: Any, vector: np.ndarray, limit: int) -> np.ndarray:
+    """The ids of the rows that the index holds for the nearest.
+
+    As one coroutine: the synchronous query goes to LanceDB's loop and back five times, which costs a millisecond.
+    """
+    query = table.query().nearest_to(vector).distance_type("cosine").nprobes(_PROBES).limit(limit)
+    return (await query.select(["_distance"]).with_row_id().to_arrow())["_rowid"].to_numpy()
+
+
+def _batches(table: Any) -> Iterator[Batch]:
+    """All rows, some thousands at a time."""
+    for batch in table.search().select(["id", "vector"]).with_row_id(True).to_batches(_BATCH):
+        vectors = batch["vector"].flatten().to_numpy().reshape(batch.num_rows, -1)
+        yield batch["_rowid"].to_numpy(), batch["id"].to_numpy(), vectors
 
 
 def copy_renumbered(old: Path, new: Path, dim: int, ids: Mapping[int, int]) -> None:
     """Copy the rows of the vectors in `old` to those in `new`, under new ids; rows of pages that have none stay."""
     writer = VectorWriter(new, dim)
-    for batch in lancedb.connect(old).open_table(_TABLE).search().select(["id", "vector"]).to_batches(_COPIED):
-        pages = batch["id"].to_numpy()
+    for _, pages, rows in _batches(lancedb.connect(old).open_table(_TABLE)):
         kept = np.array([page in ids for page in pages.tolist()], bool)
-        rows = batch["vector"].flatten().to_numpy().reshape(len(pages), dim)[kept]
-        if len(rows):
-            writer.add([ids[page] for page in pages[kept].tolist()], rows)
+        if kept.any():
+            writer.add([ids[page] for page in pages[kept].tolist()], rows[kept])
 
 
 class _Exact:
@@ -185,10 +223,9 @@ class _Exact:
         rows, dim = table.count_rows(), table.schema.field("vector").type.list_size
         ids, matrix, end = np.empty(rows, np.int64), np.empty((rows, dim), np.float32), 0
         # Batch by batch: Arrow keeps for itself what a whole table took, which would be three times the matrix.
-        for batch in table.search().select(["id", "vector"]).to_batches(_READ):
-            start, end = end, end + batch.num_rows
-            ids[start:end] = batch["id"].to_numpy()
-            matrix[start:end] = batch["vector"].flatten().to_numpy().reshape(-1, dim)
+        for _, pages, vectors in _batches(table):
+            start, end = end, end + len(pages)
+            ids[start:end], matrix[start:end] = pages, vectors
         order = np.argsort(ids, kind="stable")
         self._matrix = matrix if (order[:-1] < order[1:]).all() else matrix[order]
         self._pages, self._starts = np.unique(ids[order], return_index=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from lite.index import vectors as module
 from lite.index.embedding import embed_missing, texts_of
 from lite.index.pages import PageStore
+from lite.index.rows import FOLDER, RowsDamaged
 from lite.index.vectors import VectorIndex, VectorWriter
 from lite.world import World
 
@@ -134,6 +136,24 @@ def test_a_large_index_fetches_rows_until_it_has_the_pages(large: Path) -> None:
     assert right >= 0.9 * 20 * 50
 
 
+def test_damage_of_the_mapped_rows_is_told_apart_from_that_of_the_table(large: Path, tmp_path: Path) -> None:
+    shutil.copytree(large, tmp_path, dirs_exist_ok=True)
+    mapped = tmp_path / FOLDER / "vectors.npy"
+    whole = mapped.read_bytes()
+    index = VectorIndex(tmp_path)
+    assert index.faults() == index.faults_of_rows() == []
+    mapped.with_suffix(".new").write_bytes(whole[:-9000] + bytes(9000))
+    mapped.with_suffix(".new").replace(mapped)  # what is mapped must not be cut short
+    assert VectorIndex(tmp_path).faults_of_rows() == ["vectors.rows is damaged: it holds other rows than vectors.lance"]
+    for damage in (whole[:-9000], whole[:20], b""):
+        mapped.unlink()
+        mapped.write_bytes(damage)
+        with pytest.raises(RowsDamaged, match=r"vectors\.rows is damaged .*`lite world check --repair` makes it anew"):
+            VectorIndex(tmp_path)
+    assert VectorWriter(tmp_path, 32).finish() == "ivf-rq4"
+    assert mapped.read_bytes() == whole
+
+
 def test_a_hard_linked_copy_can_be_changed_and_the_old_one_is_not(large: Path, tmp_path: Path) -> None:
     """What `world add` rests upon: LanceDB writes new files only, so generations can share theirs."""
     link(large, tmp_path)
@@ -213,6 +233,7 @@ import os, runpy, signal, sys
 from pathlib import Path
 from lite.index.embedding import embed_missing
 from lite.index.pages import PageStore
+from lite.index.rows import FOLDER, RowsDamaged
 from lite.index.vectors import VectorWriter
 Letters = runpy.run_path(sys.argv[3])["Letters"]
 def progress(done, total):
