@@ -56,7 +56,6 @@ def tasks_facts(directory: Path, subject: str | None, limit: int, as_json: bool)
 @click.option("--capability", "capabilities", multiple=True, metavar="NAME", help="May be repeated; all by default.")
 @click.option("--hops", default="1-4", show_default=True, metavar="A-B", help="Least and most look-ups.")
 @click.option("--seed", default=0, show_default=True, type=int, help="The same gives the same tasks.")
-@click.option("--split", is_flag=True, help="Mark train, dev and test: no entity is in two of them.")
 @click.option("--writer", metavar="SPEC", help="A model that rewords the questions.")
 @click.option("--judge", metavar="SPEC", help="A model for the rules that need judgement.")
 @as_json
@@ -218,6 +217,33 @@ def tasks_select(file: Path, out: Path, balance: str | None, **options: Any) -> 
         raise UsageError(f"none of the {len(given)} tasks of {file} is left: widen the filter")
     write_tasks(chosen, out)
     console.say(f"{len(chosen):,} of {len(given):,} tasks in {out}", "green")
+
+
+@tasks.command("split")
+@click.argument("file", type=folder, metavar="TASKS.jsonl")
+@click.option("--out", required=True, type=folder, metavar="DIR", help="For train.jsonl, dev.jsonl and test.jsonl.")
+@click.option("--test", default=0.25, show_default=True, help="Share to test on.")
+@click.option("--dev", default=0.1, show_default=True, help="Share to choose by.")
+@click.option("--seed", default=0, show_default=True, type=int, help="The same gives the same splits.")
+@click.option("--zst", is_flag=True, help="Write them packed, as .jsonl.zst.")
+def tasks_split(file: Path, out: Path, *, zst: bool, **shares: Any) -> None:
+    """Part tasks into train, dev and test by entity: no test task stands on anything that was trained on."""
+    from lite import console
+    from lite.evaluate import read_tasks
+    from lite.tasks.files import write_tasks
+    from lite.tasks.split import split_by_entity
+
+    given = read_tasks(file)
+    parts = split_by_entity(given, **shares)
+    empty = [name for name, chosen in parts.items() if not chosen and shares.get(name, 1)]
+    if empty:
+        raise UsageError(f"nothing is left for {empty[0]}: {len(given)} tasks hang together too closely; make more")
+    for name, chosen in parts.items():
+        if chosen:
+            write_tasks(chosen, out / f"{name}.jsonl{'.zst' if zst else ''}")
+    rows = [(name, f"{len(chosen):,}") for name, chosen in parts.items()]
+    left = len(given) - sum(map(len, parts.values()))
+    console.table([*rows, ("left out, being of two splits", f"{left:,}")], title=str(out))
 
 
 @tasks.command("grow")

@@ -74,7 +74,7 @@ def _with_pages(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 f"which of the {sheet.rows_are.many} {clause} {predicate(second)}",
                 f"of the {sheet.rows_are.many} {clause}, which one {predicate(second)}",
             ))  # fmt: skip
-            yield Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, (), (), form=f"table and {relation}")
+            yield Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, form=f"table and {relation}")
 
 
 def _clue(ground: Ground, url: str, relation: str) -> tuple[str, str]:
@@ -97,9 +97,7 @@ def _with_table(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 if len(shared) != 1 or min(len(part.rows), len(other_part.rows)) < 2:
                     continue
                 node: Node = {"op": "meet", "of": [_find(sheet, where), _find(other, other_where)]}
-                yield Draft(
-                    CAPABILITY, _meeting(sheet, clause, other, other_clause, rng), node, (), (), form="two tables"
-                )
+                yield Draft(CAPABILITY, _meeting(sheet, clause, other, other_clause, rng), node, form="two tables")
                 break
 
 

@@ -26,7 +26,6 @@ class Description(NamedTuple):
     phrase: str
     node: Node
     hidden: tuple[str, ...]
-    about: tuple[str, ...]
     places: frozenset[Place]
 
 
@@ -76,7 +75,7 @@ def _by_row(fact: FactRow, sheet: Sheet, ground: Ground, rng: Random) -> Descrip
         if _finds(node, fact.link, ground):
             clause = condition(column, "is", cell.text, sheet, rng)
             words = f"the {sheet.rows_are.one} {clause} in {source(sheet, rng)}"
-            return Description(words, node, (fact.value,), (cell.text, fact.value), frozenset({(sheet.url, sheet.nth)}))
+            return Description(words, node, (fact.value,), frozenset({(sheet.url, sheet.nth)}))
     return None
 
 
@@ -97,13 +96,13 @@ def _by_column(
         return None
     place = (sheet.url, sheet.nth)
     where: Node | str = subject.text
-    named, hidden, about, places = subject.text, (fact.value,), (subject.text, fact.value), frozenset({place})
+    named, hidden, places = subject.text, (fact.value,), frozenset({place})
     if depth > 1:
         inner = describe(subject.link, ground, rng, depth - 1, avoid | {place}) if subject.link else None
         if inner is None:
             return None
         where, named = inner.node, inner.phrase
-        hidden, about, places = (*hidden, subject.text, *inner.hidden), (*about, *inner.about), places | inner.places
+        hidden, places = (*hidden, subject.text, *inner.hidden), places | inner.places
     node = {
         "op": "find",
         "table": [sheet.url, sheet.nth],
@@ -114,4 +113,4 @@ def _by_column(
         words = f"the {column.noun.one} that {source(sheet, rng)} gives for {named}"
     else:
         words = f"the {column.noun.one} listed for {named} in {source(sheet, rng)}"
-    return Description(words, node, hidden, about, places)
+    return Description(words, node, hidden, places)

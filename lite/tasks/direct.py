@@ -38,7 +38,7 @@ def _of_table(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             yield from _beyond(rng.choice(row), ground, rng)
             yield from _row_described(sheet, row, column, ground, rng)
         subject = row[sheet.subject]
-        yield _draft(sheet, column, subject.text, subject.text, rng, about=(subject.text, row[column.at].text))
+        yield _draft(sheet, column, subject.text, subject.text, rng)
 
 
 def _beyond(cell: Cell, ground: Ground, rng: Random) -> Iterator[Draft]:
@@ -53,8 +53,7 @@ def _row_described(sheet: Sheet, row: tuple[Cell, ...], column: Column, ground: 
         return
     seen = describe(subject.link, ground, rng, rng.choice(_DEPTHS), frozenset({(sheet.url, sheet.nth)}))
     if seen:
-        about = (subject.text, row[column.at].text, *seen.about)
-        yield _draft(sheet, column, seen.node, seen.phrase, rng, about, (subject.text, *seen.hidden))
+        yield _draft(sheet, column, seen.node, seen.phrase, rng, (subject.text, *seen.hidden))
 
 
 def _draft(  # a question has so many parts
@@ -63,7 +62,6 @@ def _draft(  # a question has so many parts
     key: object,
     named: str,
     rng: Random,
-    about: tuple[str, ...],
     hidden: tuple[str, ...] = (),
 ) -> Draft:
     core = value_of(named, column, sheet, rng)
@@ -73,7 +71,7 @@ def _draft(  # a question has so many parts
         "where": [[sheet.header[sheet.subject], "is", key]],
         "get": column.header,
     }
-    return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, hidden, about, unit=column.unit, form="cell")
+    return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, hidden, unit=column.unit, form="cell")
 
 
 def answerable(cell: Cell, column: Column) -> bool:
@@ -95,7 +93,7 @@ def _of_page(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
         question = about_page(relation, item.value.kind, name, rng) if name else None
         if name and question:
             node = {"op": "fact", "page": url, "relation": relation}
-            yield Draft(CAPABILITY, question, node, (), (name, item.text), form="statement")
+            yield Draft(CAPABILITY, question, node, form="statement")
 
 
 def _described(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
@@ -109,4 +107,4 @@ def _described(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
     if seen and question:
         node = {"op": "fact", "page": seen.node, "relation": relation}
         hidden = (*seen.hidden, bare_name(ground.title_of(url)))
-        yield Draft(CAPABILITY, question, node, hidden, (*seen.about, item.text), form="statement")
+        yield Draft(CAPABILITY, question, node, hidden, form="statement")

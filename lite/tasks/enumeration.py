@@ -11,7 +11,7 @@ from lite.tasks.draft import Draft, Unit, holds
 from lite.tasks.ground import Ground
 from lite.tasks.nouns import Noun
 from lite.tasks.sheet import Column, Sheet, cell_fits, says
-from lite.tasks.values import phrase
+from lite.tasks.values import phrase, same_text
 from lite.tasks.wording import condition, source, through
 
 CAPABILITY = "enumeration"
@@ -46,8 +46,7 @@ def _draft(sheet: Sheet, where: list[list[object]], clause: str, rng: Random, hi
     where_it_is = source(sheet, rng)
     question = rng.choice((_lists if listed else _counts)(rows, clause, where_it_is))
     node = {"op": "list" if listed else "count", "of": find}
-    about = tuple(str(what) for _, _, what in where if not isinstance(what, dict))
-    return Draft(CAPABILITY, question, node, hidden, about, form="list" if listed else "count")
+    return Draft(CAPABILITY, question, node, hidden, form="list" if listed else "count")
 
 
 def _lists(rows: Noun, clause: str, here: str) -> tuple[str, ...]:
@@ -80,7 +79,7 @@ def _stated(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
             question = rng.choice(chinese_questions(relation)).format(name)
             fact: Node = {"op": "fact", "page": url, "relation": relation}
             node: Node = {"op": "list", "of": {"op": "members", "of": fact}}
-            yield Draft(CAPABILITY, question, node, (), (name,), form="list in prose")
+            yield Draft(CAPABILITY, question, node, form="list in prose")
 
 
 def _fits(count: int, total: int) -> bool:
@@ -170,7 +169,7 @@ def _by_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
 
 
 def known_of_all(sheet: Sheet, ground: Ground) -> list[str]:
-    """Relations that the page of every row states."""
+    """Relations that the page of every row states and no column of the table does."""
     links = [row[sheet.subject].link for row in sheet.rows]
     if not links or not all(links):
         return []
@@ -179,7 +178,10 @@ def known_of_all(sheet: Sheet, ground: Ground) -> list[str]:
         known &= set(ground.statements(link))
         if not known:
             return []
-    return sorted(known)
+    shown = {
+        same_text(name) for column in sheet.columns for name in (column.header, column.noun.one if column.noun else "")
+    }
+    return sorted(relation for relation in known if same_text(relation) not in shown)
 
 
 def _year(ground: Ground, url: str, relation: str) -> str:

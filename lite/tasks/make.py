@@ -18,12 +18,12 @@ from lite.tasks import aggregation, direct, enumeration, statistics, verificatio
 from lite.tasks.check import Checker
 from lite.tasks.derive import Node, hops
 from lite.tasks.draft import Draft, Unit, holds
+from lite.tasks.entities import entities
 from lite.tasks.facts import Told, fact_store, require_facts
 from lite.tasks.files import write_tasks
 from lite.tasks.ground import Ground
 from lite.tasks.judging import judge as judging
 from lite.tasks.spell import answer_type, spellings
-from lite.tasks.split import split_by_entity
 from lite.tasks.write import writer as rewording
 from lite.world import World
 
@@ -60,7 +60,6 @@ def make(  # noqa: PLR0913  # every setting of a run, by its name
     capabilities: Sequence[str] = (),
     hop_range: tuple[int, int] = (1, 4),
     seed: int = 0,
-    split: bool = False,
     writer: Model | None = None,
     judge: Model | None = None,
     progress: Told | None = None,
@@ -72,7 +71,6 @@ def make(  # noqa: PLR0913  # every setting of a run, by its name
         capabilities: names of `MAKERS`; empty for all.
         hop_range: least and most look-ups.
         seed: the same gives the same tasks (without a writer).
-        split: mark each task train, dev or test, so that no entity is in two of them.
         writer: a model that rewords the questions.
         judge: a model for the rules that need judgement.
         progress: called with (tasks kept, tasks wanted).
@@ -91,7 +89,7 @@ def make(  # noqa: PLR0913  # every setting of a run, by its name
         checker = Checker(world, ground, judging(judge) if judge else None)
         run = _Making(world, ground, checker, journal, hop_range, seed, rewording(writer, ground) if writer else None)
         run.fill(chosen, count, progress)
-        journal.finish(split_by_entity if split else list)
+        journal.finish()
     store.close()
     return run.tally
 
@@ -176,11 +174,11 @@ class _Making:
                 return
 
     def _settle(self, draft: Draft) -> Task | None:
-        """The task of a draft, None where a check rejects it; a draft seen before is none."""
+        """The task of a draft, None where a check rejects it; what was asked before is none."""
         key = _key(draft.node)
-        if key in self._seen:
+        if {key, draft.question} & self._seen:
             return None
-        self._seen.add(key)
+        self._seen |= {key, draft.question}
         if not self.least <= hops(draft.node) <= self.most:
             return None
         known = self.journal.verdict(key)
@@ -211,7 +209,7 @@ class _Making:
             answer_type=answer_type(draft.node, found),
             world=self.world.digest,
         ).model_copy(
-            update={"unsaid": list(draft.hidden), "entities": sorted({*draft.about, answers[0]}), "form": draft.form}
+            update={"unsaid": list(draft.hidden), "entities": entities(draft.node, self.ground), "form": draft.form}
         )
         failed = self.checker.check(task)
         if failed is None and self.writer is not None:
@@ -278,11 +276,11 @@ class Journal:
         """One more for the file."""
         self._kept.append(task)
 
-    def finish(self, settle: Callable[[list[Task]], list[Task]]) -> None:
+    def finish(self) -> None:
         """Put the tasks in place in one step. Raises UsageError when there are none."""
         if not self._kept:
             raise UsageError(f"no task was made for {self._out}: ask for other capabilities or hops, or another world")
-        write_tasks(settle(self._kept), self._out)
+        write_tasks(self._kept, self._out)
         self._part.unlink()
 
     def __enter__(self) -> Self:

@@ -80,13 +80,13 @@ def _two_rows(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
                     f"by how much does the {noun} of {a} exceed that of {b}",
                 ))  # fmt: skip
             node = {"op": "difference", "of": [_cell(sheet, a, column), _cell(sheet, b, column)]}
-            yield _draft(sheet, core, node, rng, (a, b), column.unit, "difference")
+            yield _draft(sheet, core, node, rng, column.unit, "difference")
         else:
             core = f"to two decimal places, the {noun} of {a} is how many times that of {b}"
             if counts(sheet, column):
                 core = f"to two decimal places, {a} has how many times as many {noun} as {b}"
             node = {"op": "ratio", "of": [_cell(sheet, a, column), _cell(sheet, b, column)]}
-            yield _draft(sheet, core, node, rng, (a, b), "", "ratio", _MEAN_TOLERANCE)
+            yield _draft(sheet, core, node, rng, "", "ratio", _MEAN_TOLERANCE)
 
 
 def _draft(  # a question has so many parts
@@ -94,12 +94,11 @@ def _draft(  # a question has so many parts
     core: str,
     node: Node,
     rng: Random,
-    about: tuple[str, ...],
     unit: str,
     form: str,
     tolerance: float | None = None,
 ) -> Draft:
-    return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, (), about, tolerance, unit, form)
+    return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, (), tolerance, unit, form)
 
 
 def _clauses(sheet: Sheet, rng: Random) -> list[tuple[list[list[object]], str]]:
@@ -142,7 +141,7 @@ def _picked(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
                     f"what is the {rows.one} with the {rank} {noun}{among}",
                 )
             )
-            yield _draft(sheet, core, node, rng, (), "", op)
+            yield _draft(sheet, core, node, rng, "", op)
 
 
 def _summed(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
@@ -163,13 +162,13 @@ def _summed(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
                 ))  # fmt: skip
                 if counts(sheet, column):
                     core = rng.choice((f"how many {noun} do all the {rows.many}{tail} have in total", core))
-                yield _draft(sheet, core, node, rng, (), column.unit, "sum")
+                yield _draft(sheet, core, node, rng, column.unit, "sum")
             else:
                 core = rng.choice((
                     f"what is the mean {noun} of the {rows.many}{tail}, to two decimal places",
                     f"what is the average {noun} of the {rows.many}{tail}, to two decimal places",
                 ))  # fmt: skip
-                yield _draft(sheet, core, node, rng, (), column.unit, "mean", _MEAN_TOLERANCE)
+                yield _draft(sheet, core, node, rng, column.unit, "mean", _MEAN_TOLERANCE)
 
 
 def _years_apart(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
@@ -189,7 +188,7 @@ def _years_apart(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
     verb = column.noun.one
     did = f"did {a} die" if verb == "died" else f"was {a} {verb}"
     node = {"op": "difference", "of": [_cell(sheet, a, column), _cell(sheet, b, column)]}
-    yield _draft(sheet, f"how many years after {b} {did}", node, rng, (a, b), "", "years apart")
+    yield _draft(sheet, f"how many years after {b} {did}", node, rng, "", "years apart")
 
 
 _EXTREMES = {  # relation -> (most, least): what the row with the latest or largest, and the earliest or smallest, is
@@ -215,7 +214,7 @@ def _by_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             verb = most if op == "most" else least
             of = f"of the {rows.many} {clause}" if clause else f"of all the {rows.many} listed"
             core = rng.choice((f"which {rows.one} {verb}, {of}", f"{of}, which one {verb}"))
-            yield _draft(sheet, core, node, rng, (), "", f"{op} by page")
+            yield _draft(sheet, core, node, rng, "", f"{op} by page")
 
 
 def _groups(sheet: Sheet, rng: Random) -> Iterator[tuple[list[list[object]], str, Sheet]]:
@@ -310,7 +309,6 @@ def _pair(relation: str, noun: Noun, pages: list[tuple[str, str, float]], unit: 
         question,
         {"op": op, "of": facts},
         (),
-        (a, b),
         tolerance,
         "" if op == "ratio" else unit,
         f"{op} of pages",

@@ -69,16 +69,14 @@ def _same_value(
             older, newer, nodes = other, sheet, nodes[::-1]
         if holds({"op": "agree", "of": nodes}, ground):
             question = _agreeing(names[0], column, source(sheet, rng), source(other, rng), rng)
-            yield Draft(
-                CAPABILITY, question, {"op": "agree", "of": nodes}, (), names, unit=column.unit, form="two agree"
-            )
+            yield Draft(CAPABILITY, question, {"op": "agree", "of": nodes}, unit=column.unit, form="two agree")
         elif (
             column.noun
             and column.noun.one.rpartition(" ")[2] in _LASTING
             and holds({"op": "newer", "of": nodes}, ground)
         ):
             question = _newer(names[0], column, source(older, rng), source(newer, rng), rng)
-            yield Draft(CAPABILITY, question, {"op": "newer", "of": nodes}, (), names, unit=column.unit, form="newer")
+            yield Draft(CAPABILITY, question, {"op": "newer", "of": nodes}, unit=column.unit, form="newer")
 
 
 def _agreeing(name: str, column: Column, one: str, other: str, rng: Random) -> str:
@@ -117,7 +115,7 @@ def _singled_out_twice(sheet: Sheet, other: Sheet, ground: Ground, rng: Random) 
             node: Node = {"op": "agree", "of": [_only(sheet, where), _only(other, other_where)]}
             if holds(node, ground):
                 question = _twice(sheet, clause, other, other_clause, rng)
-                yield Draft(CAPABILITY, question, node, (), (), form="singled out twice")
+                yield Draft(CAPABILITY, question, node, form="singled out twice")
             tried += 1
             break
         if tried >= 3:
@@ -157,7 +155,7 @@ def _own_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 node: Node = {"op": op, "of": nodes}
                 if holds(node, ground):
                     question = _checked(op, what, name, here, rng)
-                    yield Draft(CAPABILITY, question, node, (), (name,), unit=column.unit, form=f"own page: {op}")
+                    yield Draft(CAPABILITY, question, node, unit=column.unit, form=f"own page: {op}")
 
 
 def _stated_as(column: Column, relations: object) -> str:

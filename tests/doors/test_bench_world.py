@@ -54,7 +54,7 @@ def test_every_part_is_measured(atlas, tmp_path, capfd):
 
 
 def test_a_part_alone_with_questions_of_a_file(atlas, capfd):
-    questions = str(CLONE / "data/tasks.jsonl")
+    questions = str(CLONE / "data/tasks/dev.jsonl.zst")
     asked = ["bench", "world", str(atlas.path), "--part", "visit", "--questions", questions, *SMALL]
     assert run(asked) == 0
     shown = capfd.readouterr().out

@@ -8,13 +8,16 @@ from click.testing import CliRunner
 from lite.cli import lite as command
 from lite.curriculum import read_filter, select
 from lite.errors import UsageError
+from lite.evaluate import read_tasks
 from lite.records import Call, Task
 from lite.tasks.check import check_all, names_answer, says_a_step
+from lite.tasks.entities import entities
 from lite.tasks.facts import fact_store
 from lite.tasks.files import export_tasks, import_tasks
+from lite.tasks.ground import Ground
 from lite.tasks.grow import grow
 from lite.tasks.make import MAKERS, make
-from lite.tasks.split import split_by_entity
+from lite.tasks.split import SPLITS, split_by_entity
 from lite.tools import Toolset
 from lite.world import World
 
@@ -306,13 +309,52 @@ def test_growing_adds_support_and_near_misses_and_marks_what_contradicts(tmp_pat
 
 
 def test_no_entity_is_in_two_splits(made):
-    told = split_by_entity(made[0])
-    seen: dict[str, set[str]] = {}
+    parts = split_by_entity(made[0], seed=1)
+    told = [task for name in SPLITS for task in parts[name]]
+    assert len(told) > 0.5 * len(made[0])
+    assert all(parts[name] for name in SPLITS)
+    split = {}
     for task in told:
-        for url in task.evidence:
-            seen.setdefault(url, set()).add(task.split)
-    common = {url for url in seen if sum(url in task.evidence for task in told) > 40}
-    assert all(len(splits) == 1 for url, splits in seen.items() if url not in common)
+        for name in task.entities:
+            assert split.setdefault(name, task.split) == task.split
+    in_two = [task for task in made[0] if task.id not in {one.id for one in told}]
+    assert all(len({split.get(name) for name in task.entities}) > 1 for task in in_two)
+    assert split_by_entity(made[0], seed=1) == parts
+    assert split_by_entity(made[0], seed=2) != parts
+    with pytest.raises(UsageError, match="leave nothing to train on"):
+        split_by_entity(made[0], test=0.7, dev=0.3)
+
+
+def test_entities_are_what_is_asked_about_what_lies_on_the_way_and_what_answers(world):
+    store = fact_store(world)
+    ground = Ground(store)
+    league = ["https://t.test/2010_league", 0]
+    captain = {"op": "find", "table": league, "where": [["Club", "is", "Alba"]], "get": "Captain"}
+    rome = {"op": "find", "table": league, "where": [["City", "is", "Rome"]], "get": "Club"}
+    assert entities({"op": "fact", "page": captain, "relation": "born"}, ground) == ["Alba", "Ann Lee"]
+    for op in ("list", "count"):
+        assert entities({"op": op, "of": rome}, ground) == ["Alba", "Borussia", "Calcio"]
+    sums = {"op": "sum", "of": {**rome, "get": "Capacity"}}
+    assert entities(sums, ground) == ["Alba", "Borussia", "Calcio"]
+    assert entities({"op": "most", "of": rome, "by": "Capacity"}, ground) == ["Calcio"]
+    described = {"op": "find", "table": league, "where": [["Captain", "is", captain]], "get": "City"}
+    assert entities(described, ground) == ["Alba", "Ann Lee", "Rome"]
+    store.close()
+
+
+def test_tasks_of_others_are_parted_by_their_evidence_and_answer():
+    pages = ["https://a.test/1", "https://a.test/2", "https://a.test/3"]
+    tasks = [
+        Task(id=f"t{n}", question="Q?", answers=(f"answer {n % 50}",), evidence=(pages[n % 3] + f"/{n % 20}",))
+        for n in range(200)
+    ]
+    parts = split_by_entity(tasks)
+    assert sum(map(len, parts.values())) > 100
+    seen = {}
+    for name, chosen in parts.items():
+        for task in chosen:
+            for key in (task.answers[0], task.evidence[0]):
+                assert seen.setdefault(key, name) == name
 
 
 RATED = [
@@ -456,7 +498,7 @@ def test_the_commands_from_facts_to_export(world, tmp_path):
     assert "statements" in run("tasks", "facts", world.path)
     assert "Alba | Captain | Ann Lee" in run("tasks", "facts", world.path, "--subject", "alba")
     out = tmp_path / "tasks.jsonl"
-    table = run("tasks", "make", world.path, "--out", out, "-n", 30, "--split", "--seed", 1)
+    table = run("tasks", "make", world.path, "--out", out, "-n", 30, "--seed", 1)
     assert "verification" in table
     assert "skipped: --judge SPEC" in table
     assert "30 of 30 tasks are sound" in run(
@@ -465,6 +507,10 @@ def test_the_commands_from_facts_to_export(world, tmp_path):
     assert "30 tasks" in run("tasks", "export", out, "--out", tmp_path / "t.parquet")
     assert "30 tasks" in run("tasks", "import", tmp_path / "t.parquet", "--out", tmp_path / "back.jsonl")
     assert (tmp_path / "back.jsonl").read_text() == out.read_text()
+    shown = run("tasks", "split", out, "--out", tmp_path / "splits", "--zst", "--dev", 0.2)
+    parts = {name: read_tasks(tmp_path / f"splits/{name}.jsonl.zst") for name in SPLITS}
+    assert f"left out, being of two splits  {30 - sum(map(len, parts.values()))}" in shown
+    assert all({task.split for task in tasks} == {name} for name, tasks in parts.items())
     run("tasks", "select", out, "--out", tmp_path / "s.jsonl", "--keep", "hops > 1", "--balance", "capability")
     assert all(Task.from_json(line).hops > 1 for line in (tmp_path / "s.jsonl").read_text().splitlines())
 
@@ -478,6 +524,8 @@ def test_the_commands_from_facts_to_export(world, tmp_path):
         (["tasks", "select", "{good}", "--out", "{out}", "--keep", "hops >"], "is no filter"),
         (["tasks", "select", "{good}", "--out", "{out}", "--keep", "hops > 9"], "is left: widen"),
         (["tasks", "select", "{good}", "--out", "{out}", "--not-closed-book"], "no closed-book pass"),
+        (["tasks", "split", "{good}", "--out", "{out}"], "nothing is left for dev"),
+        (["tasks", "split", "{good}", "--out", "{out}", "--test", "1"], "leave nothing to train on"),
         (["tasks", "rate", "{good}", "--world", "{world}", "--out", "{out}"], "no model is named"),
         (["tasks", "export", "{good}", "--out", "{out}.csv"], "says no format"),
     ],
