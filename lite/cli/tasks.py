@@ -81,7 +81,15 @@ def tasks_make(directory: Path, out: Path, count: int, hops: str, as_json: bool,
             **options,
         )
     if as_json:
-        console.show_json({"made": tally.made, "kept": tally.kept, "rejected": tally.rejected, "lost": tally.lost})
+        console.show_json(
+            {
+                "made": tally.made,
+                "kept": tally.kept,
+                "rejected": tally.rejected,
+                "unjudged": tally.unjudged,
+                "lost": tally.lost,
+            }
+        )
     else:
         _show(tally, count, out)
     if not models["judge"]:
@@ -121,6 +129,8 @@ def _show(tally: "Tally", count: int, out: Path) -> None:
     for check, counts in sorted(tally.rejected.items()):
         line(f"  {check}", counts)
     line("kept", tally.kept)
+    if tally.unjudged.total():
+        line("  unjudged", tally.unjudged)
     for capability, why in tally.lost.items():
         console.say(f"{capability}: {why}", "yellow")
     kept = sum(tally.kept.values())
@@ -139,6 +149,7 @@ def tasks_check(file: Path, directory: Path, out: Path | None, judge: str | None
     from lite.evaluate import read_tasks
     from lite.tasks.check import check_all
     from lite.tasks.files import write_tasks
+    from lite.tasks.judging import unjudged
     from lite.world import World
 
     with ExitStack() as stack:
@@ -157,6 +168,8 @@ def tasks_check(file: Path, directory: Path, out: Path | None, judge: str | None
         for name, one in rejected.items():
             console.say(f"{name}: {one.check}: {one.why}", "red")
         console.say(f"{len(sound):,} of {len(given):,} tasks are sound.", "green" if not rejected else "yellow")
+        if count := sum(map(unjudged, sound)):
+            console.say(f"Of {count:,} the judge's reply gives no verdict.", "yellow")
     if not judge:
         console.note("the rules that need judgement were skipped: --judge SPEC runs them")
 

@@ -9,7 +9,7 @@ from lite.cli import lite as command
 from lite.curriculum import read_filter, select
 from lite.errors import UsageError
 from lite.evaluate import read_tasks
-from lite.records import Call, Task
+from lite.records import Task
 from lite.tasks.check import check_all, names_answer, says_a_step
 from lite.tasks.entities import entities
 from lite.tasks.facts import fact_store
@@ -18,77 +18,18 @@ from lite.tasks.ground import Ground
 from lite.tasks.grow import grow
 from lite.tasks.make import MAKERS, make
 from lite.tasks.split import SPLITS, split_by_entity
-from lite.tools import Toolset
 from lite.world import World
 
-CITIES = ["Rome", "Oslo", "Lima", "Cairo"]
-NAMES = [
-    "Ann Lee",
-    "Bob Roe",
-    "Cy Poe",
-    "Di Moe",
-    "Ed Fox",
-    "Flo Ray",
-    "Gus Orr",
-    "Hal Ivy",
-    "Ida Jay",
-    "Jon Kay",
-    "Kim Low",
-    "Lou May",
-]
-CLUBS = [
-    "Alba",
-    "Borussia",
-    "Calcio",
-    "Dynamo",
-    "Estrela",
-    "Fortuna",
-    "Galatea",
-    "Helios",
-    "Iris",
-    "Juno",
-    "Kronos",
-    "Lyra",
-]
 
-
-def link(name: str) -> str:
-    return f"[{name}](https://t.test/{name.replace(' ', '_')})"
-
-
-def pages() -> list[dict[str, str]]:
-    """Twelve clubs with captains, two seasons of a league, and a page for each captain and club."""
-    made = []
-    for year, shift in ((2010, 0), (2012, 1)):
-        rows = [
-            f"| {link(club)} | {CITIES[(n // 3 + shift * (n == 5)) % 4]} | {link(NAMES[(n + shift) % 12])} | {8000 + 1700 * n + 100 * shift} | {1900 + 5 * n} |"
-            for n, club in enumerate(CLUBS)
-        ]
-        table = "| Club | City | Captain | Capacity | Founded |\n|---|---|---|---|---|\n" + "\n".join(rows)
-        text = f"The {year} league had twelve clubs.\n\n## Teams\n\n{table}\n"
-        made.append({"url": f"https://t.test/{year}_league", "title": f"{year} league", "doc": text})
-    for n, name in enumerate(NAMES):
-        text = f"{name} (born {n + 1} May {1980 + n // 2}) is a player."
-        made.append({"url": f"https://t.test/{name.replace(' ', '_')}", "title": name, "doc": text})
-    for n, club in enumerate(CLUBS):
-        text = f"{club} is a club. It was founded in {1900 + 5 * n}.\n\n- **City:** {CITIES[n // 3]}\n"
-        made.append({"url": f"https://t.test/{club}", "title": club, "doc": text})
-    return made
+@pytest.fixture
+def world(league):
+    return league
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tasks")
-    source = folder / "pages.jsonl"
-    source.write_text("".join(json.dumps(page) + "\n" for page in pages()))
-    with World.build(source, folder / "world") as built:
-        yield built
-
-
-@pytest.fixture(scope="module")
-def made(world, tmp_path_factory):
+def made(league, tmp_path_factory):
     out = tmp_path_factory.mktemp("made") / "tasks.jsonl"
-    tally = make(world, out, 150, seed=3)
+    tally = make(league, out, 150, seed=3)
     return [Task.from_json(line) for line in out.read_text().splitlines()], tally
 
 
@@ -193,18 +134,18 @@ def test_an_answer_that_the_question_says_and_a_step_that_it_names():
     assert says_a_step(Task(id="x", question="When was Ann Lee born?", answers=("1980",), unsaid=["Ann Lee"]))
 
 
-def test_a_second_table_of_the_same_name_makes_it_ambiguous(world, made, tmp_path):
+def test_a_second_table_of_the_same_name_makes_it_ambiguous(world, made, tmp_path, league_pages):
     task = next(t for t in made[0] if "https://t.test/2010_league" in t.evidence)
-    twin = dict(pages()[0], url="https://t.test/twin")
+    twin = dict(league_pages[0], url="https://t.test/twin")
     twin["doc"] = twin["doc"].replace("Rome", "Bonn")
-    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in [*pages(), twin]))
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in [*league_pages, twin]))
     with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as other:
         _, rejected = check_all(other, [task])
     assert rejected[task.id].check == "unambiguous"
 
 
-def test_a_page_that_changed_is_seen(made, tmp_path):
-    changed = [dict(page, doc=page["doc"].replace("8000", "8001")) for page in pages()]
+def test_a_page_that_changed_is_seen(made, tmp_path, league_pages):
+    changed = [dict(page, doc=page["doc"].replace("8000", "8001")) for page in league_pages]
     (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in changed))
     find = {
         "op": "find",
@@ -227,47 +168,11 @@ def test_a_page_that_changed_is_seen(made, tmp_path):
     assert "8001" in rejected["x"].why
 
 
-# ---------------------------------------------------------------- masking
-
-
-def test_a_masked_task_cannot_be_answered_by_any_way_round(world, made):
-    page = "https://t.test/2010_league"
-    task = next(task for task in made[0] if page in task.evidence)
-    masked = task.model_copy(update={"mask": (page,)})
-    _, rejected = check_all(world, [masked])
-    assert rejected[task.id].check == "masked"
-    tools = Toolset(world, mask=masked.mask)
-    shown = tools.run(Call(tool="search", arguments={"query": [task.question, "2010 league Teams"]}))
-    assert page not in shown.text
-    for spelling in (
-        page,
-        page.replace("2010", "%32010"),
-        page.upper().replace("HTTPS", "https"),
-        f"{page}#Teams",
-        page.replace("https", "http"),
-    ):
-        seen = tools.run(Call(tool="visit", arguments={"url": [spelling], "goal": task.question}))
-        assert "could not be accessed" in seen.text
-        assert f"{page}," not in seen.text.partition("nearest pages")[2]
-
-
-def test_a_near_copy_of_a_masked_page_is_hidden_too(tmp_path):
-    copy = dict(pages()[0], url="https://mirror.test/league", title="Mirror")
-    copy["doc"] += "\nA mirror of another page."
-    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in [*pages(), copy]))
-    with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as world:
-        tools = Toolset(world, mask=("https://t.test/2010_league",))
-        seen = tools.run(Call(tool="visit", arguments={"url": ["https://mirror.test/league"], "goal": "x"}))
-        assert "could not be accessed" in seen.text
-        found = tools.run(Call(tool="search", arguments={"query": ["Alba Rome captain capacity league"]}))
-        assert "mirror.test" not in found.text
-
-
 # ---------------------------------------------------------------- grow
 
 
-def test_growing_adds_support_and_near_misses_and_marks_what_contradicts(tmp_path):
-    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages()))
+def test_growing_adds_support_and_near_misses_and_marks_what_contradicts(tmp_path, league_pages):
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in league_pages))
     pool = [
         {"url": "https://pool.test/lee", "title": "Interview", "doc": "Ann Lee was born on 1 May 1980, she told us."},
         {"url": "https://pool.test/wrong", "title": "Rumour", "doc": "Ann Lee was born on 3 June 1979, some say."},
@@ -445,7 +350,7 @@ def test_rows_without_our_metadata_are_read(tmp_path):
 # ---------------------------------------------------------------- the fact store and the command
 
 
-def test_the_fact_store_is_made_once_and_again_for_other_pages(world, tmp_path):
+def test_the_fact_store_is_made_once_and_again_for_other_pages(world, tmp_path, league_pages):
     store = fact_store(world)
     before = store.path.stat().st_mtime_ns
     assert store.counts()["tables"] == 2
@@ -453,11 +358,11 @@ def test_the_fact_store_is_made_once_and_again_for_other_pages(world, tmp_path):
     assert {fact.value for fact in store.look("alba", 50) if fact.relation == "Founded"} == {"1900"}
     store.close()
     assert fact_store(world).path.stat().st_mtime_ns == before
-    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages()[:1]))
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in league_pages[:1]))
     World.build(tmp_path / "pages.jsonl", tmp_path / "world").close()
     with World.open(tmp_path / "world") as small:
         assert fact_store(small).counts()["tables"] == 1
-        (tmp_path / "more.jsonl").write_text(json.dumps(pages()[1]) + "\n")
+        (tmp_path / "more.jsonl").write_text(json.dumps(league_pages[1]) + "\n")
         with small.add(tmp_path / "more.jsonl") as grown:
             assert fact_store(grown).counts()["tables"] == 2
 
@@ -474,8 +379,22 @@ def test_a_world_that_states_nothing_is_one_line(tmp_path):
 
 
 def test_a_world_without_links_says_what_it_cannot_carry(tmp_path):
+    clubs = [
+        "Alba",
+        "Borussia",
+        "Calcio",
+        "Dynamo",
+        "Estrela",
+        "Fortuna",
+        "Galatea",
+        "Helios",
+        "Iris",
+        "Juno",
+        "Kronos",
+        "Lyra",
+    ]
     text = "## List\n\n| Club | City |\n|---|---|\n" + "".join(
-        f"| {club} | {CITIES[n // 3]} |\n" for n, club in enumerate(CLUBS)
+        f"| {club} | {['Rome', 'Oslo', 'Lima', 'Cairo'][n // 3]} |\n" for n, club in enumerate(clubs)
     )
     (tmp_path / "pages.jsonl").write_text(json.dumps({"url": "https://t.test/x", "title": "Clubs", "doc": text}) + "\n")
     with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as small:
