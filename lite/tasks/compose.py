@@ -44,9 +44,8 @@ def describe(url: str, ground: Ground, rng: Random, depth: int, avoid: frozenset
         sheet = ground.by_id(fact.tbl)
         if (sheet.url, sheet.nth) in avoid or not usable(sheet, ground):
             continue
-        made = _by_row(fact, sheet, ground, rng) if fact.col == sheet.subject and depth == 1 else None
-        if fact.col != sheet.subject:
-            made = _by_column(fact, sheet, ground, rng, depth, avoid)
+        make = _by_row if fact.col == sheet.subject else _by_column
+        made = make(fact, sheet, ground, rng, depth, avoid)
         if made and _finds(made.node, url, ground):
             return made
     return None
@@ -57,25 +56,31 @@ def _finds(node: Node, url: str, ground: Ground) -> bool:
     return bool(found and found.items) and all(item.link == url for item in found.items)
 
 
-def _by_row(fact: FactRow, sheet: Sheet, ground: Ground, rng: Random) -> Description | None:
-    """A value that only this row has: "the player whose club is X in table T" says it."""
+def _by_row(
+    fact: FactRow, sheet: Sheet, ground: Ground, rng: Random, depth: int, avoid: frozenset[Place]
+) -> Description | None:
+    """A value that only this row has, as "the player whose club is X in table T"; X may be described in its turn."""
     assert fact.row is not None  # noqa: S101
+    place = (sheet.url, sheet.nth)
     columns = sheet.value_columns()
     rng.shuffle(columns)
     for column in columns:
         cell = sheet.rows[fact.row][column.at]
         if not says(cell, column) or cell.value.kind not in {"text", "date", "year"} or not cell_fits(cell, column):
             continue
-        node = {
-            "op": "find",
-            "table": [sheet.url, sheet.nth],
-            "where": [[column.header, "is", cell.text]],
-            "get": sheet.header[sheet.subject],
-        }
+        what: Node | str = cell.text
+        said, hidden, places = cell.text, (fact.value,), frozenset({place})
+        if depth > 1:
+            inner = describe(cell.link, ground, rng, depth - 1, avoid | {place}) if cell.link else None
+            if inner is None:
+                continue
+            what, said = inner.node, inner.phrase
+            hidden, places = (fact.value, cell.text, *inner.hidden), places | inner.places
+        where = [[column.header, "is", what]]
+        node = {"op": "find", "table": [*place], "where": where, "get": sheet.header[sheet.subject]}
         if _finds(node, fact.link, ground):
-            clause = condition(column, "is", cell.text, sheet, rng)
-            words = f"the {sheet.rows_are.one} {clause} in {source(sheet, rng)}"
-            return Description(words, node, (fact.value,), frozenset({(sheet.url, sheet.nth)}))
+            clause = condition(column, "is", said, sheet, rng)
+            return Description(f"the {sheet.rows_are.one} {clause} in {source(sheet, rng)}", node, hidden, places)
     return None
 
 

@@ -17,6 +17,7 @@ from lite.tasks.wording import condition, source, through
 CAPABILITY = "enumeration"
 PAGES = True  # lists in prose too
 _MOST = 8  # members that a list may have
+_PAGES = 7  # rows whose own pages are needed: with the table's page, a task has at most 8
 _THROUGH = ("born", "county", "director", "founded", "birthplace", "year of release")
 
 
@@ -169,9 +170,9 @@ def _by_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
 
 
 def known_of_all(sheet: Sheet, ground: Ground) -> list[str]:
-    """Relations that the page of every row states and no column of the table does."""
+    """Relations that the page of every row states and no column of the table does; of few rows, for all are read."""
     links = [row[sheet.subject].link for row in sheet.rows]
-    if not links or not all(links):
+    if not 0 < len(links) <= _PAGES or not all(links):
         return []
     known = set(ground.statements(links[0]))
     for link in links[1:]:

@@ -48,6 +48,9 @@ def _item(item: Item, ground: Ground, unit: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys((f"{value.text}{'' if unit == '%' else ' '}{unit}", value.text)))
     if value.kind == "text" and item.link:
         name = bare_name(ground.title_of(item.link))
+        rest = same_text(value.text).removeprefix(f"{same_text(name)} ")
+        if name and rest != same_text(value.text) and ground.names_a_page(rest):
+            return ()  # "China Mongolia", linked to China: two, of which one is meant, or both
         words = set(same_text(name).split()), set(same_text(value.text).split())
         nested = words[0] <= words[1] or words[1] <= words[0]
         if nested and len(words[0] ^ words[1]) <= 2 and not any(word.isdigit() for word in words[0] ^ words[1]):

@@ -15,6 +15,7 @@ from lite.tasks.values import phrase
 from lite.tasks.wording import PARTICIPLES, asked, condition, counts, source
 
 CAPABILITY = "statistics"
+_APART = 30  # times: more is not put side by side
 PAGES = True  # statements too, not only tables
 _PLACES = {2: "second", 3: "third", 4: "fourth"}
 _MEAN_TOLERANCE = 0.005  # a mean or a ratio may be rounded
@@ -262,6 +263,8 @@ def _of_pages(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
             other, name_of = ground.stated(peer, relation), ground.named_alone(peer)
             if not other or not name_of or other.value.kind != "number" or other.value.unit != item.value.unit:
                 continue
+            if not _comparable(item.value.number or 0, other.value.number or 0):
+                continue
             yield from _pair(
                 relation,
                 noun,
@@ -271,13 +274,17 @@ def _of_pages(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
             )
 
 
+def _comparable(one: float, other: float) -> bool:
+    """Whether a person would put two amounts side by side: a city and a hamlet are not added up."""
+    return 0 < max(abs(one), abs(other)) <= _APART * min(abs(one), abs(other))
+
+
 def _near(url: str, name: str, peers: list[str]) -> list[str]:
-    """Pages like this one, those of the same place ("…, Ohio") only where it names one."""
+    """Pages like this one: those of the same place ("…, Ohio") where it names one, else those that name none."""
     place = name.rpartition(", ")[2] if ", " in name else ""
-    tail = place.replace(" ", "_")
-    return [
-        peer for peer in peers if peer != url and (not tail or unquote(peer).partition("#")[0].endswith(f",_{tail}"))
-    ]
+    tail = f",_{place.replace(' ', '_')}"
+    bare = {peer: unquote(peer).partition("#")[0] for peer in peers if peer != url}
+    return [peer for peer, address in bare.items() if (address.endswith(tail) if place else ",_" not in address)]
 
 
 def _amount(relation: str) -> Noun | None:
@@ -299,7 +306,7 @@ def _pair(relation: str, noun: Noun, pages: list[tuple[str, str, float]], unit: 
     if noun.sort == "count":
         shapes.append(("sum", f"What do the figures for the {noun.one} of {a} and {b} add up to?", None))
         shapes.append(("sum", f"Taken together, what is the {noun.one} of {a} and {b}?", None))
-    if low > 0 and high / low < 50:
+    if low > 0:
         shapes.append(
             ("ratio", f"To two decimal places, the {noun.one} of {a} is how many times that of {b}?", _MEAN_TOLERANCE)
         )

@@ -174,6 +174,6 @@ def _checked(op: str, what: str, name: str, here: str, rng: Random) -> str:
             f"For {what}, which answer is given both by {here} and by the page on {name} itself?",
         ))  # fmt: skip
     return rng.choice((
-        f"{here[0].upper()}{here[1:]} and the page on {name} itself differ on {what}. What does that page say?",
-        f"On {what}, {here} does not match the page on {name} itself. What does that page say?",
+        f"{here[0].upper()}{here[1:]} and the page on {name} itself differ on {what}. What does the latter say?",
+        f"On {what}, {here} does not match the page on {name} itself. What does the latter say?",
     ))  # fmt: skip

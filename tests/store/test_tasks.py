@@ -1,6 +1,8 @@
 """Tasks from a real small world: made, checked against its pages, masked, grown, split, written and read."""
 
 import json
+from dataclasses import replace
+from random import Random
 
 import pytest
 from click.testing import CliRunner
@@ -11,13 +13,18 @@ from lite.errors import UsageError
 from lite.evaluate import read_tasks
 from lite.records import Task
 from lite.tasks.check import check_all, names_answer, says_a_step
+from lite.tasks.compose import describe
+from lite.tasks.derive import Answer, Item, derive, hops
 from lite.tasks.entities import entities
+from lite.tasks.enumeration import known_of_all
 from lite.tasks.facts import fact_store
 from lite.tasks.files import export_tasks, import_tasks
 from lite.tasks.ground import Ground
 from lite.tasks.grow import grow
 from lite.tasks.make import MAKERS, make
+from lite.tasks.spell import spellings
 from lite.tasks.split import SPLITS, split_by_entity
+from lite.tasks.values import Value
 from lite.world import World
 
 
@@ -37,6 +44,7 @@ def test_every_capability_and_several_hops(made):
     tasks, tally = made
     assert {task.capability for task in tasks} == set(MAKERS)
     assert {1, 2, 3} <= {task.hops for task in tasks}
+    assert max(len(task.evidence) for task in tasks) <= 8
     assert sum(tally.made.values()) == len(tasks) + sum(sum(counts.values()) for counts in tally.rejected.values())
 
 
@@ -228,6 +236,58 @@ def test_no_entity_is_in_two_splits(made):
     assert split_by_entity(made[0], seed=2) != parts
     with pytest.raises(UsageError, match="leave nothing to train on"):
         split_by_entity(made[0], test=0.7, dev=0.3)
+
+
+def test_where_table_and_page_differ_the_page_decides(world, tmp_path):
+    make(world, tmp_path / "t.jsonl", 150, capabilities=["verification"])
+    [task] = [task for task in read_tasks(tmp_path / "t.jsonl") if task.form == "own page: official"]
+    assert task.answers == ("Oslo",)  # the table of 2012 says Lima
+    assert task.entities == ["Fortuna", "Lima", "Oslo"]
+
+
+def test_descriptions_of_several_look_ups_find_what_they_mean(world):
+    store = fact_store(world)
+    ground = Ground(store)
+    found = {}
+    for page in ("https://t.test/Alba", "https://t.test/Kim_Low"):
+        for depth in (1, 2):
+            made = [describe(page, ground, Random(seed), depth, frozenset()) for seed in range(12)]
+            for one in filter(None, made):
+                assert hops(one.node) == depth
+                assert {item.link for item in derive(one.node, ground).items} == {page}
+                assert not [name for name in one.hidden if name in one.phrase]
+                found.setdefault((page, depth), set()).add(one.node["get"])
+    assert found["https://t.test/Alba", 2] == {"Club"}  # the club whose captain is one that another table names
+    assert found["https://t.test/Kim_Low", 2] == {"Captain"}  # the captain of a club that another table describes
+    store.close()
+
+
+def test_a_page_is_no_second_step_for_what_the_table_shows(world):
+    store = fact_store(world)
+    ground = Ground(store)
+    sheet = ground.sheet("https://t.test/2010_league", 0)
+    assert sheet
+    few = replace(sheet, rows=sheet.rows[:5])
+    assert set(ground.statements(few.rows[0][0].link)) == {"City", "founded"}
+    assert known_of_all(few, ground) == []  # both are columns
+    bare = replace(few, header=("Club", "Place", "Captain", "Capacity", "Year"))
+    assert known_of_all(bare, ground) == ["City", "founded"]
+    assert known_of_all(replace(bare, rows=sheet.rows), ground) == []  # twelve pages are too many to read
+    store.close()
+
+
+def test_a_cell_that_names_two_is_no_answer_though_it_links_to_one(world):
+    store = fact_store(world)
+    ground = Ground(store)
+
+    def spelled(text: str) -> tuple[str, ...]:
+        item = Item(Value("text", text), "https://t.test/Alba", "https://t.test/x", 0, 9)
+        return spellings({"op": "find"}, Answer([item]), ground, "")
+
+    assert spelled("Alba Borussia") == ()
+    assert spelled("Alba Athletic") == ("Alba Athletic", "Alba")
+    assert spelled("Alba") == ("Alba",)
+    store.close()
 
 
 def test_entities_are_what_is_asked_about_what_lies_on_the_way_and_what_answers(world):
