@@ -18,7 +18,7 @@ from lite.tasks.facts import Told, fact_store
 from lite.tasks.ground import Ground, Pages
 from lite.tasks.judging import Rejected, judge
 from lite.tasks.spell import spellings
-from lite.tasks.values import same_text
+from lite.tasks.values import plain_number, same_text
 from lite.world import World
 
 _DAY = re.compile(
@@ -217,6 +217,8 @@ def _literals(node: Node, question: str) -> Iterator[str]:
 def says_a_step(task: Task) -> Rejected | None:
     """Whether the question names what it only describes."""
     hidden: Any = (task.model_extra or {}).get("unsaid") or ()
+    if same_text(task.answers[0]) in {same_text(name) for name in hidden}:
+        return Rejected("says a step", f"{task.answers[0]!r} is described in the question and asked for")
     said = [name for name in hidden if tokens(name) and contains_answer(task.question, name)]
     return Rejected("says a step", f"the question says {said[0]!r}, which it describes") if said else None
 
@@ -257,7 +259,11 @@ def unsaid(  # noqa: C901  # one case after the other
             for _, _, what in part["where"]:
                 if isinstance(what, str) and missing(what):
                     yield what
-                if isinstance(what, int | float) and missing(f"{what:,.10g}") and missing(f"{what:.10g}"):
+                if (
+                    isinstance(what, int | float)
+                    and missing(plain_number(what))
+                    and missing(plain_number(what).replace(",", ""))
+                ):
                     yield f"{what:g}"
         elif part.get("op") == "fact" and isinstance(part["page"], str):
             name = ground.named_alone(part["page"]) or ""

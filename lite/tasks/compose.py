@@ -16,6 +16,7 @@ from lite.tasks.values import phrase
 from lite.tasks.wording import condition, source
 
 Place = tuple[str, int]
+_DEPTHS = (1, 1, 2, 3, 3)
 _TRIES = 8  # mentions of an entity that are looked at
 _HUB = 30  # mentions: what is mentioned more often (a country, a year) is no link that a reader would think of
 
@@ -32,6 +33,14 @@ class Description(NamedTuple):
 def usable(sheet: Sheet, ground: Ground) -> bool:
     """Whether questions may be built on a table."""
     return sheet.sound and ground.nameable(sheet)
+
+
+def describe_deeply(url: str, ground: Ground, rng: Random, avoid: frozenset[Place]) -> Description | None:
+    """A description that takes up to three look-ups: where there is none of so many, one of fewer."""
+    for depth in range(rng.choice(_DEPTHS), 0, -1):
+        if seen := describe(url, ground, rng, depth, avoid):
+            return seen
+    return None
 
 
 def describe(url: str, ground: Ground, rng: Random, depth: int, avoid: frozenset[Place]) -> Description | None:

@@ -145,7 +145,10 @@ def _fits(item: Item, how: str, wanted: Any) -> bool:
     value = item.value
     if how == "is":
         if isinstance(wanted, Item):
-            return item.same(wanted)
+            fits = item.same(wanted)
+            if not fits and same_text(item.text) == same_text(wanted.text):
+                raise Underivable(f"{item.text!r} is written the same and links elsewhere")
+            return fits
         return _is(item, str(wanted))
     if value.number is None or value.kind not in {"number", "year", "date", "rank"}:
         raise Underivable(f"{item.text!r} cannot be compared")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from lite.tasks.compose import describe, usable
+from lite.tasks.compose import describe_deeply, usable
 from lite.tasks.draft import Draft, Unit
 from lite.tasks.ground import Ground
 from lite.tasks.sheet import Column, Sheet, cell_fits, says
@@ -15,7 +15,6 @@ from lite.tasks.wording import about_page, asked, source, value_of
 CAPABILITY = "direct"
 PAGES = True  # statements too, not only tables
 _CELLS = 6  # of a table, that are tried in one pass
-_DEPTHS = (1, 1, 1, 1, 2, 2, 3)  # descriptions of one, two and three look-ups
 
 
 def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
@@ -51,7 +50,7 @@ def _row_described(sheet: Sheet, row: tuple[Cell, ...], column: Column, ground: 
     subject = row[sheet.subject]
     if not subject.link:
         return
-    seen = describe(subject.link, ground, rng, rng.choice(_DEPTHS), frozenset({(sheet.url, sheet.nth)}))
+    seen = describe_deeply(subject.link, ground, rng, frozenset({(sheet.url, sheet.nth)}))
     if seen:
         yield _draft(sheet, column, seen.node, seen.phrase, rng, (subject.text, *seen.hidden))
 
@@ -102,7 +101,7 @@ def _described(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
     if not stated:
         return
     relation, item = rng.choice(stated)
-    seen = describe(url, ground, rng, rng.choice(_DEPTHS), frozenset())
+    seen = describe_deeply(url, ground, rng, frozenset())
     question = about_page(relation, item.value.kind, seen.phrase, rng) if seen else None
     if seen and question:
         node = {"op": "fact", "page": seen.node, "relation": relation}

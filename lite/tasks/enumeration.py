@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from random import Random
 
 from lite.tasks.chinese import chinese_questions
-from lite.tasks.compose import describe, usable
+from lite.tasks.compose import describe_deeply, usable
 from lite.tasks.derive import Node
 from lite.tasks.draft import Draft, Unit, holds
 from lite.tasks.ground import Ground
 from lite.tasks.nouns import Noun
 from lite.tasks.sheet import Column, Sheet, cell_fits, says
-from lite.tasks.values import phrase, same_text
+from lite.tasks.values import phrase, plain_number, same_text
 from lite.tasks.wording import condition, source, through
 
 CAPABILITY = "enumeration"
@@ -135,7 +135,7 @@ def _bound(sheet: Sheet, column: Column, rng: Random) -> tuple[str, float, str] 
     if number is None or not _fits(place, len(numbers)):
         return None
     unit = column.unit
-    said = f"{number:,.10g}"
+    said = plain_number(number)
     return (
         how,
         number,
@@ -207,7 +207,7 @@ def _by_described(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
         values = Counter(row[column.at].link for row in sheet.rows if row[column.at].link)
         fitting = [value for value, count in sorted(values.items()) if _fits(count, len(sheet.rows))]
         for url in rng.sample(fitting, min(2, len(fitting))):
-            seen = describe(url, ground, rng, rng.choice((1, 1, 2)), frozenset({(sheet.url, sheet.nth)}))
+            seen = describe_deeply(url, ground, rng, frozenset({(sheet.url, sheet.nth)}))
             if seen and holds(seen.node, ground):
                 yield _draft(
                     sheet,

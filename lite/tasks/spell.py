@@ -5,7 +5,7 @@ from datetime import date
 from lite.tasks.derive import Answer, Item, Node, Underivable
 from lite.tasks.ground import Ground
 from lite.tasks.statements import bare_name
-from lite.tasks.values import MONTHS, same_text
+from lite.tasks.values import MONTHS, plain_number, same_text
 
 
 def answer_type(node: Node, found: Answer) -> str:
@@ -31,7 +31,7 @@ def spellings(node: Node, found: Answer, ground: Ground, unit: str) -> tuple[str
 
 
 def _number(number: float, unit: str, *, rounded: bool) -> tuple[str, ...]:
-    digits = f"{number:,.2f}".rstrip("0").rstrip(".") if rounded else f"{number:,.10g}"
+    digits = f"{number:,.2f}".rstrip("0").rstrip(".") if rounded else plain_number(number)
     if unit in {"$", "€", "£", "¥"}:
         return (f"{unit}{digits}", digits)
     return (f"{digits}{'' if unit == '%' else ' '}{unit}", digits) if unit else (digits,)

@@ -57,6 +57,8 @@ def _same_value(
 ) -> Iterator[Draft]:
     """Both tables have a column of the same name for the same thing."""
     for column in sheet.value_columns():
+        if column.noun and column.noun.sort == "time":
+            continue  # the year of an award in one table is no year of the same thing in another
         match = [c for c in other.value_columns() if c.noun and column.noun and c.noun.one == column.noun.one]
         if not match or not answerable(row[column.at], column) or not answerable(twin[match[0].at], match[0]):
             continue

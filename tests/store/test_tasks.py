@@ -140,6 +140,8 @@ def test_an_answer_that_the_question_says_and_a_step_that_it_names():
     )
     assert names_answer(task)
     assert says_a_step(Task(id="x", question="When was Ann Lee born?", answers=("1980",), unsaid=["Ann Lee"]))
+    circle = "Who directed the film whose director is the one listed for France in it?"
+    assert says_a_step(Task(id="x", question=circle, answers=("Ann Lee",), unsaid=["Moon", "Ann Lee"]))
 
 
 def test_a_second_table_of_the_same_name_makes_it_ambiguous(world, made, tmp_path, league_pages):
@@ -287,6 +289,8 @@ def test_a_cell_that_names_two_is_no_answer_though_it_links_to_one(world):
     assert spelled("Alba Borussia") == ()
     assert spelled("Alba Athletic") == ("Alba Athletic", "Alba")
     assert spelled("Alba") == ("Alba",)
+    assert spellings({"op": "sum"}, Answer(number=41232400000000.0), ground, "$")[0] == "$41,232,400,000,000"
+    assert spellings({"op": "difference"}, Answer(number=1234.25), ground, "")[0] == "1,234.25"
     store.close()
 
 
