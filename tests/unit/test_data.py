@@ -89,7 +89,7 @@ class TestTasks:
             counts = Counter(task.capability for task in tasks if task.split == split)
             assert set(counts) == set(CAPABILITIES)
             assert min(counts.values()) >= least, (split, counts)
-        assert {task.hops for task in tasks} == {1, 2, 3}
+        assert {task.hops for task in tasks} == {1, 2, 3, 4}
 
     def test_no_entity_is_in_two_splits(self, tasks: list[Task]) -> None:
         split: dict[str, str] = {}
