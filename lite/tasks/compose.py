@@ -88,8 +88,10 @@ def _by_row(
         where = [[column.header, "is", what]]
         node = {"op": "find", "table": [*place], "where": where, "get": sheet.header[sheet.subject]}
         if _finds(node, fact.link, ground):
-            clause = condition(column, "is", said, sheet, rng)
-            return Description(f"the {sheet.rows_are.one} {clause} in {source(sheet, rng)}", node, hidden, places)
+            one, clause, here = sheet.rows_are.one, condition(column, "is", said, sheet, rng), source(sheet, rng)
+            # A long clause goes last: "… listed for X in table T in table U" is read wrongly.
+            words = f"the {one} in {here} {clause}" if depth > 1 else f"the {one} {clause} in {here}"
+            return Description(words, node, hidden, places)
     return None
 
 
