@@ -148,6 +148,8 @@ def _fits(item: Item, how: str, wanted: Any) -> bool:
             fits = item.same(wanted)
             if not fits and same_text(item.text) == same_text(wanted.text):
                 raise Underivable(f"{item.text!r} is written the same and links elsewhere")
+            if not fits and item.link and item.link == wanted.link:
+                raise Underivable(f"{item.text!r} links to the page of {wanted.text!r}, in other words")
             return fits
         return _is(item, str(wanted))
     if value.number is None or value.kind not in {"number", "year", "date", "rank"}:

@@ -89,6 +89,10 @@ def test_the_same_words_for_another_page_leave_it_open_what_is_meant():
     language = find([["Film", "is", "Moon"]], "Language")
     with pytest.raises(Underivable, match="links elsewhere"):
         derive(find([["Language", "is", language]], "Film"), Films())
+    text = text.replace("[Hindi](https://t.test/hindustani)", "[Urdu](https://t.test/hindi)")
+    [table], _ = read_tables(text)
+    with pytest.raises(Underivable, match="in other words"):
+        derive(find([["Language", "is", language]], "Film"), Films())
 
 
 def test_most_least_and_rank_need_a_place_of_their_own():
