@@ -46,13 +46,14 @@ def demonstrate(directory: Path | None, count: int) -> None:
 
 def default_folder() -> Path:
     """The clone, where this is one; else a folder of the user's cache."""
-    clone = shipped("data/tasks.jsonl").parents[1]
+    clone = shipped("data/tasks").parents[1]
     return clone / "runs" / "demo" if (clone / "pyproject.toml").exists() else cache_dir() / "demo"
 
 
 def _choose(count: int, file: Path) -> Path:
     """Write `count` of the shipped tasks to `file`: plain look-ups, taken at even steps so that they differ."""
-    plain = [task for task in read_tasks(shipped("data/tasks.jsonl")) if task.capability == "direct"]
+    shipped_tasks = read_tasks(shipped("data/tasks/test.jsonl.zst"))
+    plain = [task for task in shipped_tasks if task.capability == "direct" and task.hops == 1]
     count = min(count, len(plain))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(f"{plain[n * len(plain) // count].to_json()}\n" for n in range(count)), encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from lite.corpus.streams import filled_lines
 from lite.drive import Listener, drive, from_anywhere, manifest, open_model, start
 from lite.errors import ModelError, UsageError
 from lite.models import Model
@@ -22,16 +23,9 @@ _HOPELESS = 5  # failed tasks in a row after which an evaluation stops: the serv
 
 
 def read_tasks(path: str | Path) -> list[Task]:
-    """The tasks of a JSONL file. Raises UsageError naming the first line that is not one."""
+    """The tasks of a JSONL file, packed or not. Raises UsageError naming the first line that is not one."""
     file = Path(path)
-    tasks: list[Task] = []
-    try:
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    tasks.append(_task(line, f"{file}, line {number}"))
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read ({error.strerror}): name a JSONL file of tasks") from None
+    tasks = [_task(line, f"{file}, line {number}") for number, line in filled_lines(file)]
     if not tasks:
         raise UsageError(f'{file} holds no tasks: each line is {{"id", "question", "answers"}}')
     double = [name for name, count in Counter(task.id for task in tasks).items() if count > 1]

@@ -1,1 +1,1 @@
-"""The maker of the atlas: facts from packaged sources, pages in our own words, questions about them."""
+"""The maker of the atlas: facts from packaged sources, pages in our own words."""

@@ -66,9 +66,3 @@ NAMESAKES_OF_ELEMENTS = {("DE", "Darmstadt", False), ("RU", "Dubna", False), ("U
 NOT_CITIES = {  # districts counted as cities, towns with the figures of their district, some in disputed areas
     "Borama", "Najafgarh", "Port-de-Paix", "Pudong", "Puxi", "Sokhumi", "Srinagar", "Takeo", "Touba", "Wuzhong",
 }  # fmt: skip
-
-# Not asked about: the capital, the figures or the status would be argued over.
-UNSETTLED = DISPUTED | {"IL", "UA", "AX", "BQ", "HK", "MO", "SJ"}
-UNSETTLED_CAPITAL = UNSETTLED | {
-    "BI", "BJ", "BO", "CI", "GQ", "ID", "LK", "MM", "MS", "MY", "NL", "NR", "SZ", "TZ", "YE", "ZA",
-}  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
+from lite.corpus.streams import filled_lines
 from lite.errors import UsageError
 from lite.records import Record
 
@@ -32,26 +33,21 @@ class Question(Record):
 
 
 def read_questions(path: str | Path, limit: int | None = None) -> list[Question]:
-    """The questions of a JSONL file: `{"id","query","relevant":[urls]}` or `{"id","question","evidence":[urls]}`.
+    """The questions of a JSONL file, packed or not.
+
+    A line is `{"id","query","relevant":[urls]}` or `{"id","question","evidence":[urls]}`.
 
     Raises:
         UsageError: the file cannot be read, or a line is neither of the two; it is named.
     """
     file = Path(path)
-    out: list[Question] = []
-    try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip() and (limit is None or len(out) < limit):
-                    out.append(_question(line, f"{file}, line {number}"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read ({error}): name a JSONL file of questions") from None
+    out = [_question(line, f"{file}, line {number}") for number, line in filled_lines(file)[:limit]]
     if not out:
         raise UsageError(f'{file} holds no questions: each line is {{"id", "query", "relevant": [urls]}}')
     return out
 
 
-def _question(line: str, where: str) -> Question:
+def _question(line: bytes, where: str) -> Question:
     form = f'{where} is no question: a line is {{"id", "query", "relevant": [urls]}} or has "question" and "evidence"'
     try:
         value: Any = json.loads(line)

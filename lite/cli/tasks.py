@@ -56,7 +56,6 @@ def tasks_facts(directory: Path, subject: str | None, limit: int, as_json: bool)
 @click.option("--capability", "capabilities", multiple=True, metavar="NAME", help="May be repeated; all by default.")
 @click.option("--hops", default="1-4", show_default=True, metavar="A-B", help="Least and most look-ups.")
 @click.option("--seed", default=0, show_default=True, type=int, help="The same gives the same tasks.")
-@click.option("--split", is_flag=True, help="Mark train, dev and test: no entity is in two of them.")
 @click.option("--writer", metavar="SPEC", help="A model that rewords the questions.")
 @click.option("--judge", metavar="SPEC", help="A model for the rules that need judgement.")
 @as_json
@@ -82,7 +81,15 @@ def tasks_make(directory: Path, out: Path, count: int, hops: str, as_json: bool,
             **options,
         )
     if as_json:
-        console.show_json({"made": tally.made, "kept": tally.kept, "rejected": tally.rejected, "lost": tally.lost})
+        console.show_json(
+            {
+                "made": tally.made,
+                "kept": tally.kept,
+                "rejected": tally.rejected,
+                "unjudged": tally.unjudged,
+                "lost": tally.lost,
+            }
+        )
     else:
         _show(tally, count, out)
     if not models["judge"]:
@@ -122,6 +129,8 @@ def _show(tally: "Tally", count: int, out: Path) -> None:
     for check, counts in sorted(tally.rejected.items()):
         line(f"  {check}", counts)
     line("kept", tally.kept)
+    if tally.unjudged.total():
+        line("  unjudged", tally.unjudged)
     for capability, why in tally.lost.items():
         console.say(f"{capability}: {why}", "yellow")
     kept = sum(tally.kept.values())
@@ -140,6 +149,7 @@ def tasks_check(file: Path, directory: Path, out: Path | None, judge: str | None
     from lite.evaluate import read_tasks
     from lite.tasks.check import check_all
     from lite.tasks.files import write_tasks
+    from lite.tasks.judging import unjudged
     from lite.world import World
 
     with ExitStack() as stack:
@@ -158,6 +168,8 @@ def tasks_check(file: Path, directory: Path, out: Path | None, judge: str | None
         for name, one in rejected.items():
             console.say(f"{name}: {one.check}: {one.why}", "red")
         console.say(f"{len(sound):,} of {len(given):,} tasks are sound.", "green" if not rejected else "yellow")
+        if count := sum(map(unjudged, sound)):
+            console.say(f"Of {count:,} the judge's reply gives no verdict.", "yellow")
     if not judge:
         console.note("the rules that need judgement were skipped: --judge SPEC runs them")
 
@@ -218,6 +230,33 @@ def tasks_select(file: Path, out: Path, balance: str | None, **options: Any) -> 
         raise UsageError(f"none of the {len(given)} tasks of {file} is left: widen the filter")
     write_tasks(chosen, out)
     console.say(f"{len(chosen):,} of {len(given):,} tasks in {out}", "green")
+
+
+@tasks.command("split")
+@click.argument("file", type=folder, metavar="TASKS.jsonl")
+@click.option("--out", required=True, type=folder, metavar="DIR", help="For train.jsonl, dev.jsonl and test.jsonl.")
+@click.option("--test", default=0.25, show_default=True, help="Share to test on.")
+@click.option("--dev", default=0.1, show_default=True, help="Share to choose by.")
+@click.option("--seed", default=0, show_default=True, type=int, help="The same gives the same splits.")
+@click.option("--zst", is_flag=True, help="Write them packed, as .jsonl.zst.")
+def tasks_split(file: Path, out: Path, *, zst: bool, **shares: Any) -> None:
+    """Part tasks into train, dev and test by entity: no test task stands on anything that was trained on."""
+    from lite import console
+    from lite.evaluate import read_tasks
+    from lite.tasks.files import write_tasks
+    from lite.tasks.split import split_by_entity
+
+    given = read_tasks(file)
+    parts = split_by_entity(given, **shares)
+    empty = [name for name, chosen in parts.items() if not chosen and shares.get(name, 1)]
+    if empty:
+        raise UsageError(f"nothing is left for {empty[0]}: {len(given)} tasks hang together too closely; make more")
+    for name, chosen in parts.items():
+        if chosen:
+            write_tasks(chosen, out / f"{name}.jsonl{'.zst' if zst else ''}")
+    rows = [(name, f"{len(chosen):,}") for name, chosen in parts.items()]
+    left = len(given) - sum(map(len, parts.values()))
+    console.table([*rows, ("left out, being of two splits", f"{left:,}")], title=str(out))
 
 
 @tasks.command("grow")

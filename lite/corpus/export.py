@@ -26,7 +26,7 @@ def write_pages(pages: Iterable[Page], out: Path) -> int:
     new = out.with_name(f"{out.name}.new")
     count = 0
     try:
-        with _packed(new, out.suffix) as file:
+        with packed(new, out.suffix) as file:
             for count, page in enumerate(pages, 1):  # noqa: B007  # the last number is the count
                 record = {"url": page.url, "title": page.title, "doc": page.text}
                 file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
@@ -37,7 +37,8 @@ def write_pages(pages: Iterable[Page], out: Path) -> int:
 
 
 @contextmanager
-def _packed(path: Path, suffix: str) -> Iterator[IO[bytes]]:
+def packed(path: Path, suffix: str) -> Iterator[IO[bytes]]:
+    """A new file to write to: packed for a suffix .gz or .zst, with the same bytes each time."""
     with path.open("wb") as raw:
         if suffix == ".gz":
             with gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:  # no name, no time: equal bytes

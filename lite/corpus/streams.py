@@ -114,6 +114,19 @@ def lines(pieces: Iterator[bytes], limit: int) -> Iterator[bytes | int]:
         yield b"".join(held) if size <= limit else size
 
 
+def filled_lines(path: Path) -> list[tuple[int, bytes]]:
+    """The lines of a small file, packed or not, with their numbers from 1, without the blank ones.
+
+    Raises:
+        CorpusError: it cannot be read, or is a damaged archive.
+    """
+    try:
+        text = b"".join(chunks(path, lambda _: None))
+    except DamagedArchive as error:
+        raise CorpusError(f"{path} cannot be read: {error}; copy it again") from None
+    return [(number, line) for number, line in enumerate(text.split(b"\n"), 1) if line.strip()]
+
+
 def whole(pieces: Iterator[bytes], limit: int) -> bytes | None:
     """All bytes of a stream, or None when there are more than `limit`."""
     held, size = [], 0

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
+from lite.reward import tokens
 from lite.tasks.compose import usable
 from lite.tasks.derive import Node
 from lite.tasks.draft import Draft, Unit
@@ -51,10 +52,11 @@ def groups(sheet: Sheet, rng: Random, least: int, most: int) -> list[tuple[list[
 
 def _with_pages(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     subject = sheet.header[sheet.subject]
-    for where, clause, part in groups(sheet, rng, 2, 12)[:6]:
+    for where, clause, part in groups(sheet, rng, 2, 7)[:6]:
         for relation in known_of_all(part, ground):
             clues = [_clue(ground, row[sheet.subject].link, relation) for row in part.rows]
-            alone = [clue for clue in clues if clue[1] and clues.count(clue) == 1]
+            told = {word for _, _, what in where for word in tokens(str(what))}  # a clue says something else
+            alone = [clue for clue in clues if clue[1] and clues.count(clue) == 1 and not told & set(tokens(clue[1]))]
             if not alone:
                 continue
             how, value = rng.choice(alone)
@@ -74,7 +76,7 @@ def _with_pages(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 f"which of the {sheet.rows_are.many} {clause} {predicate(second)}",
                 f"of the {sheet.rows_are.many} {clause}, which one {predicate(second)}",
             ))  # fmt: skip
-            yield Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, (), (), form=f"table and {relation}")
+            yield Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, form=f"table and {relation}")
 
 
 def _clue(ground: Ground, url: str, relation: str) -> tuple[str, str]:
@@ -97,9 +99,7 @@ def _with_table(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 if len(shared) != 1 or min(len(part.rows), len(other_part.rows)) < 2:
                     continue
                 node: Node = {"op": "meet", "of": [_find(sheet, where), _find(other, other_where)]}
-                yield Draft(
-                    CAPABILITY, _meeting(sheet, clause, other, other_clause, rng), node, (), (), form="two tables"
-                )
+                yield Draft(CAPABILITY, _meeting(sheet, clause, other, other_clause, rng), node, form="two tables")
                 break
 
 

@@ -7,7 +7,7 @@ one.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from lite.models import Model
 from lite.records import Task
@@ -16,9 +16,9 @@ from lite.tasks.chinese import is_chinese
 from lite.tasks.derive import Answer, Node, Underivable, derive, hops, nodes, tables_in
 from lite.tasks.facts import Told, fact_store
 from lite.tasks.ground import Ground, Pages
-from lite.tasks.judging import judge
+from lite.tasks.judging import Rejected, judge
 from lite.tasks.spell import spellings
-from lite.tasks.values import same_text
+from lite.tasks.values import plain_number, same_text
 from lite.world import World
 
 _DAY = re.compile(
@@ -39,27 +39,20 @@ _YES_NO = {"yes", "no", "true", "false", "none", "unknown", "n a"}
 _LONGEST = 8  # words of an answer, or of a member of a list
 
 
-class Rejected(NamedTuple):
-    """Which check a task failed, and what there was to say about it."""
-
-    check: str
-    why: str
-
-
 def check_all(
     world: World, tasks: Sequence[Task], model: Model | None = None, progress: Told | None = None
 ) -> tuple[list[Task], dict[str, Rejected]]:
-    """The tasks that are sound in `world`, and of the others, by id, why not."""
+    """The tasks that are sound in `world`, and of the others, by id, why not. A model judges what no program can."""
     sound: list[Task] = []
     rejected: dict[str, Rejected] = {}
     store = fact_store(world)
-    checker = Checker(world, Ground(store), judge(model) if model else None)
+    checker, look = Checker(world, Ground(store)), judge(model) if model else None
     for count, task in enumerate(tasks, 1):
-        failed = checker.check(task)
-        if failed is None:
-            sound.append(task)
+        verdict = checker.check(task) or (look(task) if look else task)
+        if isinstance(verdict, Rejected):
+            rejected[task.id] = verdict
         else:
-            rejected[task.id] = failed
+            sound.append(verdict)
         if progress:
             progress(count, len(tasks))
     store.close()
@@ -67,17 +60,12 @@ def check_all(
 
 
 class Checker:
-    """Checks tasks against a world and its fact store.
+    """Checks tasks against a world and its fact store."""
 
-    Args:
-        judge: asks a model for the rules that need judgement; None leaves them out.
-    """
-
-    def __init__(self, world: World, ground: Ground, judge: Callable[[Task], str | None] | None = None) -> None:
+    def __init__(self, world: World, ground: Ground) -> None:
         self.world = world
         self.ground = ground
         self.pages = Pages(world)
-        self.judge = judge
 
     def check(self, task: Task) -> Rejected | None:
         """The first check that `task` fails, None where it passes them all."""
@@ -88,16 +76,10 @@ class Checker:
 
     def _checks(self, task: Task) -> Iterator[Rejected | None]:
         yield _specific(task)
-        yield names_answer(task)
-        yield says_a_step(task)
-        yield _bound_to_time(task)
-        yield _closed(task)
+        yield worded_badly(task)
         yield self._masked(task)
         yield from self._against_pages(task)
         yield self._first_result(task)
-        if self.judge is not None:
-            said = self.judge(task)
-            yield Rejected("judge", said) if said else None
 
     def _against_pages(self, task: Task) -> Iterator[Rejected | None]:
         node = task.derivation
@@ -151,8 +133,6 @@ class Checker:
         missing = next(unsaid(task.question, node, self.pages.sheet, self.ground), None)
         if missing:
             return Rejected("self-contained", f"the question does not say {missing!r}")
-        if _DANGLING.search(task.question):
-            return Rejected("self-contained", "it points at something outside itself")
         return None
 
     def _not_trivial(self, node: Node, found: Answer) -> Rejected | None:
@@ -203,6 +183,11 @@ def _specific(task: Task) -> Rejected | None:
     return None
 
 
+def worded_badly(task: Task) -> Rejected | None:
+    """What the words of a question alone show."""
+    return names_answer(task) or says_a_step(task) or _bound_to_time(task) or _dangling(task) or _closed(task)
+
+
 def names_answer(task: Task) -> Rejected | None:
     """Whether the question says its answer, or a part of it that gives it away."""
     parts = members(task.answers[0]) if task.answer_type == "list" else list(task.answers)
@@ -232,6 +217,8 @@ def _literals(node: Node, question: str) -> Iterator[str]:
 def says_a_step(task: Task) -> Rejected | None:
     """Whether the question names what it only describes."""
     hidden: Any = (task.model_extra or {}).get("unsaid") or ()
+    if same_text(task.answers[0]) in {same_text(name) for name in hidden}:
+        return Rejected("says a step", f"{task.answers[0]!r} is described in the question and asked for")
     said = [name for name in hidden if tokens(name) and contains_answer(task.question, name)]
     return Rejected("says a step", f"the question says {said[0]!r}, which it describes") if said else None
 
@@ -239,6 +226,11 @@ def says_a_step(task: Task) -> Rejected | None:
 def _bound_to_time(task: Task) -> Rejected | None:
     found = _DAY.search(task.question)
     return Rejected("bound to time", f"{found[0]!r} depends on the day") if found else None
+
+
+def _dangling(task: Task) -> Rejected | None:
+    found = _DANGLING.search(task.question)
+    return Rejected("self-contained", "it points at something outside itself") if found else None
 
 
 def _closed(task: Task) -> Rejected | None:
@@ -267,7 +259,11 @@ def unsaid(  # noqa: C901  # one case after the other
             for _, _, what in part["where"]:
                 if isinstance(what, str) and missing(what):
                     yield what
-                if isinstance(what, int | float) and missing(f"{what:,.10g}") and missing(f"{what:.10g}"):
+                if (
+                    isinstance(what, int | float)
+                    and missing(plain_number(what))
+                    and missing(plain_number(what).replace(",", ""))
+                ):
                     yield f"{what:g}"
         elif part.get("op") == "fact" and isinstance(part["page"], str):
             name = ground.named_alone(part["page"]) or ""

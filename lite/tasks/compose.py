@@ -16,6 +16,7 @@ from lite.tasks.values import phrase
 from lite.tasks.wording import condition, source
 
 Place = tuple[str, int]
+_DEPTHS = (1, 1, 2, 3, 3)
 _TRIES = 8  # mentions of an entity that are looked at
 _HUB = 30  # mentions: what is mentioned more often (a country, a year) is no link that a reader would think of
 
@@ -26,13 +27,20 @@ class Description(NamedTuple):
     phrase: str
     node: Node
     hidden: tuple[str, ...]
-    about: tuple[str, ...]
     places: frozenset[Place]
 
 
 def usable(sheet: Sheet, ground: Ground) -> bool:
     """Whether questions may be built on a table."""
     return sheet.sound and ground.nameable(sheet)
+
+
+def describe_deeply(url: str, ground: Ground, rng: Random, avoid: frozenset[Place]) -> Description | None:
+    """A description that takes up to three look-ups: where there is none of so many, one of fewer."""
+    for depth in range(rng.choice(_DEPTHS), 0, -1):
+        if seen := describe(url, ground, rng, depth, avoid):
+            return seen
+    return None
 
 
 def describe(url: str, ground: Ground, rng: Random, depth: int, avoid: frozenset[Place]) -> Description | None:
@@ -45,9 +53,8 @@ def describe(url: str, ground: Ground, rng: Random, depth: int, avoid: frozenset
         sheet = ground.by_id(fact.tbl)
         if (sheet.url, sheet.nth) in avoid or not usable(sheet, ground):
             continue
-        made = _by_row(fact, sheet, ground, rng) if fact.col == sheet.subject and depth == 1 else None
-        if fact.col != sheet.subject:
-            made = _by_column(fact, sheet, ground, rng, depth, avoid)
+        make = _by_row if fact.col == sheet.subject else _by_column
+        made = make(fact, sheet, ground, rng, depth, avoid)
         if made and _finds(made.node, url, ground):
             return made
     return None
@@ -58,25 +65,33 @@ def _finds(node: Node, url: str, ground: Ground) -> bool:
     return bool(found and found.items) and all(item.link == url for item in found.items)
 
 
-def _by_row(fact: FactRow, sheet: Sheet, ground: Ground, rng: Random) -> Description | None:
-    """A value that only this row has: "the player whose club is X in table T" says it."""
+def _by_row(
+    fact: FactRow, sheet: Sheet, ground: Ground, rng: Random, depth: int, avoid: frozenset[Place]
+) -> Description | None:
+    """A value that only this row has, as "the player whose club is X in table T"; X may be described in its turn."""
     assert fact.row is not None  # noqa: S101
+    place = (sheet.url, sheet.nth)
     columns = sheet.value_columns()
     rng.shuffle(columns)
     for column in columns:
         cell = sheet.rows[fact.row][column.at]
         if not says(cell, column) or cell.value.kind not in {"text", "date", "year"} or not cell_fits(cell, column):
             continue
-        node = {
-            "op": "find",
-            "table": [sheet.url, sheet.nth],
-            "where": [[column.header, "is", cell.text]],
-            "get": sheet.header[sheet.subject],
-        }
+        what: Node | str = cell.text
+        said, hidden, places = cell.text, (fact.value,), frozenset({place})
+        if depth > 1:
+            inner = describe(cell.link, ground, rng, depth - 1, avoid | {place}) if cell.link else None
+            if inner is None:
+                continue
+            what, said = inner.node, inner.phrase
+            hidden, places = (fact.value, cell.text, *inner.hidden), places | inner.places
+        where = [[column.header, "is", what]]
+        node = {"op": "find", "table": [*place], "where": where, "get": sheet.header[sheet.subject]}
         if _finds(node, fact.link, ground):
-            clause = condition(column, "is", cell.text, sheet, rng)
-            words = f"the {sheet.rows_are.one} {clause} in {source(sheet, rng)}"
-            return Description(words, node, (fact.value,), (cell.text, fact.value), frozenset({(sheet.url, sheet.nth)}))
+            one, clause, here = sheet.rows_are.one, condition(column, "is", said, sheet, rng), source(sheet, rng)
+            # A long clause goes last: "… listed for X in table T in table U" is read wrongly.
+            words = f"the {one} in {here} {clause}" if depth > 1 else f"the {one} {clause} in {here}"
+            return Description(words, node, hidden, places)
     return None
 
 
@@ -97,13 +112,13 @@ def _by_column(
         return None
     place = (sheet.url, sheet.nth)
     where: Node | str = subject.text
-    named, hidden, about, places = subject.text, (fact.value,), (subject.text, fact.value), frozenset({place})
+    named, hidden, places = subject.text, (fact.value,), frozenset({place})
     if depth > 1:
         inner = describe(subject.link, ground, rng, depth - 1, avoid | {place}) if subject.link else None
         if inner is None:
             return None
         where, named = inner.node, inner.phrase
-        hidden, about, places = (*hidden, subject.text, *inner.hidden), (*about, *inner.about), places | inner.places
+        hidden, places = (*hidden, subject.text, *inner.hidden), places | inner.places
     node = {
         "op": "find",
         "table": [sheet.url, sheet.nth],
@@ -114,4 +129,4 @@ def _by_column(
         words = f"the {column.noun.one} that {source(sheet, rng)} gives for {named}"
     else:
         words = f"the {column.noun.one} listed for {named} in {source(sheet, rng)}"
-    return Description(words, node, hidden, about, places)
+    return Description(words, node, hidden, places)

@@ -98,7 +98,7 @@ def derive(node: Node, source: Source) -> Answer:
 
 
 def _find(node: Node, source: Source) -> Answer:
-    sheet, rows, rests = _fitting(node, source)
+    sheet, rows, rests = fitting(node, source)
     get = sheet.header.index(node["get"])
     items = [_item(sheet, row[get]) for row in rows]
     if any(item.value.kind in {"empty", "odd", "several"} for item in items):
@@ -106,7 +106,7 @@ def _find(node: Node, source: Source) -> Answer:
     return Answer(items, rests_on=[*rests, *items])
 
 
-def _fitting(node: Node, source: Source) -> tuple[Sheet, list[Any], list[Item]]:
+def fitting(node: Node, source: Source) -> tuple[Sheet, list[Any], list[Item]]:
     """The table, its rows that meet every condition, and what shows it."""
     url, nth = node["table"]
     sheet = source.sheet(url, nth)
@@ -145,7 +145,12 @@ def _fits(item: Item, how: str, wanted: Any) -> bool:
     value = item.value
     if how == "is":
         if isinstance(wanted, Item):
-            return item.same(wanted)
+            fits = item.same(wanted)
+            if not fits and same_text(item.text) == same_text(wanted.text):
+                raise Underivable(f"{item.text!r} is written the same and links elsewhere")
+            if not fits and item.link and item.link == wanted.link:
+                raise Underivable(f"{item.text!r} links to the page of {wanted.text!r}, in other words")
+            return fits
         return _is(item, str(wanted))
     if value.number is None or value.kind not in {"number", "year", "date", "rank"}:
         raise Underivable(f"{item.text!r} cannot be compared")
@@ -247,7 +252,7 @@ def _calculate(node: Node, source: Source) -> Answer:
 
 
 def _ordered(node: Node, source: Source) -> Answer:
-    sheet, rows, rests = _fitting(node["of"], source)
+    sheet, rows, rests = fitting(node["of"], source)
     get, by = sheet.header.index(node["of"]["get"]), node["by"]
     pairs = []
     for row in rows:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from lite.tasks.compose import describe, usable
+from lite.tasks.compose import describe_deeply, usable
 from lite.tasks.draft import Draft, Unit
 from lite.tasks.ground import Ground
 from lite.tasks.sheet import Column, Sheet, cell_fits, says
@@ -15,7 +15,6 @@ from lite.tasks.wording import about_page, asked, source, value_of
 CAPABILITY = "direct"
 PAGES = True  # statements too, not only tables
 _CELLS = 6  # of a table, that are tried in one pass
-_DEPTHS = (1, 1, 1, 1, 2, 2, 3)  # descriptions of one, two and three look-ups
 
 
 def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
@@ -38,7 +37,7 @@ def _of_table(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             yield from _beyond(rng.choice(row), ground, rng)
             yield from _row_described(sheet, row, column, ground, rng)
         subject = row[sheet.subject]
-        yield _draft(sheet, column, subject.text, subject.text, rng, about=(subject.text, row[column.at].text))
+        yield _draft(sheet, column, subject.text, subject.text, rng)
 
 
 def _beyond(cell: Cell, ground: Ground, rng: Random) -> Iterator[Draft]:
@@ -51,10 +50,9 @@ def _row_described(sheet: Sheet, row: tuple[Cell, ...], column: Column, ground: 
     subject = row[sheet.subject]
     if not subject.link:
         return
-    seen = describe(subject.link, ground, rng, rng.choice(_DEPTHS), frozenset({(sheet.url, sheet.nth)}))
+    seen = describe_deeply(subject.link, ground, rng, frozenset({(sheet.url, sheet.nth)}))
     if seen:
-        about = (subject.text, row[column.at].text, *seen.about)
-        yield _draft(sheet, column, seen.node, seen.phrase, rng, about, (subject.text, *seen.hidden))
+        yield _draft(sheet, column, seen.node, seen.phrase, rng, (subject.text, *seen.hidden))
 
 
 def _draft(  # a question has so many parts
@@ -63,7 +61,6 @@ def _draft(  # a question has so many parts
     key: object,
     named: str,
     rng: Random,
-    about: tuple[str, ...],
     hidden: tuple[str, ...] = (),
 ) -> Draft:
     core = value_of(named, column, sheet, rng)
@@ -73,7 +70,7 @@ def _draft(  # a question has so many parts
         "where": [[sheet.header[sheet.subject], "is", key]],
         "get": column.header,
     }
-    return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, hidden, about, unit=column.unit, form="cell")
+    return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, hidden, unit=column.unit, form="cell")
 
 
 def answerable(cell: Cell, column: Column) -> bool:
@@ -95,7 +92,7 @@ def _of_page(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
         question = about_page(relation, item.value.kind, name, rng) if name else None
         if name and question:
             node = {"op": "fact", "page": url, "relation": relation}
-            yield Draft(CAPABILITY, question, node, (), (name, item.text), form="statement")
+            yield Draft(CAPABILITY, question, node, form="statement")
 
 
 def _described(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
@@ -104,9 +101,9 @@ def _described(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
     if not stated:
         return
     relation, item = rng.choice(stated)
-    seen = describe(url, ground, rng, rng.choice(_DEPTHS), frozenset())
+    seen = describe_deeply(url, ground, rng, frozenset())
     question = about_page(relation, item.value.kind, seen.phrase, rng) if seen else None
     if seen and question:
         node = {"op": "fact", "page": seen.node, "relation": relation}
         hidden = (*seen.hidden, bare_name(ground.title_of(url)))
-        yield Draft(CAPABILITY, question, node, hidden, (*seen.about, item.text), form="statement")
+        yield Draft(CAPABILITY, question, node, hidden, form="statement")

@@ -22,15 +22,13 @@ class Unit(NamedTuple):
 class Draft(NamedTuple):
     """A question with the derivation of its answer.
 
-    `hidden` are names that the question must not say: the steps on the way. `about` are the names that it does say, or
-    that the answer is: a split of tasks keeps them together. `tolerance` is relative.
+    `hidden` are names that the question must not say: the steps on the way. `tolerance` is relative.
     """
 
     capability: str
     question: str
     node: Node
     hidden: tuple[str, ...] = ()
-    about: tuple[str, ...] = ()
     tolerance: float | None = None
     unit: str = ""
     form: str = ""  # which template and shape it is, so that they can be counted

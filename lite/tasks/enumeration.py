@@ -5,18 +5,19 @@ from collections.abc import Iterator
 from random import Random
 
 from lite.tasks.chinese import chinese_questions
-from lite.tasks.compose import describe, usable
+from lite.tasks.compose import describe_deeply, usable
 from lite.tasks.derive import Node
 from lite.tasks.draft import Draft, Unit, holds
 from lite.tasks.ground import Ground
 from lite.tasks.nouns import Noun
 from lite.tasks.sheet import Column, Sheet, cell_fits, says
-from lite.tasks.values import phrase
+from lite.tasks.values import phrase, plain_number, same_text
 from lite.tasks.wording import condition, source, through
 
 CAPABILITY = "enumeration"
 PAGES = True  # lists in prose too
 _MOST = 8  # members that a list may have
+_PAGES = 7  # rows whose own pages are needed: with the table's page, a task has at most 8
 _THROUGH = ("born", "county", "director", "founded", "birthplace", "year of release")
 
 
@@ -46,8 +47,7 @@ def _draft(sheet: Sheet, where: list[list[object]], clause: str, rng: Random, hi
     where_it_is = source(sheet, rng)
     question = rng.choice((_lists if listed else _counts)(rows, clause, where_it_is))
     node = {"op": "list" if listed else "count", "of": find}
-    about = tuple(str(what) for _, _, what in where if not isinstance(what, dict))
-    return Draft(CAPABILITY, question, node, hidden, about, form="list" if listed else "count")
+    return Draft(CAPABILITY, question, node, hidden, form="list" if listed else "count")
 
 
 def _lists(rows: Noun, clause: str, here: str) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ def _stated(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
             question = rng.choice(chinese_questions(relation)).format(name)
             fact: Node = {"op": "fact", "page": url, "relation": relation}
             node: Node = {"op": "list", "of": {"op": "members", "of": fact}}
-            yield Draft(CAPABILITY, question, node, (), (name,), form="list in prose")
+            yield Draft(CAPABILITY, question, node, form="list in prose")
 
 
 def _fits(count: int, total: int) -> bool:
@@ -135,7 +135,7 @@ def _bound(sheet: Sheet, column: Column, rng: Random) -> tuple[str, float, str] 
     if number is None or not _fits(place, len(numbers)):
         return None
     unit = column.unit
-    said = f"{number:,.10g}"
+    said = plain_number(number)
     return (
         how,
         number,
@@ -170,16 +170,19 @@ def _by_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
 
 
 def known_of_all(sheet: Sheet, ground: Ground) -> list[str]:
-    """Relations that the page of every row states."""
+    """Relations that the page of every row states and no column of the table does; of few rows, for all are read."""
     links = [row[sheet.subject].link for row in sheet.rows]
-    if not links or not all(links):
+    if not 0 < len(links) <= _PAGES or not all(links):
         return []
     known = set(ground.statements(links[0]))
     for link in links[1:]:
         known &= set(ground.statements(link))
         if not known:
             return []
-    return sorted(known)
+    shown = {
+        same_text(name) for column in sheet.columns for name in (column.header, column.noun.one if column.noun else "")
+    }
+    return sorted(relation for relation in known if same_text(relation) not in shown)
 
 
 def _year(ground: Ground, url: str, relation: str) -> str:
@@ -204,7 +207,7 @@ def _by_described(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
         values = Counter(row[column.at].link for row in sheet.rows if row[column.at].link)
         fitting = [value for value, count in sorted(values.items()) if _fits(count, len(sheet.rows))]
         for url in rng.sample(fitting, min(2, len(fitting))):
-            seen = describe(url, ground, rng, rng.choice((1, 1, 2)), frozenset({(sheet.url, sheet.nth)}))
+            seen = describe_deeply(url, ground, rng, frozenset({(sheet.url, sheet.nth)}))
             if seen and holds(seen.node, ground):
                 yield _draft(
                     sheet,

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lite.agent import system_prompt
+from lite.corpus.export import packed
 from lite.corpus.rows import read_rows, write_rows
 from lite.errors import UsageError
 from lite.evaluate import read_tasks
@@ -25,11 +26,13 @@ _SOURCE = "literesearcher-lite"
 
 
 def write_tasks(tasks: Sequence[Task], out: Path) -> None:
-    """Write tasks as JSONL, whole or not at all."""
+    """Write tasks as JSONL, packed where the name ends in .gz or .zst, whole or not at all."""
     new = out.with_name(f"{out.name}.new")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text("".join(f"{task.to_json()}\n" for task in tasks), encoding="utf-8")
+        with packed(new, out.suffix) as file:
+            for task in tasks:
+                file.write(f"{task.to_json()}\n".encode())
         new.replace(out)
     finally:
         new.unlink(missing_ok=True)
@@ -44,7 +47,7 @@ def export_tasks(tasks: Sequence[Task], out: Path, date: str) -> None:
     Raises:
         UsageError: the name of `out` ends in neither.
     """
-    if out.suffix == ".jsonl":
+    if out.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst")):
         write_tasks(tasks, out)
     elif out.suffix == ".parquet":
         prompt = system_prompt(date)

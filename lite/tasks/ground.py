@@ -63,6 +63,10 @@ class Ground:
         page = self._page_at(url)
         return page.name if page else ""
 
+    def names_a_page(self, name: str) -> bool:
+        """Whether a page is about something of this (folded) name."""
+        return bool(self._alike(name))
+
     def nameable(self, sheet: Sheet) -> bool:
         """Whether title and heading mean this table and no other."""
         return self._labels(sheet.label) == 1

@@ -18,12 +18,13 @@ from lite.tasks import aggregation, direct, enumeration, statistics, verificatio
 from lite.tasks.check import Checker
 from lite.tasks.derive import Node, hops
 from lite.tasks.draft import Draft, Unit, holds
+from lite.tasks.entities import entities
 from lite.tasks.facts import Told, fact_store, require_facts
 from lite.tasks.files import write_tasks
 from lite.tasks.ground import Ground
+from lite.tasks.judging import Rejected, unjudged
 from lite.tasks.judging import judge as judging
 from lite.tasks.spell import answer_type, spellings
-from lite.tasks.split import split_by_entity
 from lite.tasks.write import writer as rewording
 from lite.world import World
 
@@ -41,6 +42,7 @@ class Tally:
     made: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, Counter[str]] = field(default_factory=dict)  # check -> capability -> how many
+    unjudged: Counter[str] = field(default_factory=Counter)  # kept, though the judge gave no verdict
     lost: dict[str, str] = field(default_factory=dict)  # capability -> why it gave fewer than its share
 
     def count(self, capability: str, check: str | None) -> None:
@@ -60,7 +62,6 @@ def make(  # noqa: PLR0913  # every setting of a run, by its name
     capabilities: Sequence[str] = (),
     hop_range: tuple[int, int] = (1, 4),
     seed: int = 0,
-    split: bool = False,
     writer: Model | None = None,
     judge: Model | None = None,
     progress: Told | None = None,
@@ -72,7 +73,6 @@ def make(  # noqa: PLR0913  # every setting of a run, by its name
         capabilities: names of `MAKERS`; empty for all.
         hop_range: least and most look-ups.
         seed: the same gives the same tasks (without a writer).
-        split: mark each task train, dev or test, so that no entity is in two of them.
         writer: a model that rewords the questions.
         judge: a model for the rules that need judgement.
         progress: called with (tasks kept, tasks wanted).
@@ -88,10 +88,10 @@ def make(  # noqa: PLR0913  # every setting of a run, by its name
     wanted = {"world": world.digest, "count": count, "capabilities": chosen, "hops": hop_range, "seed": seed}
     wanted |= {"writer": writer.name if writer else None, "judge": judge.name if judge else None}
     with Journal(Path(out), wanted) as journal:
-        checker = Checker(world, ground, judging(judge) if judge else None)
-        run = _Making(world, ground, checker, journal, hop_range, seed, rewording(writer, ground) if writer else None)
+        models = rewording(writer, ground) if writer else None, judging(judge) if judge else None
+        run = _Making(world, ground, journal, hop_range, seed, *models)
         run.fill(chosen, count, progress)
-        journal.finish(split_by_entity if split else list)
+        journal.finish()
     store.close()
     return run.tally
 
@@ -108,15 +108,16 @@ class _Making:
         self,
         world: World,
         ground: Ground,
-        checker: Checker,
         journal: "Journal",
         hop_range: tuple[int, int],
         seed: int,
         writer: Callable[[Task], Task] | None,
+        judge: Callable[[Task], Task | Rejected] | None,
     ) -> None:
-        self.world, self.ground, self.checker, self.journal = world, ground, checker, journal
+        self.world, self.ground, self.journal = world, ground, journal
+        self.checker = Checker(world, ground)
         self.least, self.most = hop_range
-        self.seed, self.writer = seed, writer
+        self.seed, self.writer, self.judge = seed, writer, judge
         self.tally = Tally()
         self._seen: set[str] = set()
 
@@ -176,27 +177,30 @@ class _Making:
                 return
 
     def _settle(self, draft: Draft) -> Task | None:
-        """The task of a draft, None where a check rejects it; a draft seen before is none."""
+        """The task of a draft, None where a check rejects it; what was asked before is none."""
         key = _key(draft.node)
-        if key in self._seen:
+        if {key, draft.question} & self._seen:
             return None
-        self._seen.add(key)
+        self._seen |= {key, draft.question}
         if not self.least <= hops(draft.node) <= self.most:
             return None
-        known = self.journal.verdict(key)
-        if known is not None:
-            self.tally.count(draft.capability, known.get("check"))
-            return Task.model_validate(known["task"]) if "task" in known else None
-        task, check, why = self._judge(draft, key)
-        self.tally.count(draft.capability, check)
-        self.journal.note(key, task if check is None else None, check, why)
-        return task if check is None else None
+        verdict = self.journal.verdict(key)
+        if verdict is None:
+            verdict = self._verdict(draft, key)
+            self.journal.note(key, verdict)
+        if isinstance(verdict, Rejected):
+            self.tally.count(draft.capability, verdict.check)
+            return None
+        self.tally.count(draft.capability, None)
+        self.tally.unjudged[draft.capability] += unjudged(verdict)
+        return verdict
 
-    def _judge(self, draft: Draft, key: str) -> tuple[Task | None, str | None, str]:
+    def _verdict(self, draft: Draft, key: str) -> Task | Rejected:
+        """Checked, then reworded, then judged as it is worded."""
         found = holds(draft.node, self.ground)
         answers = spellings(draft.node, found, self.ground, draft.unit) if found else ()
         if not found or not answers:
-            return None, "single answer", ""
+            return Rejected("single answer", "")
         task = Task(
             id=f"{draft.capability}-{key}",
             question=draft.question,
@@ -211,12 +215,13 @@ class _Making:
             answer_type=answer_type(draft.node, found),
             world=self.world.digest,
         ).model_copy(
-            update={"unsaid": list(draft.hidden), "entities": sorted({*draft.about, answers[0]}), "form": draft.form}
+            update={"unsaid": list(draft.hidden), "entities": entities(draft.node, self.ground), "form": draft.form}
         )
         failed = self.checker.check(task)
-        if failed is None and self.writer is not None:
-            task = self.writer(task)
-        return task, failed.check if failed else None, failed.why if failed else ""
+        if failed:
+            return failed
+        task = self.writer(task) if self.writer else task
+        return self.judge(task) if self.judge else task
 
 
 def _key(node: Node) -> str:
@@ -261,28 +266,27 @@ class Journal:
         self._file.write(head + "\n")
         return {}
 
-    def verdict(self, key: str) -> dict[str, Any] | None:
+    def verdict(self, key: str) -> Task | Rejected | None:
         """What an earlier run found of this draft."""
-        return self._known.get(key)
+        known = self._known.get(key)
+        if known is None:
+            return None
+        return Task.model_validate(known["task"]) if "task" in known else Rejected(known["check"], known["why"])
 
-    def note(self, key: str, task: Task | None, check: str | None, why: str) -> None:
+    def note(self, key: str, verdict: Task | Rejected) -> None:
         """Write a verdict down."""
-        body: dict[str, Any] = {"key": key}
-        if task is not None:
-            body["task"] = json.loads(task.to_json())
-        else:
-            body |= {"check": check, "why": why}
-        self._file.write(json.dumps(body, ensure_ascii=False) + "\n")
+        found = verdict._asdict() if isinstance(verdict, Rejected) else {"task": json.loads(verdict.to_json())}
+        self._file.write(json.dumps({"key": key, **found}, ensure_ascii=False) + "\n")
 
     def keep(self, task: Task) -> None:
         """One more for the file."""
         self._kept.append(task)
 
-    def finish(self, settle: Callable[[list[Task]], list[Task]]) -> None:
+    def finish(self) -> None:
         """Put the tasks in place in one step. Raises UsageError when there are none."""
         if not self._kept:
             raise UsageError(f"no task was made for {self._out}: ask for other capabilities or hops, or another world")
-        write_tasks(settle(self._kept), self._out)
+        write_tasks(self._kept, self._out)
         self._part.unlink()
 
     def __enter__(self) -> Self:

@@ -5,7 +5,7 @@ from datetime import date
 from lite.tasks.derive import Answer, Item, Node, Underivable
 from lite.tasks.ground import Ground
 from lite.tasks.statements import bare_name
-from lite.tasks.values import MONTHS, same_text
+from lite.tasks.values import MONTHS, plain_number, same_text
 
 
 def answer_type(node: Node, found: Answer) -> str:
@@ -31,7 +31,7 @@ def spellings(node: Node, found: Answer, ground: Ground, unit: str) -> tuple[str
 
 
 def _number(number: float, unit: str, *, rounded: bool) -> tuple[str, ...]:
-    digits = f"{number:,.2f}".rstrip("0").rstrip(".") if rounded else f"{number:,.10g}"
+    digits = f"{number:,.2f}".rstrip("0").rstrip(".") if rounded else plain_number(number)
     if unit in {"$", "€", "£", "¥"}:
         return (f"{unit}{digits}", digits)
     return (f"{digits}{'' if unit == '%' else ' '}{unit}", digits) if unit else (digits,)
@@ -48,6 +48,9 @@ def _item(item: Item, ground: Ground, unit: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys((f"{value.text}{'' if unit == '%' else ' '}{unit}", value.text)))
     if value.kind == "text" and item.link:
         name = bare_name(ground.title_of(item.link))
+        rest = same_text(value.text).removeprefix(f"{same_text(name)} ")
+        if name and rest != same_text(value.text) and ground.names_a_page(rest):
+            return ()  # "China Mongolia", linked to China: two, of which one is meant, or both
         words = set(same_text(name).split()), set(same_text(value.text).split())
         nested = words[0] <= words[1] or words[1] <= words[0]
         if nested and len(words[0] ^ words[1]) <= 2 and not any(word.isdigit() for word in words[0] ^ words[1]):

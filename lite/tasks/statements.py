@@ -48,6 +48,8 @@ _ANYWHERE = {  # in the first sentences, where the page's subject is the sentenc
 }
 _PATTERNS = {name: re.compile(pattern) for name, pattern in (_FIRST | _ANYWHERE).items()}
 _SUBJECT = re.compile(r"(?:It|He|She|They|The [a-z]+(?: [a-z]+)?|Born)\b")
+# What "the population" of a sentence may be that of, beside or instead of the page's subject.
+_WIDER = re.compile(r"\b(?:ward|area|region|metropolitan|urban|suburban|agglomeration|surrounding|combined)\b")
 _PROPERTY = {"value", "figure", "entry", "data", "detail"}
 _LINE = re.compile(r"^[ \t]*[-*+]?[ \t]*\*\*([^*\n]{2,60}?)(?::\*\*|\*\*:)[ \t]+(\S[^\n]*?)[ \t]*$", re.MULTILINE)
 
@@ -123,7 +125,8 @@ def _prose(text: str, subject: str) -> Iterator[Statement]:
         for relation, pattern in _PATTERNS.items():
             if (relation in _FIRST and number > 0) or not about:
                 continue
-            if found := pattern.search(sentence):
+            found = pattern.search(sentence)
+            if found and not (relation == "population" and _WIDER.search(sentence[: found.start()])):
                 yield from _said(relation, found, start + place)
         place += len(sentence)
 

@@ -15,6 +15,7 @@ from lite.tasks.values import phrase
 from lite.tasks.wording import PARTICIPLES, asked, condition, counts, source
 
 CAPABILITY = "statistics"
+_APART = 30  # times: more is not put side by side
 PAGES = True  # statements too, not only tables
 _PLACES = {2: "second", 3: "third", 4: "fourth"}
 _MEAN_TOLERANCE = 0.005  # a mean or a ratio may be rounded
@@ -80,13 +81,13 @@ def _two_rows(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
                     f"by how much does the {noun} of {a} exceed that of {b}",
                 ))  # fmt: skip
             node = {"op": "difference", "of": [_cell(sheet, a, column), _cell(sheet, b, column)]}
-            yield _draft(sheet, core, node, rng, (a, b), column.unit, "difference")
+            yield _draft(sheet, core, node, rng, column.unit, "difference")
         else:
             core = f"to two decimal places, the {noun} of {a} is how many times that of {b}"
             if counts(sheet, column):
                 core = f"to two decimal places, {a} has how many times as many {noun} as {b}"
             node = {"op": "ratio", "of": [_cell(sheet, a, column), _cell(sheet, b, column)]}
-            yield _draft(sheet, core, node, rng, (a, b), "", "ratio", _MEAN_TOLERANCE)
+            yield _draft(sheet, core, node, rng, "", "ratio", _MEAN_TOLERANCE)
 
 
 def _draft(  # a question has so many parts
@@ -94,12 +95,11 @@ def _draft(  # a question has so many parts
     core: str,
     node: Node,
     rng: Random,
-    about: tuple[str, ...],
     unit: str,
     form: str,
     tolerance: float | None = None,
 ) -> Draft:
-    return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, (), about, tolerance, unit, form)
+    return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, (), tolerance, unit, form)
 
 
 def _clauses(sheet: Sheet, rng: Random) -> list[tuple[list[list[object]], str]]:
@@ -142,7 +142,7 @@ def _picked(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
                     f"what is the {rows.one} with the {rank} {noun}{among}",
                 )
             )
-            yield _draft(sheet, core, node, rng, (), "", op)
+            yield _draft(sheet, core, node, rng, "", op)
 
 
 def _summed(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
@@ -163,13 +163,13 @@ def _summed(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
                 ))  # fmt: skip
                 if counts(sheet, column):
                     core = rng.choice((f"how many {noun} do all the {rows.many}{tail} have in total", core))
-                yield _draft(sheet, core, node, rng, (), column.unit, "sum")
+                yield _draft(sheet, core, node, rng, column.unit, "sum")
             else:
                 core = rng.choice((
                     f"what is the mean {noun} of the {rows.many}{tail}, to two decimal places",
                     f"what is the average {noun} of the {rows.many}{tail}, to two decimal places",
                 ))  # fmt: skip
-                yield _draft(sheet, core, node, rng, (), column.unit, "mean", _MEAN_TOLERANCE)
+                yield _draft(sheet, core, node, rng, column.unit, "mean", _MEAN_TOLERANCE)
 
 
 def _years_apart(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
@@ -189,7 +189,7 @@ def _years_apart(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
     verb = column.noun.one
     did = f"did {a} die" if verb == "died" else f"was {a} {verb}"
     node = {"op": "difference", "of": [_cell(sheet, a, column), _cell(sheet, b, column)]}
-    yield _draft(sheet, f"how many years after {b} {did}", node, rng, (a, b), "", "years apart")
+    yield _draft(sheet, f"how many years after {b} {did}", node, rng, "", "years apart")
 
 
 _EXTREMES = {  # relation -> (most, least): what the row with the latest or largest, and the earliest or smallest, is
@@ -215,7 +215,7 @@ def _by_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             verb = most if op == "most" else least
             of = f"of the {rows.many} {clause}" if clause else f"of all the {rows.many} listed"
             core = rng.choice((f"which {rows.one} {verb}, {of}", f"{of}, which one {verb}"))
-            yield _draft(sheet, core, node, rng, (), "", f"{op} by page")
+            yield _draft(sheet, core, node, rng, "", f"{op} by page")
 
 
 def _groups(sheet: Sheet, rng: Random) -> Iterator[tuple[list[list[object]], str, Sheet]]:
@@ -263,6 +263,8 @@ def _of_pages(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
             other, name_of = ground.stated(peer, relation), ground.named_alone(peer)
             if not other or not name_of or other.value.kind != "number" or other.value.unit != item.value.unit:
                 continue
+            if not _comparable(item.value.number or 0, other.value.number or 0):
+                continue
             yield from _pair(
                 relation,
                 noun,
@@ -272,13 +274,17 @@ def _of_pages(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
             )
 
 
+def _comparable(one: float, other: float) -> bool:
+    """Whether a person would put two amounts side by side: a city and a hamlet are not added up."""
+    return 0 < max(abs(one), abs(other)) <= _APART * min(abs(one), abs(other))
+
+
 def _near(url: str, name: str, peers: list[str]) -> list[str]:
-    """Pages like this one, those of the same place ("…, Ohio") only where it names one."""
+    """Pages like this one: those of the same place ("…, Ohio") where it names one, else those that name none."""
     place = name.rpartition(", ")[2] if ", " in name else ""
-    tail = place.replace(" ", "_")
-    return [
-        peer for peer in peers if peer != url and (not tail or unquote(peer).partition("#")[0].endswith(f",_{tail}"))
-    ]
+    tail = f",_{place.replace(' ', '_')}"
+    bare = {peer: unquote(peer).partition("#")[0] for peer in peers if peer != url}
+    return [peer for peer, address in bare.items() if (address.endswith(tail) if place else ",_" not in address)]
 
 
 def _amount(relation: str) -> Noun | None:
@@ -300,7 +306,7 @@ def _pair(relation: str, noun: Noun, pages: list[tuple[str, str, float]], unit: 
     if noun.sort == "count":
         shapes.append(("sum", f"What do the figures for the {noun.one} of {a} and {b} add up to?", None))
         shapes.append(("sum", f"Taken together, what is the {noun.one} of {a} and {b}?", None))
-    if low > 0 and high / low < 50:
+    if low > 0:
         shapes.append(
             ("ratio", f"To two decimal places, the {noun.one} of {a} is how many times that of {b}?", _MEAN_TOLERANCE)
         )
@@ -310,7 +316,6 @@ def _pair(relation: str, noun: Noun, pages: list[tuple[str, str, float]], unit: 
         question,
         {"op": op, "of": facts},
         (),
-        (a, b),
         tolerance,
         "" if op == "ratio" else unit,
         f"{op} of pages",

@@ -138,6 +138,11 @@ def same_text(text: str) -> str:
     return " ".join(words[1:] if len(words) > 1 and words[0] in {"the", "a", "an"} else words)
 
 
+def plain_number(number: float) -> str:
+    """A number as people write it, never with an exponent."""
+    return f"{number:,.0f}" if number == int(number) else f"{number:,.10g}"
+
+
 def phrase(text: str) -> bool:
     """Whether a value can be an answer: a name or short phrase, no sentence and no code for something else."""
     return 1 < len(text) <= 60 and len(text.split()) <= 7 and not re.search(r"[:;=?!\[\]{}<>|]|\.\s|https?:", text)

@@ -57,6 +57,8 @@ def _same_value(
 ) -> Iterator[Draft]:
     """Both tables have a column of the same name for the same thing."""
     for column in sheet.value_columns():
+        if column.noun and column.noun.sort == "time":
+            continue  # the year of an award in one table is no year of the same thing in another
         match = [c for c in other.value_columns() if c.noun and column.noun and c.noun.one == column.noun.one]
         if not match or not answerable(row[column.at], column) or not answerable(twin[match[0].at], match[0]):
             continue
@@ -69,16 +71,14 @@ def _same_value(
             older, newer, nodes = other, sheet, nodes[::-1]
         if holds({"op": "agree", "of": nodes}, ground):
             question = _agreeing(names[0], column, source(sheet, rng), source(other, rng), rng)
-            yield Draft(
-                CAPABILITY, question, {"op": "agree", "of": nodes}, (), names, unit=column.unit, form="two agree"
-            )
+            yield Draft(CAPABILITY, question, {"op": "agree", "of": nodes}, unit=column.unit, form="two agree")
         elif (
             column.noun
             and column.noun.one.rpartition(" ")[2] in _LASTING
             and holds({"op": "newer", "of": nodes}, ground)
         ):
             question = _newer(names[0], column, source(older, rng), source(newer, rng), rng)
-            yield Draft(CAPABILITY, question, {"op": "newer", "of": nodes}, (), names, unit=column.unit, form="newer")
+            yield Draft(CAPABILITY, question, {"op": "newer", "of": nodes}, unit=column.unit, form="newer")
 
 
 def _agreeing(name: str, column: Column, one: str, other: str, rng: Random) -> str:
@@ -117,7 +117,7 @@ def _singled_out_twice(sheet: Sheet, other: Sheet, ground: Ground, rng: Random) 
             node: Node = {"op": "agree", "of": [_only(sheet, where), _only(other, other_where)]}
             if holds(node, ground):
                 question = _twice(sheet, clause, other, other_clause, rng)
-                yield Draft(CAPABILITY, question, node, (), (), form="singled out twice")
+                yield Draft(CAPABILITY, question, node, form="singled out twice")
             tried += 1
             break
         if tried >= 3:
@@ -157,7 +157,7 @@ def _own_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 node: Node = {"op": op, "of": nodes}
                 if holds(node, ground):
                     question = _checked(op, what, name, here, rng)
-                    yield Draft(CAPABILITY, question, node, (), (name,), unit=column.unit, form=f"own page: {op}")
+                    yield Draft(CAPABILITY, question, node, unit=column.unit, form=f"own page: {op}")
 
 
 def _stated_as(column: Column, relations: object) -> str:
@@ -176,6 +176,6 @@ def _checked(op: str, what: str, name: str, here: str, rng: Random) -> str:
             f"For {what}, which answer is given both by {here} and by the page on {name} itself?",
         ))  # fmt: skip
     return rng.choice((
-        f"{here[0].upper()}{here[1:]} and the page on {name} itself differ on {what}. What does that page say?",
-        f"On {what}, {here} does not match the page on {name} itself. What does that page say?",
+        f"{here[0].upper()}{here[1:]} and the page on {name} itself differ on {what}. What does the latter say?",
+        f"On {what}, {here} does not match the page on {name} itself. What does the latter say?",
     ))  # fmt: skip

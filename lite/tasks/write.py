@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from lite.models import Model
 from lite.records import Task
-from lite.tasks.check import names_answer, says_a_step, unsaid
+from lite.tasks.check import unsaid, worded_badly
 from lite.tasks.ground import Ground
 from lite.tasks.judging import ask
 
@@ -37,6 +37,6 @@ def _same(task: Task, question: str, ground: Ground) -> bool:
     if set(_NUMBER.findall(question)) != set(_NUMBER.findall(task.question)):
         return False
     reworded = task.model_copy(update={"question": question})
-    if names_answer(reworded) or says_a_step(reworded):
+    if worded_badly(reworded):
         return False
     return next(unsaid(question, task.derivation or {}, ground.sheet, ground), None) is None

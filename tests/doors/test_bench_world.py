@@ -76,7 +76,7 @@ def test_a_world_with_vectors_is_measured_over_its_embedder_too(tmp_path, capfd)
 
 
 def test_a_part_alone_with_questions_of_a_file(atlas, capfd):
-    questions = str(CLONE / "data/tasks.jsonl")
+    questions = str(CLONE / "data/tasks/dev.jsonl.zst")
     asked = ["bench", "world", str(atlas.path), "--part", "visit", "--questions", questions, *SMALL]
     assert run(asked) == 0
     shown = capfd.readouterr().out

@@ -91,3 +91,69 @@ def locked_copy(atlas: World) -> Iterator[Path]:
     for path in (copy, *copy.rglob("*")):
         path.chmod(0o755)
     shutil.rmtree(root)
+
+
+CITIES = ["Rome", "Oslo", "Lima", "Cairo"]
+NAMES = [
+    "Ann Lee",
+    "Bob Roe",
+    "Cy Poe",
+    "Di Moe",
+    "Ed Fox",
+    "Flo Ray",
+    "Gus Orr",
+    "Hal Ivy",
+    "Ida Jay",
+    "Jon Kay",
+    "Kim Low",
+    "Lou May",
+]
+CLUBS = [
+    "Alba",
+    "Borussia",
+    "Calcio",
+    "Dynamo",
+    "Estrela",
+    "Fortuna",
+    "Galatea",
+    "Helios",
+    "Iris",
+    "Juno",
+    "Kronos",
+    "Lyra",
+]
+
+
+def link(name: str) -> str:
+    return f"[{name}](https://t.test/{name.replace(' ', '_')})"
+
+
+@pytest.fixture(scope="session")
+def league_pages() -> list[dict[str, str]]:
+    """Twelve clubs with captains, two seasons of a league, and a page for each captain and club."""
+    made = []
+    for year, shift in ((2010, 0), (2012, 1)):
+        rows = [
+            f"| {link(club)} | {CITIES[(n // 3 + shift * (n == 5)) % 4]} | {link(NAMES[(n + shift) % 12])} "
+            f"| {8000 + 1700 * n + 100 * shift} | {1900 + 5 * n} |"
+            for n, club in enumerate(CLUBS)
+        ]
+        table = "| Club | City | Captain | Capacity | Founded |\n|---|---|---|---|---|\n" + "\n".join(rows)
+        text = f"The {year} league had twelve clubs.\n\n## Teams\n\n{table}\n"
+        made.append({"url": f"https://t.test/{year}_league", "title": f"{year} league", "doc": text})
+    for n, name in enumerate(NAMES):
+        text = f"{name} (born {n + 1} May {1980 + n // 2}) is a player."
+        made.append({"url": f"https://t.test/{name.replace(' ', '_')}", "title": name, "doc": text})
+    for n, club in enumerate(CLUBS):
+        text = f"{club} is a club. It was founded in {1900 + 5 * n}.\n\n- **City:** {CITIES[n // 3]}\n"
+        made.append({"url": f"https://t.test/{club}", "title": club, "doc": text})
+    return made
+
+
+@pytest.fixture(scope="session")
+def league(league_pages: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The world of these pages, which is not changed."""
+    folder = tmp_path_factory.mktemp("league")
+    (folder / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in league_pages))
+    with World.build(folder / "pages.jsonl", folder / "world") as world:
+        yield world

@@ -1,6 +1,8 @@
 """Tasks from a real small world: made, checked against its pages, masked, grown, split, written and read."""
 
 import json
+from dataclasses import replace
+from random import Random
 
 import pytest
 from click.testing import CliRunner
@@ -8,84 +10,33 @@ from click.testing import CliRunner
 from lite.cli import lite as command
 from lite.curriculum import read_filter, select
 from lite.errors import UsageError
-from lite.records import Call, Task
+from lite.evaluate import read_tasks
+from lite.records import Task
 from lite.tasks.check import check_all, names_answer, says_a_step
+from lite.tasks.compose import describe
+from lite.tasks.derive import Answer, Item, derive, hops
+from lite.tasks.entities import entities
+from lite.tasks.enumeration import known_of_all
 from lite.tasks.facts import fact_store
 from lite.tasks.files import export_tasks, import_tasks
+from lite.tasks.ground import Ground
 from lite.tasks.grow import grow
 from lite.tasks.make import MAKERS, make
-from lite.tasks.split import split_by_entity
-from lite.tools import Toolset
+from lite.tasks.spell import spellings
+from lite.tasks.split import SPLITS, split_by_entity
+from lite.tasks.values import Value
 from lite.world import World
 
-CITIES = ["Rome", "Oslo", "Lima", "Cairo"]
-NAMES = [
-    "Ann Lee",
-    "Bob Roe",
-    "Cy Poe",
-    "Di Moe",
-    "Ed Fox",
-    "Flo Ray",
-    "Gus Orr",
-    "Hal Ivy",
-    "Ida Jay",
-    "Jon Kay",
-    "Kim Low",
-    "Lou May",
-]
-CLUBS = [
-    "Alba",
-    "Borussia",
-    "Calcio",
-    "Dynamo",
-    "Estrela",
-    "Fortuna",
-    "Galatea",
-    "Helios",
-    "Iris",
-    "Juno",
-    "Kronos",
-    "Lyra",
-]
 
-
-def link(name: str) -> str:
-    return f"[{name}](https://t.test/{name.replace(' ', '_')})"
-
-
-def pages() -> list[dict[str, str]]:
-    """Twelve clubs with captains, two seasons of a league, and a page for each captain and club."""
-    made = []
-    for year, shift in ((2010, 0), (2012, 1)):
-        rows = [
-            f"| {link(club)} | {CITIES[(n // 3 + shift * (n == 5)) % 4]} | {link(NAMES[(n + shift) % 12])} | {8000 + 1700 * n + 100 * shift} | {1900 + 5 * n} |"
-            for n, club in enumerate(CLUBS)
-        ]
-        table = "| Club | City | Captain | Capacity | Founded |\n|---|---|---|---|---|\n" + "\n".join(rows)
-        text = f"The {year} league had twelve clubs.\n\n## Teams\n\n{table}\n"
-        made.append({"url": f"https://t.test/{year}_league", "title": f"{year} league", "doc": text})
-    for n, name in enumerate(NAMES):
-        text = f"{name} (born {n + 1} May {1980 + n // 2}) is a player."
-        made.append({"url": f"https://t.test/{name.replace(' ', '_')}", "title": name, "doc": text})
-    for n, club in enumerate(CLUBS):
-        text = f"{club} is a club. It was founded in {1900 + 5 * n}.\n\n- **City:** {CITIES[n // 3]}\n"
-        made.append({"url": f"https://t.test/{club}", "title": club, "doc": text})
-    return made
+@pytest.fixture
+def world(league):
+    return league
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tasks")
-    source = folder / "pages.jsonl"
-    source.write_text("".join(json.dumps(page) + "\n" for page in pages()))
-    with World.build(source, folder / "world") as built:
-        yield built
-
-
-@pytest.fixture(scope="module")
-def made(world, tmp_path_factory):
+def made(league, tmp_path_factory):
     out = tmp_path_factory.mktemp("made") / "tasks.jsonl"
-    tally = make(world, out, 150, seed=3)
+    tally = make(league, out, 150, seed=3)
     return [Task.from_json(line) for line in out.read_text().splitlines()], tally
 
 
@@ -93,6 +44,7 @@ def test_every_capability_and_several_hops(made):
     tasks, tally = made
     assert {task.capability for task in tasks} == set(MAKERS)
     assert {1, 2, 3} <= {task.hops for task in tasks}
+    assert max(len(task.evidence) for task in tasks) <= 8
     assert sum(tally.made.values()) == len(tasks) + sum(sum(counts.values()) for counts in tally.rejected.values())
 
 
@@ -188,20 +140,22 @@ def test_an_answer_that_the_question_says_and_a_step_that_it_names():
     )
     assert names_answer(task)
     assert says_a_step(Task(id="x", question="When was Ann Lee born?", answers=("1980",), unsaid=["Ann Lee"]))
+    circle = "Who directed the film whose director is the one listed for France in it?"
+    assert says_a_step(Task(id="x", question=circle, answers=("Ann Lee",), unsaid=["Moon", "Ann Lee"]))
 
 
-def test_a_second_table_of_the_same_name_makes_it_ambiguous(world, made, tmp_path):
+def test_a_second_table_of_the_same_name_makes_it_ambiguous(world, made, tmp_path, league_pages):
     task = next(t for t in made[0] if "https://t.test/2010_league" in t.evidence)
-    twin = dict(pages()[0], url="https://t.test/twin")
+    twin = dict(league_pages[0], url="https://t.test/twin")
     twin["doc"] = twin["doc"].replace("Rome", "Bonn")
-    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in [*pages(), twin]))
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in [*league_pages, twin]))
     with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as other:
         _, rejected = check_all(other, [task])
     assert rejected[task.id].check == "unambiguous"
 
 
-def test_a_page_that_changed_is_seen(made, tmp_path):
-    changed = [dict(page, doc=page["doc"].replace("8000", "8001")) for page in pages()]
+def test_a_page_that_changed_is_seen(made, tmp_path, league_pages):
+    changed = [dict(page, doc=page["doc"].replace("8000", "8001")) for page in league_pages]
     (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in changed))
     find = {
         "op": "find",
@@ -224,47 +178,11 @@ def test_a_page_that_changed_is_seen(made, tmp_path):
     assert "8001" in rejected["x"].why
 
 
-# ---------------------------------------------------------------- masking
-
-
-def test_a_masked_task_cannot_be_answered_by_any_way_round(world, made):
-    page = "https://t.test/2010_league"
-    task = next(task for task in made[0] if page in task.evidence)
-    masked = task.model_copy(update={"mask": (page,)})
-    _, rejected = check_all(world, [masked])
-    assert rejected[task.id].check == "masked"
-    tools = Toolset(world, mask=masked.mask)
-    shown = tools.run(Call(tool="search", arguments={"query": [task.question, "2010 league Teams"]}))
-    assert page not in shown.text
-    for spelling in (
-        page,
-        page.replace("2010", "%32010"),
-        page.upper().replace("HTTPS", "https"),
-        f"{page}#Teams",
-        page.replace("https", "http"),
-    ):
-        seen = tools.run(Call(tool="visit", arguments={"url": [spelling], "goal": task.question}))
-        assert "could not be accessed" in seen.text
-        assert f"{page}," not in seen.text.partition("nearest pages")[2]
-
-
-def test_a_near_copy_of_a_masked_page_is_hidden_too(tmp_path):
-    copy = dict(pages()[0], url="https://mirror.test/league", title="Mirror")
-    copy["doc"] += "\nA mirror of another page."
-    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in [*pages(), copy]))
-    with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as world:
-        tools = Toolset(world, mask=("https://t.test/2010_league",))
-        seen = tools.run(Call(tool="visit", arguments={"url": ["https://mirror.test/league"], "goal": "x"}))
-        assert "could not be accessed" in seen.text
-        found = tools.run(Call(tool="search", arguments={"query": ["Alba Rome captain capacity league"]}))
-        assert "mirror.test" not in found.text
-
-
 # ---------------------------------------------------------------- grow
 
 
-def test_growing_adds_support_and_near_misses_and_marks_what_contradicts(tmp_path):
-    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages()))
+def test_growing_adds_support_and_near_misses_and_marks_what_contradicts(tmp_path, league_pages):
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in league_pages))
     pool = [
         {"url": "https://pool.test/lee", "title": "Interview", "doc": "Ann Lee was born on 1 May 1980, she told us."},
         {"url": "https://pool.test/wrong", "title": "Rumour", "doc": "Ann Lee was born on 3 June 1979, some say."},
@@ -306,13 +224,106 @@ def test_growing_adds_support_and_near_misses_and_marks_what_contradicts(tmp_pat
 
 
 def test_no_entity_is_in_two_splits(made):
-    told = split_by_entity(made[0])
-    seen: dict[str, set[str]] = {}
+    parts = split_by_entity(made[0], seed=1)
+    told = [task for name in SPLITS for task in parts[name]]
+    assert len(told) > 0.5 * len(made[0])
+    assert all(parts[name] for name in SPLITS)
+    split = {}
     for task in told:
-        for url in task.evidence:
-            seen.setdefault(url, set()).add(task.split)
-    common = {url for url in seen if sum(url in task.evidence for task in told) > 40}
-    assert all(len(splits) == 1 for url, splits in seen.items() if url not in common)
+        for name in task.entities:
+            assert split.setdefault(name, task.split) == task.split
+    in_two = [task for task in made[0] if task.id not in {one.id for one in told}]
+    assert all(len({split.get(name) for name in task.entities}) > 1 for task in in_two)
+    assert split_by_entity(made[0], seed=1) == parts
+    assert split_by_entity(made[0], seed=2) != parts
+    with pytest.raises(UsageError, match="leave nothing to train on"):
+        split_by_entity(made[0], test=0.7, dev=0.3)
+
+
+def test_where_table_and_page_differ_the_page_decides(world, tmp_path):
+    make(world, tmp_path / "t.jsonl", 150, capabilities=["verification"])
+    [task] = [task for task in read_tasks(tmp_path / "t.jsonl") if task.form == "own page: official"]
+    assert task.answers == ("Oslo",)  # the table of 2012 says Lima
+    assert task.entities == ["Fortuna", "Lima", "Oslo"]
+
+
+def test_descriptions_of_several_look_ups_find_what_they_mean(world):
+    store = fact_store(world)
+    ground = Ground(store)
+    found = {}
+    for page in ("https://t.test/Alba", "https://t.test/Kim_Low"):
+        for depth in (1, 2):
+            made = [describe(page, ground, Random(seed), depth, frozenset()) for seed in range(12)]
+            for one in filter(None, made):
+                assert hops(one.node) == depth
+                assert {item.link for item in derive(one.node, ground).items} == {page}
+                assert not [name for name in one.hidden if name in one.phrase]
+                found.setdefault((page, depth), set()).add(one.node["get"])
+    assert found["https://t.test/Alba", 2] == {"Club"}  # the club whose captain is one that another table names
+    assert found["https://t.test/Kim_Low", 2] == {"Captain"}  # the captain of a club that another table describes
+    store.close()
+
+
+def test_a_page_is_no_second_step_for_what_the_table_shows(world):
+    store = fact_store(world)
+    ground = Ground(store)
+    sheet = ground.sheet("https://t.test/2010_league", 0)
+    assert sheet
+    few = replace(sheet, rows=sheet.rows[:5])
+    assert set(ground.statements(few.rows[0][0].link)) == {"City", "founded"}
+    assert known_of_all(few, ground) == []  # both are columns
+    bare = replace(few, header=("Club", "Place", "Captain", "Capacity", "Year"))
+    assert known_of_all(bare, ground) == ["City", "founded"]
+    assert known_of_all(replace(bare, rows=sheet.rows), ground) == []  # twelve pages are too many to read
+    store.close()
+
+
+def test_a_cell_that_names_two_is_no_answer_though_it_links_to_one(world):
+    store = fact_store(world)
+    ground = Ground(store)
+
+    def spelled(text: str) -> tuple[str, ...]:
+        item = Item(Value("text", text), "https://t.test/Alba", "https://t.test/x", 0, 9)
+        return spellings({"op": "find"}, Answer([item]), ground, "")
+
+    assert spelled("Alba Borussia") == ()
+    assert spelled("Alba Athletic") == ("Alba Athletic", "Alba")
+    assert spelled("Alba") == ("Alba",)
+    assert spellings({"op": "sum"}, Answer(number=41232400000000.0), ground, "$")[0] == "$41,232,400,000,000"
+    assert spellings({"op": "difference"}, Answer(number=1234.25), ground, "")[0] == "1,234.25"
+    store.close()
+
+
+def test_entities_are_what_is_asked_about_what_lies_on_the_way_and_what_answers(world):
+    store = fact_store(world)
+    ground = Ground(store)
+    league = ["https://t.test/2010_league", 0]
+    captain = {"op": "find", "table": league, "where": [["Club", "is", "Alba"]], "get": "Captain"}
+    rome = {"op": "find", "table": league, "where": [["City", "is", "Rome"]], "get": "Club"}
+    assert entities({"op": "fact", "page": captain, "relation": "born"}, ground) == ["Alba", "Ann Lee"]
+    for op in ("list", "count"):
+        assert entities({"op": op, "of": rome}, ground) == ["Alba", "Borussia", "Calcio"]
+    sums = {"op": "sum", "of": {**rome, "get": "Capacity"}}
+    assert entities(sums, ground) == ["Alba", "Borussia", "Calcio"]
+    assert entities({"op": "most", "of": rome, "by": "Capacity"}, ground) == ["Calcio"]
+    described = {"op": "find", "table": league, "where": [["Captain", "is", captain]], "get": "City"}
+    assert entities(described, ground) == ["Alba", "Ann Lee", "Rome"]
+    store.close()
+
+
+def test_tasks_of_others_are_parted_by_their_evidence_and_answer():
+    pages = ["https://a.test/1", "https://a.test/2", "https://a.test/3"]
+    tasks = [
+        Task(id=f"t{n}", question="Q?", answers=(f"answer {n % 50}",), evidence=(pages[n % 3] + f"/{n % 20}",))
+        for n in range(200)
+    ]
+    parts = split_by_entity(tasks)
+    assert sum(map(len, parts.values())) > 100
+    seen = {}
+    for name, chosen in parts.items():
+        for task in chosen:
+            for key in (task.answers[0], task.evidence[0]):
+                assert seen.setdefault(key, name) == name
 
 
 RATED = [
@@ -403,7 +414,7 @@ def test_rows_without_our_metadata_are_read(tmp_path):
 # ---------------------------------------------------------------- the fact store and the command
 
 
-def test_the_fact_store_is_made_once_and_again_for_other_pages(world, tmp_path):
+def test_the_fact_store_is_made_once_and_again_for_other_pages(world, tmp_path, league_pages):
     store = fact_store(world)
     before = store.path.stat().st_mtime_ns
     assert store.counts()["tables"] == 2
@@ -411,11 +422,11 @@ def test_the_fact_store_is_made_once_and_again_for_other_pages(world, tmp_path):
     assert {fact.value for fact in store.look("alba", 50) if fact.relation == "Founded"} == {"1900"}
     store.close()
     assert fact_store(world).path.stat().st_mtime_ns == before
-    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages()[:1]))
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in league_pages[:1]))
     World.build(tmp_path / "pages.jsonl", tmp_path / "world").close()
     with World.open(tmp_path / "world") as small:
         assert fact_store(small).counts()["tables"] == 1
-        (tmp_path / "more.jsonl").write_text(json.dumps(pages()[1]) + "\n")
+        (tmp_path / "more.jsonl").write_text(json.dumps(league_pages[1]) + "\n")
         with small.add(tmp_path / "more.jsonl") as grown:
             assert fact_store(grown).counts()["tables"] == 2
 
@@ -432,8 +443,22 @@ def test_a_world_that_states_nothing_is_one_line(tmp_path):
 
 
 def test_a_world_without_links_says_what_it_cannot_carry(tmp_path):
+    clubs = [
+        "Alba",
+        "Borussia",
+        "Calcio",
+        "Dynamo",
+        "Estrela",
+        "Fortuna",
+        "Galatea",
+        "Helios",
+        "Iris",
+        "Juno",
+        "Kronos",
+        "Lyra",
+    ]
     text = "## List\n\n| Club | City |\n|---|---|\n" + "".join(
-        f"| {club} | {CITIES[n // 3]} |\n" for n, club in enumerate(CLUBS)
+        f"| {club} | {['Rome', 'Oslo', 'Lima', 'Cairo'][n // 3]} |\n" for n, club in enumerate(clubs)
     )
     (tmp_path / "pages.jsonl").write_text(json.dumps({"url": "https://t.test/x", "title": "Clubs", "doc": text}) + "\n")
     with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as small:
@@ -456,7 +481,7 @@ def test_the_commands_from_facts_to_export(world, tmp_path):
     assert "statements" in run("tasks", "facts", world.path)
     assert "Alba | Captain | Ann Lee" in run("tasks", "facts", world.path, "--subject", "alba")
     out = tmp_path / "tasks.jsonl"
-    table = run("tasks", "make", world.path, "--out", out, "-n", 30, "--split", "--seed", 1)
+    table = run("tasks", "make", world.path, "--out", out, "-n", 30, "--seed", 1)
     assert "verification" in table
     assert "skipped: --judge SPEC" in table
     assert "30 of 30 tasks are sound" in run(
@@ -465,6 +490,10 @@ def test_the_commands_from_facts_to_export(world, tmp_path):
     assert "30 tasks" in run("tasks", "export", out, "--out", tmp_path / "t.parquet")
     assert "30 tasks" in run("tasks", "import", tmp_path / "t.parquet", "--out", tmp_path / "back.jsonl")
     assert (tmp_path / "back.jsonl").read_text() == out.read_text()
+    shown = run("tasks", "split", out, "--out", tmp_path / "splits", "--zst", "--dev", 0.2)
+    parts = {name: read_tasks(tmp_path / f"splits/{name}.jsonl.zst") for name in SPLITS}
+    assert f"left out, being of two splits  {30 - sum(map(len, parts.values()))}" in shown
+    assert all({task.split for task in tasks} == {name} for name, tasks in parts.items())
     run("tasks", "select", out, "--out", tmp_path / "s.jsonl", "--keep", "hops > 1", "--balance", "capability")
     assert all(Task.from_json(line).hops > 1 for line in (tmp_path / "s.jsonl").read_text().splitlines())
 
@@ -478,6 +507,8 @@ def test_the_commands_from_facts_to_export(world, tmp_path):
         (["tasks", "select", "{good}", "--out", "{out}", "--keep", "hops >"], "is no filter"),
         (["tasks", "select", "{good}", "--out", "{out}", "--keep", "hops > 9"], "is left: widen"),
         (["tasks", "select", "{good}", "--out", "{out}", "--not-closed-book"], "no closed-book pass"),
+        (["tasks", "split", "{good}", "--out", "{out}"], "nothing is left for dev"),
+        (["tasks", "split", "{good}", "--out", "{out}", "--test", "1"], "leave nothing to train on"),
         (["tasks", "rate", "{good}", "--world", "{world}", "--out", "{out}"], "no model is named"),
         (["tasks", "export", "{good}", "--out", "{out}.csv"], "says no format"),
     ],

@@ -74,6 +74,27 @@ def test_conditions_on_what_other_pages_state():
         derive(find([[["of", "Captain", "born"], "in", 1985]]), Small())
 
 
+def test_the_same_words_for_another_page_leave_it_open_what_is_meant():
+    text = """| Film | Language |
+|---|---|
+| Moon | [Hindi](https://t.test/hindi) |
+| Star | [Hindi](https://t.test/hindustani) |
+"""
+    [table], _ = read_tables(text)
+
+    class Films(Small):
+        def sheet(self, url, nth):
+            return sheet_of(url, "Films", "", table)
+
+    language = find([["Film", "is", "Moon"]], "Language")
+    with pytest.raises(Underivable, match="links elsewhere"):
+        derive(find([["Language", "is", language]], "Film"), Films())
+    text = text.replace("[Hindi](https://t.test/hindustani)", "[Urdu](https://t.test/hindi)")
+    [table], _ = read_tables(text)
+    with pytest.raises(Underivable, match="in other words"):
+        derive(find([["Language", "is", language]], "Film"), Films())
+
+
 def test_most_least_and_rank_need_a_place_of_their_own():
     of = find([])
     assert derive({"op": "least", "of": of, "by": "Goals"}, Small()).one().text == "Dun"

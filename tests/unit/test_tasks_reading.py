@@ -195,6 +195,18 @@ def test_first_sentences():
     }
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The electoral ward of Alba includes its surroundings and had a population of 1,753 at the 2011 census.",
+        "The metropolitan area had a population of 17,530 at the 2011 census.",
+    ],
+)
+def test_a_population_of_something_wider_is_not_the_subjects(sentence):
+    assert stated(f"Alba is a town. {sentence}", "Alba") == {}
+    assert stated("Alba is a town. It had a population of 1,753 at the 2011 census.", "Alba")
+
+
 def test_two_values_for_one_relation_are_none():
     assert "founded" not in stated("The club was founded in 1900. The club was founded in 1901.", "The club")
 
