@@ -14,7 +14,7 @@ from lite.agent import Answer, Event, episode, system_prompt
 from lite.dialect import storable
 from lite.errors import LiteError, UsageError
 from lite.memory import Budget
-from lite.models import FILES, Model, load_model, read_spec
+from lite.models import Model, load_model, located
 from lite.recipe import AgentSettings
 from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn
 from lite.run import Journal, digest
@@ -226,9 +226,8 @@ def manifest(settings: AgentSettings, world: World, model: str) -> dict[str, Any
 
     Paths are absolute: a run is gone on with from whatever folder one stands in.
     """
-    kind, rest = read_spec(model) if ":" in model or model == "smollm2" else ("", model)
     named = {
-        "model": f"{kind}:{from_anywhere(rest)}" if kind in FILES else model,
+        "model": located(model, from_anywhere),
         "prompt": None if settings.prompt is None else from_anywhere(settings.prompt),
         "prompt_digest": digest(prompt_of(settings, world)),
         "world": from_anywhere(world.path),

