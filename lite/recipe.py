@@ -74,7 +74,7 @@ class AgentSettings(Settings):
 
     context: int = Field(default=8192, ge=256)  # tokens, prompt and reply together
     grammar: bool = False  # hold every turn to the dialect (llama.cpp)
-    threads: int | None = Field(default=None, ge=1)  # CPU threads (llama.cpp); None: the library's choice
+    threads: int | None = Field(default=None, ge=1)  # CPU threads of a model in this process; None: the library chooses
     prompt: str | None = None  # a file that replaces the system prompt
     tools: Literal["all", "search"] = "all"  # search: for comparison; no page can be visited
     limits: Limits = Limits()

