@@ -266,6 +266,12 @@ def _read_json(text: str, repairs: list[str]) -> Any:
     return value
 
 
+def read_object(text: str) -> dict[str, Any] | None:
+    """The JSON object that a model was to write, with the repairs of a tool call; None where there is none."""
+    value = _read_json(text.strip(), [])
+    return _as_json(value) if isinstance(value, Mapping) else None
+
+
 def _loads(text: str) -> Any:
     try:
         return json.loads(text, strict=False)  # a raw newline inside a string is what small models write

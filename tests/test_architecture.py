@@ -23,6 +23,7 @@ LAYERS = (
     ("extras", "shipped", "recipe", "corpus", "dialect"),
     ("run", "index", "models", "memory"),
     ("world", "reward", "curriculum"),
+    ("reading",),
     ("tools",),
     ("agent",),
     ("drive",),

@@ -15,12 +15,14 @@ _LIMITS = {
     "max_seconds": "seconds",
     "turn_tokens": "turn_tokens",
     "memory": "memory",
+    "visit_mode": "visit_mode",
     "strict": "strict",
 }
 _MODELS = (
     "smollm2, llamacpp:FILE.gguf (either with +ADAPTER.gguf), transformers:FOLDER, openai:NAME@URL, scripted:FILE, "
     "replay:RUN."
 )
+_VISITS = ("extract", "llm", "read")
 _MEMORIES = ("stop", "keep-last", "summarise", "summarise-model")
 
 
@@ -35,6 +37,7 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--memory", type=click.Choice(_MEMORIES), help="What happens when the window fills."),
         click.option("--strict", is_flag=True, default=None, help="Repair nothing: such a turn is unreadable."),
         click.option("--tools", type=click.Choice(["all", "search"]), help="search: no page can be visited."),
+        click.option("--visit-mode", type=click.Choice(_VISITS), help="llm, read: the model itself reads a page."),
         click.option("--grammar", is_flag=True, default=None, help="Hold each turn to the protocol (llama.cpp)."),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads of a model in this process."),
         click.option("--temperature", type=click.FloatRange(min=0), help="0 is greedy."),
