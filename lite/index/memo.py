@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from lite.errors import WorldError
@@ -28,20 +29,21 @@ class Memo:
         """What was kept under `key`."""
         if not self._path.exists():
             return None
-        with self._open() as db:
+        with self._opened() as db:
             row = db.execute("select value from memo where key = ?", (key,)).fetchone()
         return row[0] if row else None
 
     def put(self, key: str, value: str) -> None:
         """Keep `value`; what is there already stays."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._open() as db:
+        with self._opened() as db:
             db.execute("insert or ignore into memo values (?, ?)", (key, value))
 
-    def _open(self) -> "closing[sqlite3.Connection]":
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
-            db = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
-            db.execute("create table if not exists memo (key text primary key, value text) without rowid")
+            with closing(sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)) as db:
+                db.execute("create table if not exists memo (key text primary key, value text) without rowid")
+                yield db
         except sqlite3.Error as error:
             raise WorldError(f"{self._path} cannot be used ({error}): remove it, it is made again") from None
-        return closing(db)
