@@ -35,22 +35,26 @@ from lite.world import World
 WIDTH = 16
 TIMEOUT = 0.4  # seconds the client waits
 GROWTH = 40.0  # megabytes that the second half of a soak may add
-Say = Callable[[int, bool], str]  # (turn, asked for the answer) -> what the model writes
+Say = Callable[[int, bool], str]  # what it writes: (turn, asked for the answer)
 
 
 def call(tool: str, **arguments: Any) -> str:
+    """A turn that calls a tool."""
     return render_turn("so", Call(tool=tool, arguments=arguments))
 
 
 def done(text: str = "1538") -> str:
+    """A turn that answers."""
     return render_turn("sure", answer=text)
 
 
-def searches(turn: int, asked: bool) -> str:
+def searches(turn: int, asked: bool) -> str:  # noqa: FBT001  # as Say has it
+    """Something else is searched each turn."""
     return done() if asked else call("search", query=[f"fact {turn}"])
 
 
-def visits(turn: int, asked: bool) -> str:
+def visits(turn: int, asked: bool) -> str:  # noqa: FBT001  # as Say has it
+    """A long page is visited each turn."""
     return done() if asked else call("visit", url=[f"https://e.test/long{turn % 20}"], goal=f"interest {turn}")
 
 
@@ -101,13 +105,17 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
     server: Server
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        """The list of models."""
         self.send(b'{"data": []}')
 
     def do_POST(self) -> None:
+        """The next turn of a character, or a fault."""
         messages = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"]
         question = next(one["content"] for one in messages if one["role"] == "user").partition("\n")[0]
         name, character, fault = (part.strip() for part in question.split("|")[:3])
@@ -124,6 +132,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send(json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]}).encode())
 
     def fail(self, trouble: str) -> None:
+        """What a server under trouble does."""
         if trouble == "500":
             self.send(b'{"error": {"message": "out of luck"}}', 500)
         elif trouble == "half":
@@ -139,25 +148,27 @@ class Handler(BaseHTTPRequestHandler):
             self.send(b"<html>" if trouble == "no json" else b'{"choices": []}')
 
     def send(self, data: bytes, status: int = 200, length: int | None = None) -> None:
+        """A response; `length` is what it claims to be."""
         self.send_response(status)
         self.send_header("Content-Length", str(length or len(data)))
         self.end_headers()
         self.wfile.write(data)
 
     def log_message(self, *_: Any) -> None:
-        pass
+        """Nothing of it is news."""
 
 
 @contextmanager
 def server() -> Iterator[str]:
+    """A running server, by its address."""
     running = Server()
     thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
     thread.start()
-    before, openai._PAUSE = openai._PAUSE, 0.01
+    before, openai._PAUSE = openai._PAUSE, 0.01  # noqa: SLF001  # nobody else asks again so soon
     try:
         yield f"http://127.0.0.1:{running.server_port}"
     finally:
-        openai._PAUSE = before
+        openai._PAUSE = before  # noqa: SLF001
         running.shutdown()
         running.server_close()
         thread.join()
@@ -194,6 +205,7 @@ def make_world(folder: Path) -> Path:
 
 
 def settings_of(character: str) -> AgentSettings:
+    """Limits under which a character comes to its end."""
     limits: dict[str, Any] = {"turns": 6, "results": 2, "turn_tokens": 300, "answer_tokens": 64}
     if character in {"fills", "remembers", "summarises"}:
         limits |= {"turns": 30, "visit_words": 300}
@@ -231,7 +243,7 @@ def scripted(count: int, folder: Path, seed: int = 0) -> Outcome:
     """Characters and faults in every pairing, in an order of the seed."""
     outcome = Outcome()
     pairs = [(character, fault) for character in CHARACTERS for fault in FAULTS]
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311  # an order, no secret
     chosen = [pairs[n % len(pairs)] for n in dice.sample(range(max(count, len(pairs))), count)]
     tasks = [
         (Task(id=f"t{n}", question=f"t{n} | {character} | {fault}", answers=("1538",)), settings_of(character))
@@ -305,6 +317,7 @@ def resident() -> float:
 
 
 def tell(name: str, outcome: Outcome) -> None:
+    """Print what came of it."""
     print(f"\n{name}: {outcome.episodes} episodes in {outcome.seconds:.0f} s")
     print("  stops:", ", ".join(f"{stop} {count}" for stop, count in outcome.stops.most_common()))
     if outcome.memory:
@@ -316,6 +329,7 @@ def tell(name: str, outcome: Outcome) -> None:
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
+    """Soak; 0 when every episode ended as it had to and the memory held."""
     parser = argparse.ArgumentParser(description="episodes with faults injected")
     parser.add_argument("--scripted", type=int, default=500)
     parser.add_argument("--model", type=int, default=100, help="episodes of SmolLM2, at most")
