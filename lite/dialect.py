@@ -65,6 +65,10 @@ def wrap_response(observation: str) -> str:
     return f"<tool_response>\n{observation}\n</tool_response>"
 
 
+# What `wrap_response` writes: an observation, and what the loop may have said behind it.
+RESPONSE = re.compile(r"<tool_response>\n(.*)\n</tool_response>", re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedTurn:
     """What a turn says: a call, an answer, or why neither could be read."""

@@ -21,7 +21,7 @@ from lite.reading import Reader
 from lite.recipe import AgentSettings
 from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn
 from lite.run import Journal, digest
-from lite.tools import NAMES, Steps, Toolset
+from lite.tools import NAMES, SCHEMAS, Steps, Toolset
 from lite.world import World
 
 
@@ -304,5 +304,9 @@ def open_model(stack: ExitStack, model: Model | str, settings: AgentSettings) ->
     """`model` itself, or the one it names, closed again when `stack` is."""
     if not isinstance(model, str):
         return model
-    loaded = load_model(model, context=settings.context, grammar=settings.grammar, threads=settings.threads)
+    names = _NAMES[settings.tools] if settings.native_tools else ()
+    tools = [schema for schema in SCHEMAS if schema["function"]["name"] in names]
+    loaded = load_model(
+        model, context=settings.context, grammar=settings.grammar, threads=settings.threads, tools=tools
+    )
     return stack.enter_context(closing(loaded))

@@ -76,6 +76,7 @@ class AgentSettings(Settings):
     context: int = Field(default=8192, ge=256)  # tokens, prompt and reply together
     grammar: bool = False  # hold every turn to the dialect (llama.cpp)
     threads: int | None = Field(default=None, ge=1)  # CPU threads of a model in this process; None: the library chooses
+    native_tools: bool = False  # the server gets the tools by its own protocol (openai)
     prompt: str | None = None  # a file that replaces the system prompt
     tools: Literal["all", "search"] = "all"  # search: for comparison; no page can be visited
     limits: Limits = Limits()

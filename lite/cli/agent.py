@@ -39,6 +39,7 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--tools", type=click.Choice(["all", "search"]), help="search: no page can be visited."),
         click.option("--visit-mode", type=click.Choice(_VISITS), help="llm, read: the model itself reads a page."),
         click.option("--grammar", is_flag=True, default=None, help="Hold each turn to the protocol (llama.cpp)."),
+        click.option("--native-tools", is_flag=True, default=None, help="Calls by the server's own protocol (openai)."),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads of a model in this process."),
         click.option("--temperature", type=click.FloatRange(min=0), help="0 is greedy."),
         click.option("--seed", type=int, help="Of the sampling."),

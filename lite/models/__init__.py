@@ -9,7 +9,7 @@ adapter. `transformers:PATH` runs a Hugging Face folder, or a GGUF file, in torc
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from lite.errors import UsageError
 from lite.records import Fault, Generate, Message, Reply
@@ -80,12 +80,20 @@ def located(spec: str, place: Callable[[str], str]) -> str:
     return f"{kind}:{'+'.join(place(path) for path in paths if path)}" if kind in FILES else spec
 
 
-def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads: int | None = None) -> Model:
+def load_model(
+    spec: str,
+    *,
+    context: int = 8192,
+    grammar: bool = False,
+    threads: int | None = None,
+    tools: Sequence[dict[str, Any]] = (),
+) -> Model:
     """The model that `spec` names (see the module's docstring for the forms).
 
     Args:
         context: window in tokens; what the model itself allows may be less.
         grammar: hold every turn to the dialect's grammar (llama.cpp only).
+        tools: function schemas for a server that has a protocol of its own for calls (openai only).
         threads: CPU threads (llama.cpp and torch); None lets the library choose.
 
     Raises:
@@ -95,6 +103,8 @@ def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads
     kind, rest = read_spec(spec)
     if grammar and kind not in {"llamacpp", "smollm2"}:
         raise UsageError(f"{spec} does not run in llama.cpp here, so --grammar cannot be kept: leave it out")
+    if tools and kind != "openai":
+        raise UsageError(f"{spec} runs on no server, so --native-tools cannot be kept: leave it out")
     if threads and kind not in {"llamacpp", "smollm2", "transformers"}:
         raise UsageError(f"{spec} does not run in this process, so --threads cannot be kept: leave it out")
     if kind == "scripted":
@@ -109,7 +119,7 @@ def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads
         from lite.models.openai import OpenAI
 
         name, base_url = rest.split("@http", 1)
-        return OpenAI(name, f"http{base_url}", context=context)
+        return OpenAI(name, f"http{base_url}", context=context, tools=tools)
     if kind == "transformers":
         from lite.models.transformers import Transformers
 
