@@ -57,7 +57,8 @@ class _Row:
 class Transformers:
     """A causal language model and its tokenizer, loaded already. Not for two threads at once.
 
-    Whoever changes the weights calls `forget`.
+    The model may be in training: it writes without dropout, and is then as it was. Whoever changes its weights calls
+    `forget`.
 
     Args:
         model, tokenizer: as transformers loads them, the model where it shall run.
@@ -71,7 +72,7 @@ class Transformers:
 
     def __init__(self, model: Any, tokenizer: Any, *, name: str, context: int = 8192) -> None:
         self._torch = need("torch", EXTRA)
-        self._model: Any = model.eval()
+        self._model: Any = model
         self.name = name
         config = model.config.get_text_config(decoder=True)
         if getattr(model, "_is_stateful", False):
@@ -139,15 +140,24 @@ class Transformers:
         free = int(self._free_memory() * _SHARE)
         together = max(1, min(_TOGETHER, free // (self._cell * self.context)))
         results: dict[Turn, Reply | Fault] = {}
-        with self._torch.inference_mode():
-            for start in range(0, len(waiting), together):
-                rows: list[_Row] = []
-                for turn in waiting[start : start + together]:
-                    rows.append(self._read(turn, rows))
-                self._write([row for row in rows if not row.turn.finish])
-                results |= {row.turn: self._end(row) for row in rows}
-                self._make_room(free)
+        training = self._model.training
+        self._model.eval()
+        try:
+            with self._torch.inference_mode():
+                for start in range(0, len(waiting), together):
+                    results |= self._replies(waiting[start : start + together])
+                    self._make_room(free)
+        finally:
+            self._model.train(training)
         return [turn if isinstance(turn, Fault) else results[turn] for turn in prepared]
+
+    def _replies(self, turns: Sequence[Turn]) -> dict[Turn, Reply | Fault]:
+        """Turns that are written together."""
+        rows: list[_Row] = []
+        for turn in turns:
+            rows.append(self._read(turn, rows))
+        self._write([row for row in rows if not row.turn.finish])
+        return {row.turn: self._end(row) for row in rows}
 
     def _said(self, conversation: str) -> Said | None:
         held = self._held.get(conversation)

@@ -46,7 +46,7 @@ def tiny(seed: int = 0):
     config = Qwen3Config(
         vocab_size=259, hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=4,
         num_key_value_heads=2, head_dim=8, max_position_embeddings=512, eos_token_id=258, tie_word_embeddings=True,
-        initializer_range=0.3,
+        initializer_range=0.3, attention_dropout=0.4,
     )  # fmt: skip
     return Qwen3ForCausalLM(config)
 
@@ -163,6 +163,16 @@ def test_the_canary_new_weights_change_the_log_probabilities(model) -> None:
     assert after.cached_tokens == 0
     assert after.logprobs[0] != before.logprobs[0]
     assert np.abs(recomputed(model, request, after) - after.logprobs).max() < 1e-4
+
+
+def test_a_model_in_training_writes_without_dropout_and_stays_in_training(model) -> None:
+    request = asking("one", max_tokens=6)
+    expected = only(model.generate([request]))
+    assert not model._model.training
+    model._model.train()
+    assert only(model.generate([request])).logprobs == expected.logprobs
+    assert model._model.training
+    assert not any(parameter.grad_fn or parameter.is_inference() for parameter in model._model.parameters())
 
 
 def test_tokens_in_messages_stay_text_and_pieces_are_bytes(model) -> None:
