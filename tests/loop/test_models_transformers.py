@@ -234,11 +234,13 @@ def test_what_is_no_model_is_one_line(folder, tmp_path, capfd) -> None:
         return target
 
     (tmp_path / "empty").mkdir()
+    (tmp_path / "text.gguf").write_text("no model")
     weights = (folder / "model.safetensors").read_bytes()
     config = json.loads((folder / "config.json").read_text())
     wrong = [
         (tmp_path / "none", "there is no file"),
         (tmp_path / "empty", "config.json"),
+        (tmp_path / "text.gguf", "is not a GGUF model file"),
         (copy("garbage", config__json="{"), "cannot be loaded"),
         (copy("cut", model__safetensors=weights[:5000]), "cannot be loaded"),
         (copy("unknown", config__json=json.dumps(config | {"model_type": "no-such"})), "cannot be loaded"),
@@ -252,6 +254,26 @@ def test_what_is_no_model_is_one_line(folder, tmp_path, capfd) -> None:
         assert "\n" not in str(caught.value)
         assert str(path) in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_conversion_is_written_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
+    from lite.models import huggingface
+
+    letters, target = tokenizer(), tmp_path / "cache" / "made"
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(letters, "save_pretrained", fail)
+        with pytest.raises(ModelError, match=r"No space left.*XDG_CACHE_HOME"):
+            huggingface._save(tiny(), letters, target)
+    assert list(target.parent.iterdir()) == []
+    huggingface._save(tiny(), letters, target)
+    huggingface._save(tiny(1), letters, target)  # as if two had converted at once: the first one stays
+    assert list(target.parent.iterdir()) == [target]
+    loaded, _ = huggingface.load(target)
+    assert all((a == b).all() for a, b in zip(loaded.parameters(), tiny().parameters(), strict=True))
 
 
 def in_f32(source: Path, target: Path) -> Path:
