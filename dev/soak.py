@@ -284,8 +284,10 @@ def deleted(count: int, folder: Path) -> Outcome:
     return outcome
 
 
-def real(seconds: float, most: int, folder: Path) -> Outcome:
-    """SmolLM2, hot and untrained: it babbles, loops and invents by itself. Every stop but `failed` is right."""
+def real(seconds: float, most: int, folder: Path, *, grammar: bool) -> Outcome:
+    """SmolLM2, hot and untrained: it babbles and loops by itself; held to the grammar it calls tools, with anything in
+    their arguments. Every stop but `failed` is right.
+    """
     outcome = Outcome()
     asked = ["At what degree does iron melt?", "What is fact 7?", "What is said on page long3?", "Who are you?"]
     memories = ("stop", "keep-last", "summarise", "summarise-model")
@@ -297,7 +299,7 @@ def real(seconds: float, most: int, folder: Path) -> Outcome:
         tasks.append((Task(id=f"m{n}", question=f"{asked[n % 4]} ({n})", answers=("1538",)), settings))
     path = make_world(folder)
     with World.open(path) as world:
-        model = load_model("smollm2", context=2048)
+        model = load_model("smollm2", context=2048, grammar=grammar)
         until = time.perf_counter() + seconds
         for start_at in range(0, most, WIDTH):
             if time.perf_counter() > until:
@@ -342,8 +344,10 @@ def main(arguments: Iterable[str] | None = None) -> int:
             ("scripted", lambda folder: scripted(chosen.scripted, folder, chosen.seed)),
             ("world deleted", lambda folder: deleted(max(15, chosen.scripted // 5), folder)),
         ]
-        if chosen.model:
-            parts.append(("SmolLM2", lambda folder: real(chosen.seconds, chosen.model, folder)))
+        if half := chosen.model // 2:
+            seconds = chosen.seconds / 2
+            parts.append(("SmolLM2", lambda folder: real(seconds, half, folder, grammar=False)))
+            parts.append(("SmolLM2, by the grammar", lambda folder: real(seconds, half, folder, grammar=True)))
         for title, part in parts:
             folder = Path(name) / title
             folder.mkdir()

@@ -50,7 +50,7 @@ class _Work:
     completion_tokens: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Episode:
     """The generator of `episode()`, the tools its calls are carried out by, and its time limit in seconds."""
 

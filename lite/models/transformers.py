@@ -27,6 +27,7 @@ from lite.records import Fault, Generate, Message, Reply
 
 _TOGETHER = 32  # replies written at once, where the memory allows
 _SHARE = 0.5  # of the free memory may hold keys and values
+_ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}  # layers that hold keys and values
 _PART = 1024  # tokens of a prompt computed at once
 _ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "</s>")
 
@@ -75,7 +76,8 @@ class Transformers:
         self._model: Any = model
         self.name = name
         config = model.config.get_text_config(decoder=True)
-        if getattr(model, "_is_stateful", False):
+        layers = set(getattr(config, "layer_types", None) or ())
+        if getattr(model, "_is_stateful", False) or layers - _ATTENTION:
             raise ModelError(f"{name} keeps a state that cannot be cut (a recurrent model): run a GGUF file of it")
         self.context = min(context, getattr(config, "max_position_embeddings", context))
         self._vocabulary = _Vocabulary(tokenizer, model, name)

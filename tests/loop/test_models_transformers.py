@@ -128,17 +128,45 @@ def test_a_prompt_goes_on_from_what_is_held_and_sampled_tokens_are_not_tokenised
         texts += [reply.text, "and?"]
 
 
-def test_turns_of_several_conversations_agree_with_one_plain_pass(model) -> None:
-    """Held keys and values of different lengths, put side by side again turn after turn."""
+def other(kind: str, **options):
+    """A tiny model of another architecture, in the engine."""
+    import torch
+    import transformers
+
+    from lite.models.transformers import Transformers
+
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{kind}Config")(
+        vocab_size=259, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, eos_token_id=258, pad_token_id=0, max_position_embeddings=400, **options,
+    )  # fmt: skip
+    return Transformers(getattr(transformers, f"{kind}ForCausalLM")(config), tokenizer(), name=kind)
+
+
+@pytest.mark.parametrize("kind", ["Qwen3", "Mistral"])
+def test_turns_of_several_conversations_agree_with_one_plain_pass(model, kind: str) -> None:
+    """Held keys and values of different lengths, put side by side again turn after turn; Mistral's layers look at the
+    last 16 tokens only.
+    """
+    model = model if kind == "Qwen3" else other("Mistral", sliding_window=16)
     texts = {name: [f"question {name}"] for name in ("a", "bb" * 9, "c" * 40)}
+    compared = 0
     for turn in range(3):
         requests = [asking(*said, conversation=name, max_tokens=6 + turn) for name, said in texts.items()]
         for request, reply in zip(requests, model.generate(requests), strict=True):
             prompt = model._held[request.conversation].said.ids[: reply.prompt_tokens]
             if prompt == model._prompts.ids(model._prompts.render(request.messages)):  # bytes that are no text differ
                 assert np.abs(recomputed(model, request, reply) - reply.logprobs).max() < 1e-4
+                compared += 1
             texts[request.conversation] += [reply.text, "go on"]
             assert turn == 0 or reply.cached_tokens > 0
+    assert compared >= 3
+
+
+def test_a_model_with_other_layers_than_attention_is_refused() -> None:
+    with pytest.raises(ModelError, match="a state that cannot be cut") as caught:
+        other("Lfm2", layer_types=["conv", "full_attention"])
+    assert "\n" not in str(caught.value)
 
 
 def test_a_common_beginning_is_computed_once(model) -> None:
