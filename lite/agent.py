@@ -367,6 +367,8 @@ def _observed(turn: Turn, observation: Observation, text: str, whole: str) -> Tu
             "whole": digest(whole) if text != whole else None,
             "shown": tuple(observation.shown),
             "read": tuple(observation.read),
+            "reader_prompt_tokens": observation.prompt_tokens,
+            "reader_completion_tokens": observation.completion_tokens,
             "tool_seconds": observation.seconds,
         }
     )

@@ -65,6 +65,10 @@ def wrap_response(observation: str) -> str:
     return f"<tool_response>\n{observation}\n</tool_response>"
 
 
+# What `wrap_response` writes: an observation, and what the loop may have said behind it.
+RESPONSE = re.compile(r"<tool_response>\n(.*)\n</tool_response>", re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedTurn:
     """What a turn says: a call, an answer, or why neither could be read."""
@@ -264,6 +268,12 @@ def _read_json(text: str, repairs: list[str]) -> Any:
     if value is not None:
         repairs += applied
     return value
+
+
+def read_object(text: str) -> dict[str, Any] | None:
+    """The JSON object that a model was to write, with the repairs of a tool call; None where there is none."""
+    value = _read_json(text.strip(), [])
+    return _as_json(value) if isinstance(value, Mapping) else None
 
 
 def _loads(text: str) -> Any:

@@ -29,6 +29,7 @@ _PURPOSE = {
     "embed": "vectors in a world (--embedder) and hybrid search",
     "openvino": "embedders in int8, four to six times as fast on a CPU (--embedder NAME@int8)",
     "llama": "models in this process (--model llamacpp:FILE.gguf)",
+    "transformers": "Hugging Face models in this process (--model transformers:FOLDER)",
     "warc": "WARC files as sources of a world",
     "zim": "ZIM files as sources of a world (its library is GPL)",
     "serve": "lite serve and lite ui",

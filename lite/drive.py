@@ -3,6 +3,7 @@
 This is where time passes: the time limits, the one retry after a fault of the world, and whoever watches are here.
 """
 
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -13,12 +14,14 @@ from typing import Any
 from lite.agent import Answer, Event, episode, system_prompt
 from lite.dialect import storable
 from lite.errors import LiteError, UsageError
+from lite.index.memo import Memo
 from lite.memory import Budget
-from lite.models import FILES, Model, load_model, read_spec
+from lite.models import Model, load_model, located
+from lite.reading import Reader
 from lite.recipe import AgentSettings
 from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn
 from lite.run import Journal, digest
-from lite.tools import NAMES, Toolset
+from lite.tools import NAMES, SCHEMAS, Steps, Toolset
 from lite.world import World
 
 
@@ -36,6 +39,18 @@ class Listener:
 
 
 @dataclass
+class _Work:
+    """A call being carried out, and what a reader of pages has spent on it."""
+
+    call: Call
+    started: float
+    steps: Steps | None = None
+    faults: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(eq=False)
 class Episode:
     """The generator of `episode()`, the tools its calls are carried out by, and its time limit in seconds."""
 
@@ -47,6 +62,7 @@ class Episode:
     index: int = 0
     started: float = 0.0
     pending: Generate | None = None
+    work: _Work | None = None  # then what is pending is a page's reader, not a turn
     trajectory: Trajectory | None = None
 
 
@@ -92,9 +108,12 @@ def _replies(
 ) -> Iterator[tuple[Episode, Reply | Fault]]:
     """An answer for each episode that waits for one: recorded, or generated now, together."""
     waiting = [one for one in live if one.pending is not None]
-    asking = [one for one in waiting if not one.recorded]
-    yield from ((one, one.recorded.pop(0)) for one in waiting if one.recorded)
+    asking = [one for one in waiting if one.work or not one.recorded]
+    yield from ((one, one.recorded.pop(0)) for one in waiting if one not in asking)
     for one, reply in zip(asking, _generate(model, asking), strict=True):
+        if one.work:  # what is read of a page is kept elsewhere, and not the episode's turn
+            yield one, reply
+            continue
         late = one.seconds is not None and clock() - one.started > one.seconds
         answer = reply.model_copy(update={"late": True}) if late and isinstance(reply, Reply) else reply
         if journal and isinstance(answer, Reply):
@@ -118,13 +137,18 @@ def _advance(one: Episode, answer: Answer, watch: Listener, clock: Callable[[], 
     """Send `answer` in and carry out what needs no model, up to the next Generate or the end."""
     one.pending = None
     try:
-        while one.pending is None:
+        while True:
+            if one.work is not None:
+                answer = _go_on(one, one.work, answer, clock)
+                if answer is None:
+                    return
             event = next(one.steps) if answer is None else one.steps.send(answer)
             answer = None
             if isinstance(event, Generate):
                 one.pending = event
-            elif isinstance(event, Call):
-                answer = _run_tool(one.tools, event, clock)
+                return
+            if isinstance(event, Call):
+                one.work = _Work(event, clock())
             elif event.observation is None:
                 watch.said(one.index, event)
             else:
@@ -133,17 +157,32 @@ def _advance(one: Episode, answer: Answer, watch: Listener, clock: Callable[[], 
         one.trajectory = end.value
 
 
-def _run_tool(tools: Toolset, call: Call, clock: Callable[[], float]) -> Observation | Fault:
-    started = clock()
-    for attempt in (1, 2):
+def _go_on(one: Episode, work: _Work, answer: Answer, clock: Callable[[], float]) -> Observation | Fault | None:
+    """Carry the call under way out, up to its end or (None) to what its reader is to write.
+
+    A fault of the world has it begun once more: what has been read until then is known.
+    """
+    if isinstance(answer, Reply):
+        work.prompt_tokens += answer.prompt_tokens
+        work.completion_tokens += answer.completion_tokens
+    given = answer if isinstance(answer, Reply | Fault) else None
+    while True:
         try:
-            observation = tools.run(call)
+            if work.steps is None:
+                work.steps, given = one.tools.steps(work.call), None
+            one.pending = work.steps.send(given)
+        except StopIteration as end:
+            one.work = None
+            spent = {"prompt_tokens": work.prompt_tokens, "completion_tokens": work.completion_tokens}
+            took = {"seconds": round(clock() - work.started, 6)}
+            return end.value.model_copy(update=spent | took) if isinstance(end.value, Observation) else end.value
         except (LiteError, OSError, MemoryError) as error:  # the world's fault, never the model's
-            if attempt == 2:
+            work.steps, work.faults = None, work.faults + 1
+            if work.faults == 2:
+                one.work = None
                 return Fault(where="tool", error=f"{type(error).__name__}: {error}")
         else:
-            return observation.model_copy(update={"seconds": round(clock() - started, 6)})
-    raise AssertionError("unreachable")
+            return None
 
 
 _NAMES: dict[str, tuple[str, ...]] = {"all": NAMES, "search": ("search",)}
@@ -154,10 +193,28 @@ def prompt_of(settings: AgentSettings, world: World) -> str:
     return system_prompt(world.date, settings.prompt, _NAMES[settings.tools])
 
 
-def tools_of(task: Task, world: World, settings: AgentSettings) -> Toolset:
-    """The tools of one task, its masked pages out of reach."""
-    limits, names = settings.limits, _NAMES[settings.tools]
-    return Toolset(world, mask=task.mask, results=limits.results, visit_words=limits.visit_words, names=names)
+def tools_of(task: Task, world: World, settings: AgentSettings, model: Model | str) -> Toolset:
+    """The tools of one task, its masked pages out of reach.
+
+    `model` reads pages in the visit modes `llm` and `read`; a mere name can visit only what that one has read already.
+    """
+    limits, reader = settings.limits, None
+    if limits.visit_mode != "extract":
+        if isinstance(model, str):
+            name, context, count = model, sys.maxsize, len
+        else:
+            name, context, count = model.name, model.context, model.count
+        known_as = f"{located(name, from_anywhere)}, window {settings.context}"
+        memo = Memo.beside(world.path, world.digest, "readings")
+        reader = Reader(limits.visit_mode, model=known_as, context=context, count=count, memo=memo)
+    return Toolset(
+        world,
+        mask=task.mask,
+        results=limits.results,
+        visit_words=limits.visit_words,
+        names=_NAMES[settings.tools],
+        reader=reader,
+    )
 
 
 def start(
@@ -174,7 +231,7 @@ def start(
         attempt=attempt,
         before=before,
     )
-    tools = tools_of(task, world, settings)
+    tools = tools_of(task, world, settings, model)
     return Episode(steps, tools, limits.seconds, key=f"{task.id}/{attempt}")
 
 
@@ -226,9 +283,8 @@ def manifest(settings: AgentSettings, world: World, model: str) -> dict[str, Any
 
     Paths are absolute: a run is gone on with from whatever folder one stands in.
     """
-    kind, rest = read_spec(model) if ":" in model or model == "smollm2" else ("", model)
     named = {
-        "model": f"{kind}:{from_anywhere(rest)}" if kind in FILES else model,
+        "model": located(model, from_anywhere),
         "prompt": None if settings.prompt is None else from_anywhere(settings.prompt),
         "prompt_digest": digest(prompt_of(settings, world)),
         "world": from_anywhere(world.path),
@@ -248,5 +304,9 @@ def open_model(stack: ExitStack, model: Model | str, settings: AgentSettings) ->
     """`model` itself, or the one it names, closed again when `stack` is."""
     if not isinstance(model, str):
         return model
-    loaded = load_model(model, context=settings.context, grammar=settings.grammar, threads=settings.threads)
+    names = _NAMES[settings.tools] if settings.native_tools else ()
+    tools = [schema for schema in SCHEMAS if schema["function"]["name"] in names]
+    loaded = load_model(
+        model, context=settings.context, grammar=settings.grammar, threads=settings.threads, tools=tools
+    )
     return stack.enter_context(closing(loaded))

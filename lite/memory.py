@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
-from lite.dialect import ASK_FOR_ANSWER, parse_turn, quote, wrap_response
+from lite.dialect import ASK_FOR_ANSWER, RESPONSE, parse_turn, quote, wrap_response
 from lite.recipe import Memory
 from lite.records import Fault, Generate, Message, Reply, Sampling
 
@@ -23,7 +23,6 @@ _HEADS = (60, 15)  # words of an older observation that keep-last leaves, the se
 _SENTENCE = 40  # words, the most of one
 _SENTENCE_TOKENS = 96
 _NOTES = "\n\nWhat your earlier calls have found:\n"
-_RESPONSE = re.compile(r"<tool_response>\n(.*)\n</tool_response>", re.DOTALL)
 _WORD = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]|[^\W_]+")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 _FRAME = re.compile(r"^(A Google search for '|The useful information in |Evidence in page:|Summary:|## |=======)")
@@ -144,7 +143,7 @@ def _cut_older(past: Past, whole: int, head: int) -> list[Message]:
     messages = list(past.messages)
     places = [n for n in range(past.opening, len(messages)) if messages[n].role == "user"]
     for place in places[: len(places) - whole]:
-        found = _RESPONSE.match(messages[place].content)
+        found = RESPONSE.match(messages[place].content)
         if found and len(words := found[1].split(" ")) > head:
             text = wrap_response(" ".join(words[:head]).removesuffix(_CUT) + _CUT)
             messages[place] = Message(role="user", content=text + messages[place].content[found.end() :])
@@ -194,7 +193,7 @@ def _with_notes(past: Past, notes: Sequence[str], count: int) -> list[Message]:
 
 def note(question: str, said: str, seen: str) -> str:
     """One sentence on a past call: what was called, and the sentence of its result that fits the question best."""
-    found = _RESPONSE.match(seen)
+    found = RESPONSE.match(seen)
     text = found[1] if found else seen
     wanted = set(_words(f"{question} {_called(said)}"))
     best, score = "", 0.0
@@ -224,7 +223,7 @@ def _clipped(sentence: str) -> str:
 
 def _ask_for_sentence(past: Past, said: str, seen: str, budget: Budget) -> Generate:
     """Ask the model for its sentence on one past call, in a conversation of its own."""
-    found = _RESPONSE.match(seen)
+    found = RESPONSE.match(seen)
     text = found[1] if found else seen
 
     def asked(result: str) -> list[Message]:

@@ -62,6 +62,7 @@ class Limits(Settings):
     answer_tokens: int = Field(default=256, ge=16)  # always kept free for the last answer
     results: int = Field(default=10, ge=1, le=100)  # hits a query
     visit_words: int = Field(default=400, ge=20)  # words of evidence a page
+    visit_mode: Literal["extract", "llm", "read"] = "extract"  # llm, read: the model itself reads the page
     strict: bool = False  # a turn that needs a repair is unreadable
     memory: Memory = "stop"  # what happens when the window fills
     keep: int = Field(default=2, ge=1)  # the newest observations that memory leaves whole
@@ -74,7 +75,8 @@ class AgentSettings(Settings):
 
     context: int = Field(default=8192, ge=256)  # tokens, prompt and reply together
     grammar: bool = False  # hold every turn to the dialect (llama.cpp)
-    threads: int | None = Field(default=None, ge=1)  # CPU threads (llama.cpp); None: the library's choice
+    threads: int | None = Field(default=None, ge=1)  # CPU threads of a model in this process; None: the library chooses
+    native_tools: bool = False  # the server gets the tools by its own protocol (openai)
     prompt: str | None = None  # a file that replaces the system prompt
     tools: Literal["all", "search"] = "all"  # search: for comparison; no page can be visited
     limits: Limits = Limits()

@@ -89,7 +89,7 @@ class Visit(Record):
     title: str = ""
     evidence: str = ""
     summary: str = ""
-    mode: Literal["extract", "raw"] = "extract"
+    mode: Literal["extract", "raw", "llm", "read"] = "extract"
 
 
 # ---------------------------------------------------------------- tasks
@@ -185,6 +185,8 @@ class Observation(Record):
     shown: dict[str, str] = Field(default_factory=dict)  # URL -> snippet, of hits the model has now seen
     read: dict[str, str] = Field(default_factory=dict)  # URL -> evidence, of pages it has now visited and found
     seconds: float = 0.0
+    prompt_tokens: int = 0  # of the model that read pages for it
+    completion_tokens: int = 0
 
 
 class Fault(Record):
@@ -231,6 +233,8 @@ class Turn(Record):
     completion_tokens: int = 0
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
+    reader_prompt_tokens: int = 0  # of the model that read pages for the observation
+    reader_completion_tokens: int = 0
     model_seconds: float = 0.0
     tool_seconds: float = 0.0
 

@@ -61,7 +61,8 @@ def replay_calls(run: str | Path, *, world: World | str | Path | None = None) ->
     calls = trajectories = 0
     for one in read_trajectories(run):
         trajectories += 1
-        tools = tools_of(Task(id=one.task_id, question=one.question, answers=(), mask=one.mask), world, settings)
+        task = Task(id=one.task_id, question=one.question, answers=(), mask=one.mask)
+        tools = tools_of(task, world, settings, recorded["model"])
         for number, turn in _carried_out(one, settings.limits.repeated):
             calls += 1
             now = tools.run(turn.call).text if turn.call else ""

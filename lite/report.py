@@ -194,9 +194,11 @@ def _effort(trajectories: Sequence[Trajectory], turns: Sequence[Turn]) -> dict[s
     segments = [segment for one in trajectories for segment in one.segments]
     return {
         "rewrites": len(segments),
-        "prompt_tokens": sum(one.prompt_tokens for one in [*turns, *segments]),
+        "prompt_tokens": sum(one.prompt_tokens for one in [*turns, *segments])
+        + sum(turn.reader_prompt_tokens for turn in turns),
         "cached_tokens": sum(turn.cached_tokens for turn in turns),
-        "completion_tokens": sum(one.completion_tokens for one in [*turns, *segments]),
+        "completion_tokens": sum(one.completion_tokens for one in [*turns, *segments])
+        + sum(turn.reader_completion_tokens for turn in turns),
         "seconds": round(sum(one.seconds for one in trajectories), 1),
         "model_seconds": round(sum(t.model_seconds for t in turns) + sum(s.seconds for s in segments), 1),
         "tool_seconds": round(sum(turn.tool_seconds for turn in turns), 3),

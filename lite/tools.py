@@ -5,11 +5,13 @@ cannot be carried out is answered by `Error: …`: the model's fault is an obser
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from lite.dialect import quote
-from lite.records import Call, Observation, Results, Visit
+from lite.errors import UsageError
+from lite.reading import Reader
+from lite.records import Call, Fault, Generate, Observation, Reply, Results, Visit
 from lite.world import World
 
 SCHEMAS: tuple[dict[str, Any], ...] = (
@@ -59,6 +61,7 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
 )
 
 NAMES = tuple(schema["function"]["name"] for schema in SCHEMAS)
+Steps = Generator[Generate, Reply | Fault | None, Observation | Fault]
 _JOIN = "\n\n=======\n\n"
 MOST_AT_ONCE = 10  # queries or URLs one call may carry; the rest is dropped and the model is told
 
@@ -78,6 +81,7 @@ class Toolset:
         results: hits a query (upstream: 10).
         visit_words: words of evidence a visited page.
         names: of the tools that there are.
+        reader: reads visited pages; without one the passages that serve the goal are extracted.
     """
 
     def __init__(
@@ -88,7 +92,9 @@ class Toolset:
         results: int = 10,
         visit_words: int = 400,
         names: Sequence[str] = NAMES,
+        reader: Reader | None = None,
     ) -> None:
+        self._reader = reader
         self._names = tuple(names)
         self._world = world
         self._mask = tuple(mask)
@@ -96,11 +102,26 @@ class Toolset:
         self._visit_words = visit_words
 
     def run(self, call: Call) -> Observation:
-        """Carry out one call. Never raises for what the model wrote."""
+        """Carry out one call. Never raises for what the model wrote.
+
+        Raises:
+            UsageError: a page would have to be read by a model (`steps` says what it is to write).
+        """
+        try:
+            next(self.steps(call))
+        except StopIteration as end:
+            if isinstance(end.value, Observation):
+                return end.value
+        raise UsageError("a page of this visit has not been read by that model yet: visit it in an episode first")
+
+    def steps(self, call: Call) -> Steps:
+        """Carry out one call; whatever a model has to write for it is asked for on the way."""
         if call.tool not in self._names:
             are = "tool is" if len(self._names) == 1 else "tools are"
             return _error(f"there is no tool named {quote(call.tool)}. The {are} {' and '.join(self._names)}.")
-        return self._search(call.arguments) if call.tool == "search" else self._visit(call.arguments)
+        if call.tool == "search":
+            return self._search(call.arguments)
+        return (yield from self._visit(call.arguments))
 
     def _search(self, arguments: dict[str, Any]) -> Observation:
         queries = strings(arguments.get("query"))
@@ -114,15 +135,26 @@ class Toolset:
             shown |= {hit.url: hit.snippet for hit in results if hit.url not in shown}
         return Observation(text=_JOIN.join([*parts, *_dropped(queries)]), shown=shown)
 
-    def _visit(self, arguments: dict[str, Any]) -> Observation:
+    def _visit(self, arguments: dict[str, Any]) -> Steps:
         urls = list(dict.fromkeys(strings(arguments.get("url"))))
         goal = arguments.get("goal")
         if not urls:
             return _error('visit needs "url", an array of strings.')
         if not isinstance(goal, str):
             return _error('visit needs "goal", a string that says what to look for.')
-        views = [self._world.visit(url, goal, words=self._visit_words, mask=self._mask) for url in urls[:MOST_AT_ONCE]]
+        mode = "raw" if self._reader else "extract"
+        views = []
+        for url in urls[:MOST_AT_ONCE]:
+            view = self._world.visit(url, goal, words=self._visit_words, mask=self._mask, mode=mode)
+            if self._reader and view.found:
+                seen = yield from self._reader.read(view)
+                if isinstance(seen, Fault):
+                    return seen
+                view = seen
+            views.append(view)
         read = {view.url: view.evidence for view in views if view.found}
+        if self._reader:  # an extract has its summary from the evidence; what a model writes may be new
+            read |= {view.url: f"{view.evidence}\n{view.summary}" for view in views if view.found}
         return Observation(text=_JOIN.join([*map(self._visit_text, views), *_dropped(urls)]), read=read)
 
     def _visit_text(self, view: Visit) -> str:

@@ -15,18 +15,21 @@ _LIMITS = {
     "max_seconds": "seconds",
     "turn_tokens": "turn_tokens",
     "memory": "memory",
+    "visit_mode": "visit_mode",
     "strict": "strict",
 }
-_MODELS = "smollm2, llamacpp:FILE.gguf, openai:NAME@URL, scripted:FILE, replay:RUN."
+_MODELS = (
+    "smollm2, llamacpp:FILE.gguf (either with +ADAPTER.gguf), transformers:FOLDER, openai:NAME@URL, scripted:FILE, "
+    "replay:RUN."
+)
+_VISITS = ("extract", "llm", "read")
 _MEMORIES = ("stop", "keep-last", "summarise", "summarise-model")
 
 
 def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     """The settings of an episode, the same for `ask` and `eval`; what is not given keeps its default of recipe.py."""
     options = (
-        click.option(
-            "--model", metavar="SPEC", help="smollm2, llamacpp:FILE.gguf, openai:NAME@URL, scripted:FILE, replay:RUN."
-        ),
+        click.option("--model", metavar="SPEC", help=_MODELS),
         click.option("--max-turns", type=click.IntRange(min=1), help="Turns before an answer is asked for."),
         click.option("--turn-tokens", type=click.IntRange(min=16), help="The most one turn may write."),
         click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Time for one question."),
@@ -34,8 +37,10 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--memory", type=click.Choice(_MEMORIES), help="What happens when the window fills."),
         click.option("--strict", is_flag=True, default=None, help="Repair nothing: such a turn is unreadable."),
         click.option("--tools", type=click.Choice(["all", "search"]), help="search: no page can be visited."),
+        click.option("--visit-mode", type=click.Choice(_VISITS), help="llm, read: the model itself reads a page."),
         click.option("--grammar", is_flag=True, default=None, help="Hold each turn to the protocol (llama.cpp)."),
-        click.option("--threads", type=click.IntRange(min=1), help="CPU threads of the model (llama.cpp)."),
+        click.option("--native-tools", is_flag=True, default=None, help="Calls by the server's own protocol (openai)."),
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads of a model in this process."),
         click.option("--temperature", type=click.FloatRange(min=0), help="0 is greedy."),
         click.option("--seed", type=int, help="Of the sampling."),
         click.option("--prompt", type=folder, help="A file that replaces the system prompt."),

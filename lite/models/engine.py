@@ -170,6 +170,28 @@ class Weights:
         return self._pieces[token]
 
 
+class Adapter:
+    """A LoRA adapter in GGUF: matrices that are added to the model's own. It lives as long as the model at most.
+
+    Raises:
+        ModelError: the file is no adapter, or one for another model.
+    """
+
+    def __init__(self, weights: Weights, path: str | Path) -> None:
+        self._lib = weights.lib
+        check_gguf(Path(path), "adapter")
+        hush(self._lib)
+        self.handle = self._lib.llama_adapter_lora_init(weights.handle, os.fsencode(path))
+        if not self.handle:
+            raise ModelError(f"{path} is no LoRA adapter for this model{said()}: give one that was made for it")
+
+    def close(self) -> None:
+        """Free it; no `Sequences` may wear it any more."""
+        if self.handle:
+            self._lib.llama_adapter_lora_free(self.handle)
+            self.handle = None
+
+
 class Sequences:
     """A KV cache of `slots` token sequences of up to `window` tokens each.
 
@@ -208,6 +230,13 @@ class Sequences:
         if self.handle:
             self._lib.llama_free(self.handle)
             self.handle = None
+
+    def wear(self, adapter: Adapter | None) -> None:
+        """Compute with this adapter from now on, or with none."""
+        worn = [adapter.handle] if adapter else []
+        handles, scales = (self._lib.llama_adapter_lora_p_ctypes * 1)(*worn), (ctypes.c_float * 1)(1.0)
+        if self._lib.llama_set_adapters_lora(self.handle, handles, len(worn), scales) != 0:
+            raise ModelError(f"llama.cpp cannot use the adapter{said()}: give one that was made for this model")
 
     def decode(self, rows: Sequence[tuple[int, int, int]], outputs: Sequence[int]) -> list[NDArray[np.float32]]:
         """Compute rows of (token, position, sequence), at most BATCH; logits (vocabulary,) of the rows in `outputs`.
@@ -313,21 +342,22 @@ def _padded(window: int) -> int:
     return -(-window // 256) * 256
 
 
-def check_gguf(path: Path) -> None:
-    """Raise ModelError, in one line, for what is plainly no model file."""
+def check_gguf(path: Path, what: str = "model") -> None:
+    """Raise ModelError, in one line, for what is plainly no GGUF file."""
     if path.is_dir():
         raise ModelError(f"{path} is a folder: name the .gguf file in it")
     try:
         with path.open("rb") as file:
             head = file.read(4)
     except FileNotFoundError:
-        raise ModelError(f"there is no file {path}: check the path, or use --model smollm2") from None
+        otherwise = ", or use --model smollm2" if what == "model" else ""
+        raise ModelError(f"there is no file {path}: check the path{otherwise}") from None
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}): check its permissions") from None
     if not head:
         raise ModelError(f"{path} is empty: download it again")
     if head != b"GGUF":
-        raise ModelError(f"{path} is not a GGUF model file: give one that ends in .gguf, or convert it first")
+        raise ModelError(f"{path} is not a GGUF {what} file: give one that ends in .gguf, or convert it first")
 
 
 def available_memory() -> int:

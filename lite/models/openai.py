@@ -6,12 +6,13 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from lite.dialect import STOP
+from lite.dialect import RESPONSE, STOP, parse_turn
 from lite.errors import ModelError
 from lite.models.sampling import turn_seed
 from lite.records import Fault, Generate, Message, Reply
@@ -34,6 +35,8 @@ class OpenAI:
         base_url: with or without the final `/v1`.
         context: window in tokens that the episode may fill. The server does not say it, so this is taken on trust.
         timeout: seconds to wait for a reply (10 for the connection).
+        tools: function schemas that the server is given, for models that call tools by its own protocol; past calls
+            and results go to it in that form too. Without them all of it is text.
 
     `count` is an estimate: the server's tokenizer is out of reach, so bytes are divided by what its `usage` figures
     have shown so far. It errs towards too many.
@@ -42,8 +45,17 @@ class OpenAI:
         ModelError: the server does not answer, or refuses the key.
     """
 
-    def __init__(self, name: str, base_url: str, *, context: int = 8192, timeout: float = 600.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        *,
+        context: int = 8192,
+        timeout: float = 600.0,
+        tools: Sequence[dict[str, Any]] = (),
+    ) -> None:
         self.context = context
+        self._tools = list(tools)
         self._model = name
         self._ratio = _Ratio()
         key = os.environ.get(KEY_VARIABLE, "")
@@ -109,9 +121,10 @@ class OpenAI:
 
     def _body(self, request: Generate, room: int) -> dict[str, Any]:
         sampling = request.sampling
+        plain = [message.model_dump() for message in request.messages]
         body: dict[str, Any] = {
             "model": self._model,
-            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "messages": _with_calls(request.messages) if self._tools else plain,
             "max_tokens": room,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
@@ -119,6 +132,8 @@ class OpenAI:
             "seed": turn_seed(sampling.seed, request.conversation, request.number) % 2**31,
             "stop": [STOP],
         }
+        if self._tools and request.form != "free":
+            body |= {"tools": self._tools, "tool_choice": "none" if request.form == "answer" else "auto"}
         if sampling.top_k:  # not in OpenAI's own API, known to the servers of open weights
             body["top_k"] = sampling.top_k
         return body
@@ -164,6 +179,41 @@ class _Ratio:
             self._known = True
 
 
+def _with_calls(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The conversation with its calls and their results as the protocol has them; what is no call stays text."""
+    out: list[dict[str, Any]] = []
+    called = ""
+    for place, message in enumerate(messages):
+        turn = parse_turn(message.content) if message.role == "assistant" else None
+        found = RESPONSE.match(message.content) if message.role == "user" and called else None
+        if turn and turn.call:
+            called = f"call_{place}"
+            function = {"name": turn.call.tool, "arguments": json.dumps(turn.call.arguments, ensure_ascii=False)}
+            calls = [{"id": called, "type": "function", "function": function}]
+            thought = f"<think>\n{turn.think}\n</think>" if turn.think else ""
+            out.append({"role": "assistant", "content": thought, "tool_calls": calls})
+            continue
+        if found:
+            out.append({"role": "tool", "tool_call_id": called, "content": found[1]})
+            if rest := message.content[found.end() :].strip():
+                out.append({"role": "user", "content": rest})
+        else:
+            out.append(message.model_dump())
+        called = ""
+    return out
+
+
+def _as_text(call: dict[str, Any]) -> str:
+    """A call that the server has taken out of the turn, in the dialect."""
+    function = call["function"]
+    name, arguments = function["name"], function["arguments"]
+    if isinstance(arguments, str):
+        with suppress(ValueError):  # else the dialect has a name for what is wrong with it
+            arguments = json.loads(arguments)
+    body = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
+    return f"<tool_call>\n{body}\n</tool_call>"
+
+
 def _reply(body: dict[str, Any]) -> Reply:
     """The first choice as a Reply. Raises LookupError, TypeError, ValueError or AttributeError for anything else."""
     choice = body["choices"][0]
@@ -174,6 +224,8 @@ def _reply(body: dict[str, Any]) -> Reply:
         raise TypeError("the content is no text")
     if thinking and "</think>" not in text:  # the server took the thinking out of the turn: put it back
         text = f"<think>\n{thinking.strip()}\n</think>\n{text.lstrip()}"
+    if calls := message.get("tool_calls"):
+        text = "\n".join([text, *map(_as_text, calls)])
     usage = body.get("usage") or {}
     details = usage.get("prompt_tokens_details") or {}
     return Reply(

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
-from lite.errors import ModelError
+from lite.dialect import parse_turn, render_turn, wrap_response
+from lite.drive import ask
+from lite.errors import ModelError, UsageError
 from lite.models import load_model, openai
 from lite.models.openai import OpenAI
-from lite.records import Fault, Generate, Message, Reply, Sampling
+from lite.records import Call, Fault, Generate, Message, Reply, Sampling
+from lite.world import World
 
 Answer = Callable[["Handler", dict[str, Any]], None]
 
@@ -328,3 +331,84 @@ def test_keys_go_to_the_server_and_nowhere_else(server, monkeypatch) -> None:
         OpenAI("m", address)
     assert "hidden" not in str(caught.value)
     assert "sk-secret" not in str(caught.value)
+
+
+TOOLS = [{"type": "function", "function": {"name": "search", "parameters": {}}}]
+CALL = {"id": "x", "type": "function", "function": {"name": "search", "arguments": '{"query": ["é"]}'}}
+
+
+def conversation(*texts: str) -> Generate:
+    roles = ("user", "assistant") * len(texts)
+    said = tuple(Message(role=role, content=text) for role, text in zip(roles, texts, strict=False))
+    return Generate(messages=said, max_tokens=50)
+
+
+def test_a_call_that_the_server_took_out_of_the_turn_is_put_back(server) -> None:
+    server.answers = [says(None, tool_calls=[CALL], finish="tool_calls")]
+    parsed = parse_turn(only(OpenAI("m", server.url)).text, strict=True)
+    assert parsed.call == Call(tool="search", arguments={"query": ["é"]})
+    server.answers = [says("Well.", tool_calls=[CALL, CALL], reasoning_content="hm")]
+    parsed = parse_turn(only(OpenAI("m", server.url)).text)
+    assert (parsed.think, parsed.repairs) == ("hm", ("second_call_dropped",))
+    broken = {"function": {"name": "search", "arguments": '{"query": ["é"'}}
+    server.answers = [says(tool_calls=[broken])]
+    parsed = parse_turn(only(OpenAI("m", server.url)).text)
+    assert (parsed.call.arguments, parsed.repairs) == ({"query": ["é"]}, ("arguments_as_string", "missing_brace"))
+
+
+@pytest.mark.parametrize("calls", [[7], ["x"], [{}], {"function": {}}, [{"function": {"name": "search"}}]])
+def test_a_call_that_is_none_is_no_completion(server, calls) -> None:
+    server.answers = [says(tool_calls=calls)]
+    fault = only(OpenAI("m", server.url))
+    assert isinstance(fault, Fault)
+    assert "no chat completion" in fault.error
+
+
+def test_a_server_with_tools_gets_calls_and_results_by_its_protocol(server) -> None:
+    server.answers = [says()]
+    model = OpenAI("m", server.url, tools=TOOLS)
+    call = render_turn("so", Call(tool="search", arguments={"query": ["é"]}))
+    asked = conversation(
+        "q",
+        call,
+        wrap_response("found\n</tool"),
+        "babble",
+        wrap_response("Error: no"),
+        call,
+        wrap_response("x") + "\n\nAnswer now.",
+    )
+    only(model, asked.model_copy(update={"form": "answer"}))
+    body = server.bodies[0]
+    function = {"name": "search", "arguments": '{"query": ["é"]}'}
+    assert body["messages"] == [
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": "<think>\nso\n</think>", "tool_calls": [{"id": "call_1", "type": "function", "function": function}]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "found\n</tool"},
+        {"role": "assistant", "content": "babble"},
+        {"role": "user", "content": wrap_response("Error: no")},
+        {"role": "assistant", "content": "<think>\nso\n</think>", "tool_calls": [{"id": "call_5", "type": "function", "function": function}]},
+        {"role": "tool", "tool_call_id": "call_5", "content": "x"},
+        {"role": "user", "content": "Answer now."},
+    ]  # fmt: skip
+    assert (body["tools"], body["tool_choice"]) == (TOOLS, "none")
+    only(model, asked)
+    assert server.bodies[1]["tool_choice"] == "auto"
+    only(model, asked.model_copy(update={"form": "free"}))
+    assert "tools" not in server.bodies[2]
+
+
+def test_an_episode_by_the_servers_own_protocol(server, tmp_path) -> None:
+    page = {"url": "https://e.test/iron", "title": "Iron", "doc": "Iron melts at 1538 degrees."}
+    (tmp_path / "pages.jsonl").write_text(json.dumps(page))
+    server.answers = [
+        says(None, tool_calls=[{"function": {"name": "search", "arguments": '{"query": ["iron"]}'}}]),
+        says("<answer>1538</answer>"),
+    ]
+    with World.build(tmp_path / "pages.jsonl", tmp_path / "world", date="2026-01-02") as world:
+        found = ask(world, "When does iron melt?", model=f"openai:m@{server.url}", native_tools=True, tools="search")
+    assert (found.answer, found.turns[0].malformed, found.turns[0].repairs) == ("1538", None, ())
+    assert [one["function"]["name"] for one in server.bodies[0]["tools"]] == ["search"]
+    assert "1538 degrees" in server.bodies[1]["messages"][-1]["content"]
+    assert server.bodies[1]["messages"][-1]["role"] == "tool"
+    with pytest.raises(UsageError, match="--native-tools"):
+        load_model("scripted:x.json", tools=TOOLS)

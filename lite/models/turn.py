@@ -1,0 +1,209 @@
+"""One turn being written by a model in this process: its prompt as ids, and what is sampled, whatever computes it.
+
+Engines give logits; everything else about a turn is here: which control tokens are in a prompt, where a turn ends, and
+what of it is said, remembered and recorded.
+"""
+
+import codecs
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite.dialect import STOP
+from lite.models.chat import ChatTemplate, ControlTokens
+from lite.models.sampling import choose, log_probability, random_for
+from lite.records import Fault, Generate, Message, Reply
+
+_STOP = STOP.encode()
+
+
+class Vocabulary(Protocol):
+    """What a turn needs of a tokenizer."""
+
+    bos: int
+    opens_with_bos: bool
+
+    def tokenize(self, text: str) -> Sequence[int]:
+        """Ids of plain text: no control token comes out of it, whatever it spells."""
+        ...
+
+    def piece(self, token: int) -> bytes:
+        """Bytes of one token; a control token has none, unless it is one of the dialect's tags."""
+        ...
+
+    def ends_turn(self, token: int) -> bool:
+        """Is this an end-of-generation token?"""
+        ...
+
+
+class Walk(Protocol):
+    """A grammar walking along one turn."""
+
+    def allows(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which of these tokens may come next."""
+        ...
+
+    def accept(self, token: int) -> None:
+        """Move on over a token that `allows` allowed."""
+        ...
+
+    def close(self) -> None:
+        """Free it."""
+        ...
+
+
+@dataclass
+class Said:
+    """What a conversation has said so far, as text and as ids."""
+
+    text: str = ""  # the rendered text that `ids` stand for; the next prompt usually goes on from it
+    ids: list[int] = field(default_factory=list)
+    joints: list[tuple[int, int]] = field(default_factory=list)  # (len(text), len(ids)) where a turn began or ended
+
+    def stands_for(self, rendered: str) -> tuple[int, int]:
+        """The longest start of `rendered`, in characters and in ids, that was already said here word for word."""
+        for chars, count in reversed(self.joints):
+            if rendered.startswith(self.text[:chars]):
+                return chars, count
+        return 0, 0
+
+    def settle(self, rendered: str, ids: Sequence[int], said: str, sampled: Sequence[int]) -> None:
+        """Note a finished turn: the prompt's text and ids, then what the model said and the ids it sampled."""
+        chars, _ = self.stands_for(rendered)
+        self.joints = [joint for joint in self.joints if joint[0] <= chars]
+        self.text, self.ids = rendered + said, [*ids, *sampled]
+        self.joints += [(len(rendered), len(ids)), (len(self.text), len(self.ids))]
+
+
+@dataclass(eq=False)
+class Turn:
+    """One request on its way."""
+
+    request: Generate
+    rendered: str
+    ids: list[int]
+    room: int  # tokens it may sample
+    random: np.random.Generator
+    grammar: Walk | None = None
+    cached: int = 0
+    sampled: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)  # len(data) after each sampled token
+    data: bytes = b""
+    stop: int = -1  # where in `data` the stop tag begins
+    finish: Literal["", "stop", "length", "failed"] = ""
+    error: str = ""
+    seconds: float = 0.0
+
+    def sample(self, logits: NDArray[np.float32], vocabulary: Vocabulary) -> None:
+        """Choose the next token; sets `finish` when it is the last one."""
+        sampling, grammar = self.request.sampling, self.grammar
+        token = choose(logits, sampling, set(self.sampled), self.random, grammar.allows if grammar else None)
+        if token is None:  # the grammar has no way on
+            self.finish = "stop"
+            return
+        self.sampled.append(token)
+        self.logprobs.append(log_probability(logits, token, sampling.temperature))
+        if vocabulary.ends_turn(token):
+            self.finish = "stop"
+            return
+        if grammar:
+            grammar.accept(token)
+        tail = max(0, len(self.data) - len(_STOP))
+        self.data += vocabulary.piece(token)
+        self.ends.append(len(self.data))
+        self.stop = self.data.find(_STOP, tail)
+        if self.stop >= 0:
+            self.finish = "stop"
+        elif len(self.sampled) >= self.room:
+            self.finish = "length"
+
+    def end(self, said: Said, control: ControlTokens) -> Reply:
+        """The reply, noted in what its conversation has said."""
+        whole, sampled = self.data, self.sampled  # what the conversation stands for, and its ids (no end of turn)
+        spoken = sampled[: len(self.ends)]
+        if self.stop >= 0:  # tokens from the one in which the stop tag begins are not part of the turn
+            spoken = [token for token, end in zip(spoken, self.ends, strict=True) if end <= self.stop]
+            whole = self.data[: self.ends[len(spoken) - 1]] if spoken else b""
+            sampled = sampled[: len(spoken) + (len(whole) < self.stop)]
+        said.settle(self.rendered, self.ids, control.shield(_decode(whole)), spoken)
+        return Reply(
+            text=_decode(self.data[: self.stop] if self.stop >= 0 else self.data),
+            finish="length" if self.finish == "length" else "stop",
+            prompt_tokens=len(self.ids),
+            cached_tokens=self.cached,
+            completion_tokens=len(self.sampled),
+            token_ids=tuple(sampled),
+            logprobs=tuple(self.logprobs[: len(sampled)]),
+            seconds=self.seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """From messages to ids, for one model."""
+
+    vocabulary: Vocabulary
+    template: ChatTemplate
+    control: ControlTokens
+    context: int
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The template's text, what the messages have of control tokens hidden."""
+        shield = self.control.shield
+        return self.template.render([Message(role=each.role, content=shield(each.content)) for each in messages])
+
+    def ids(self, rendered: str, *, opening: bool = True) -> list[int]:
+        """Ids of a rendered text; `opening` says that it stands at the beginning."""
+        ids: list[int] = []
+        for piece in self.control.split(rendered):
+            ids += [piece] if isinstance(piece, int) else self.vocabulary.tokenize(piece)
+        if opening and self.vocabulary.opens_with_bos and ids[:1] != [self.vocabulary.bos]:
+            ids.insert(0, self.vocabulary.bos)
+        return ids
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Tokens of the prompt these messages make."""
+        return len(self.ids(self.render(messages)))
+
+    def turn(self, request: Generate, known: Said | None) -> Turn | Fault:
+        """A request as a turn; what `known` has said before keeps the ids it was said with."""
+        try:
+            rendered = self.render(request.messages)
+        except ValueError as error:
+            return Fault(where="model", error=str(error))
+        chars, count = known.stands_for(rendered) if known else (0, 0)
+        ids = (known.ids[:count] if known else []) + self.ids(rendered[chars:], opening=not chars)
+        if len(ids) >= self.context:
+            return Fault(
+                where="model", error=f"a prompt of {len(ids)} tokens does not fit the window of {self.context}"
+            )
+        return Turn(
+            request=request,
+            rendered=rendered,
+            ids=ids,
+            room=max(1, min(request.max_tokens, self.context - len(ids))),
+            random=random_for(request.sampling.seed, request.conversation, request.number),
+        )
+
+
+def in_order(turns: Sequence[Turn | Fault]) -> list[Turn]:
+    """The turns that can be written, in an order that the order of the requests has no part in."""
+    ready = [turn for turn in turns if isinstance(turn, Turn)]
+    return sorted(ready, key=lambda turn: (turn.request.conversation, turn.rendered))
+
+
+def common(first: Sequence[int], second: Sequence[int]) -> int:
+    """Length of the common start."""
+    length = min(len(first), len(second))
+    if first[:length] == second[:length]:
+        return length
+    return next(place for place in range(length) if first[place] != second[place])
+
+
+def _decode(data: bytes) -> str:
+    """Text of sampled bytes; a character cut off at the end is left out."""
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(data)
