@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lite.dialect import ASK_FOR_ANSWER, ParsedTurn, loops, parse_turn, quote, storable, wrap_response
+from lite.dialect import ASK_FOR_ANSWER, ParsedTurn, loops, parse_turn, quote, wrap_response
 from lite.errors import UsageError
 from lite.memory import Budget, Past, rewrite
 from lite.recipe import Limits
@@ -29,6 +29,7 @@ from lite.records import (
     Task,
     Trajectory,
     Turn,
+    storable,
 )
 from lite.reward import contains_answer
 from lite.run import digest

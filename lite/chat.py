@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from lite.dialect import quote, storable, wrap_response
+from lite.dialect import quote, wrap_response
 from lite.drive import Listener, drive, prompt_of, start
 from lite.errors import UsageError
 from lite.models import Model
 from lite.recipe import AgentSettings
-from lite.records import Message, Stop, Task, Trajectory, Turn
+from lite.records import Message, Stop, Task, Trajectory, Turn, storable
 from lite.world import World
 
 _STOPPED = Message(role="assistant", content="(stopped by the user)")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lite.records import Call
+from lite.records import Call, storable
 
 STOP = "<tool_response>"  # generation ends before it: what follows is the world's to write
 
@@ -218,11 +218,6 @@ def _as_json(value: Mapping[Any, Any]) -> dict[str, Any] | None:
 def _depth(value: Any) -> int:
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     return 1 + max(map(_depth, inner), default=0)
-
-
-def storable(text: str) -> str:
-    """`text` without the lone surrogates that UTF-8 cannot write."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _closed(text: str) -> str:

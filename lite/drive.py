@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from lite.agent import Answer, Event, episode, system_prompt
-from lite.dialect import storable
 from lite.errors import LiteError, UsageError
 from lite.index.memo import Memo
 from lite.memory import Budget
 from lite.models import Model, load_model, located
 from lite.reading import Reader
 from lite.recipe import AgentSettings
-from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn
+from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn, storable
 from lite.run import Journal, digest
 from lite.tools import NAMES, SCHEMAS, Steps, Toolset
 from lite.world import World
