@@ -1,6 +1,6 @@
 """The rows of a large vector table once more, in files that a search maps: what its candidates are scored by.
 
-LanceDB reads a row in some tens of microseconds: the 116 that a hybrid search compares cost it more than finding them
+LanceDB reads a row in some tens of microseconds: the 72 that a hybrid search compares cost it more than finding them
 among a million. From a mapped file all of them take a tenth of a millisecond.
 """
 

@@ -190,8 +190,8 @@ def test_ctrl_c_is_one_line_and_130(world: Path, tmp_path: Path) -> None:
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     writer = os.open(pipe, os.O_WRONLY)  # returns when the command has opened its end: it is reading now
     child.send_signal(signal.SIGINT)
+    os.close(writer)  # a signal that comes between opening and reading is looked at only when the reading ends
     _, errors = child.communicate(timeout=60)
-    os.close(writer)
     assert (child.returncode, errors.strip()) == (130, "error: interrupted")
 
 
