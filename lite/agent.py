@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lite.dialect import ASK_FOR_ANSWER, ParsedTurn, loops, parse_turn, quote, wrap_response
+from lite.dialect import ParsedTurn, ask_for_answer, loops, parse_turn, quote, wrap_response
 from lite.errors import UsageError
 from lite.memory import Budget, Past, rewrite
 from lite.recipe import Limits
@@ -208,7 +208,7 @@ def _next_turn(progress: _Progress, budget: Budget, sampling: Sampling, limit: S
     """The event that asks for the next turn, or for the answer when a limit is reached."""
     messages = progress.messages
     if limit is not None:
-        _ask(messages)
+        ask_for_answer(messages)
     if progress.rewritten is not None:
         new = {"start": len(progress.turns), "messages": tuple(messages)}
         progress.segments.append(progress.rewritten.model_copy(update=new))
@@ -327,12 +327,6 @@ def _seen(observation: Observation, text: str) -> Observation:
         }
 
     return observation.model_copy(update={"shown": left(observation.shown), "read": left(observation.read)})
-
-
-def _ask(messages: list[Message]) -> None:
-    """Ask for the last answer, in the user message that stands last: some templates refuse two in a row."""
-    last = messages.pop()
-    messages.append(Message(role="user", content=f"{last.content}\n\n{ASK_FOR_ANSWER}"))
 
 
 def call_key(call: Call) -> str:

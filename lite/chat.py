@@ -1,8 +1,7 @@
 """A conversation: questions that go on from each other, over one world with one model."""
 
-from collections.abc import Sequence
 
-from lite.dialect import quote, wrap_response
+from lite.dialect import quote, replayed
 from lite.drive import Listener, drive, prompt_of, start
 from lite.errors import UsageError
 from lite.models import Model
@@ -49,7 +48,7 @@ class Conversation:
             [(_, trajectory)] = drive([one], self._model, listener=keeper)
         except KeyboardInterrupt:
             asked = Message(role="user", content=quote(task.question))
-            self._asked.append([asked, *_as_messages(keeper.turns), _STOPPED])
+            self._asked.append([*replayed([asked], keeper.turns), _STOPPED])
             raise
         if trajectory.stop is Stop.CONTEXT and not trajectory.turns:
             raise UsageError(f"{trajectory.error}: shorten it, or give the model a larger --context")
@@ -71,7 +70,7 @@ class Conversation:
 
     def _keep(self, task: Task, trajectory: Trajectory) -> None:
         """Take in what was said. Where memory has rewritten it, the question and the end of it are kept."""
-        said = _as_messages(trajectory.turns)
+        said = replayed([], trajectory.turns)
         if trajectory.segments or not said or said[-1].role == "user":
             said = [said[-1]] if said and said[-1].role == "assistant" else [_STOPPED]
         self._asked.append([Message(role="user", content=quote(task.question)), *said])
@@ -93,13 +92,3 @@ class _Keeper(Listener):
 
     def ended(self, index: int, trajectory: Trajectory) -> None:
         self._other.ended(index, trajectory)
-
-
-def _as_messages(turns: Sequence[Turn]) -> list[Message]:
-    """Turns and observations as the model saw them."""
-    messages: list[Message] = []
-    for turn in turns:
-        messages.append(Message(role="assistant", content=turn.text))
-        if turn.observation is not None:
-            messages.append(Message(role="user", content=wrap_response(turn.observation)))
-    return messages

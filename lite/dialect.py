@@ -7,11 +7,11 @@ never raises: what cannot be read is named, what can be repaired is repaired and
 import ast
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lite.records import Call, storable
+from lite.records import Call, Message, Turn, storable
 
 STOP = "<tool_response>"  # generation ends before it: what follows is the world's to write
 
@@ -63,6 +63,24 @@ def quote(text: str) -> str:
 def wrap_response(observation: str) -> str:
     """The user message that carries an observation back to the model."""
     return f"<tool_response>\n{observation}\n</tool_response>"
+
+
+def ask_for_answer(messages: list[Message]) -> None:
+    """Ask for the last answer, in the user message that stands last: some templates refuse two in a row."""
+    last = messages.pop()
+    messages.append(Message(role="user", content=f"{last.content}\n\n{ASK_FOR_ANSWER}"))
+
+
+def replayed(before: Sequence[Message], turns: Sequence[Turn]) -> list[Message]:
+    """The conversation that turns were: what stood before them, then turns and observations as the model saw them."""
+    messages = list(before)
+    for turn in turns:
+        if turn.asked and messages and not messages[-1].content.endswith(ASK_FOR_ANSWER):
+            ask_for_answer(messages)
+        messages.append(Message(role="assistant", content=turn.text))
+        if turn.observation is not None:
+            messages.append(Message(role="user", content=wrap_response(turn.observation)))
+    return messages
 
 
 # What `wrap_response` writes: an observation, and what the loop may have said behind it.

@@ -73,7 +73,7 @@ class LlamaCpp:
             small = Path(path).stat().st_size < _SMALL
             self._threads = (threads or (1 if small else cores()), threads or cores())
             template, control = _chat_template(self._weights, path), self._weights.control_tokens()
-            self._prompts = Prompts(self._weights, template, control, self.context)
+            self.prompts = Prompts(self._weights, template, control, self.context)
             if grammar:
                 for form, source in GRAMMARS.items():
                     self._grammars[form] = Grammar(self._weights, source if grammar is True else grammar)
@@ -119,7 +119,7 @@ class LlamaCpp:
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt these messages make, the opening of the assistant's turn included."""
         self._open()
-        return self._prompts.count(messages)
+        return self.prompts.count(messages)
 
     def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
         """One reply per request, in order.
@@ -155,7 +155,7 @@ class LlamaCpp:
 
     def _prepare(self, request: Generate, cache: PromptCache) -> Turn | Fault:
         slot = cache.find(request.conversation)
-        turn = self._prompts.turn(request, slot.said if slot else None)
+        turn = self.prompts.turn(request, slot.said if slot else None)
         if isinstance(turn, Turn) and (grammar := self._grammars.get(request.form)):
             turn.grammar = grammar.fresh()
         return turn
@@ -208,7 +208,7 @@ class LlamaCpp:
             live.turn.grammar.close()
         if live.turn.finish == "failed" or live.slot is None:
             return Fault(where="model", error=live.turn.error)
-        reply = live.turn.end(live.slot.said, self._prompts.control)
+        reply = live.turn.end(live.slot.said, self.prompts.control)
         cache.release(live.slot)
         return reply
 

@@ -82,7 +82,7 @@ class Transformers:
         self.context = min(context, getattr(config, "max_position_embeddings", context))
         self._vocabulary = _Vocabulary(tokenizer, model, name)
         template, control = _chat_template(tokenizer, name), self._vocabulary.control_tokens()
-        self._prompts = Prompts(self._vocabulary, template, control, self.context)
+        self.prompts = Prompts(self._vocabulary, template, control, self.context)
         self._cache = "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
         self._held: OrderedDict[str, _Held] = OrderedDict()  # the one used longest ago first
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
@@ -131,13 +131,13 @@ class Transformers:
 
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt these messages make, the opening of the assistant's turn included."""
-        return self._prompts.count(messages)
+        return self.prompts.count(messages)
 
     def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
         """One reply per request, in order."""
         if self._model is None:
             raise ModelError(f"{self.name} is closed: load it again")
-        prepared = [self._prompts.turn(request, self._said(request.conversation)) for request in requests]
+        prepared = [self.prompts.turn(request, self._said(request.conversation)) for request in requests]
         waiting = in_order(prepared)
         free = int(self._free_memory() * _SHARE)
         together = max(1, min(_TOGETHER, free // (self._cell * self.context)))
@@ -229,7 +229,7 @@ class Transformers:
         turn = row.turn
         if turn.finish == "failed":
             return Fault(where="model", error=turn.error)
-        reply = turn.end(row.held.said, self._prompts.control)
+        reply = turn.end(row.held.said, self.prompts.control)
         if turn.request.conversation:
             self._held[turn.request.conversation] = row.held
         return reply

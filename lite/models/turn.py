@@ -7,15 +7,17 @@ what of it is said, remembered and recorded.
 import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.dialect import STOP
+from lite.dialect import STOP, replayed
 from lite.models.chat import ChatTemplate, ControlTokens
 from lite.models.sampling import choose, log_probability, random_for
 from lite.records import Fault, Generate, Message, Reply
+from lite.records import Turn as SaidTurn
 
 _STOP = STOP.encode()
 
@@ -125,9 +127,8 @@ class Turn:
         """The reply, noted in what its conversation has said."""
         whole, sampled = self.data, self.sampled  # what the conversation stands for, and its ids (no end of turn)
         spoken = sampled[: len(self.ends)]
-        if self.stop >= 0:  # tokens from the one in which the stop tag begins are not part of the turn
-            spoken = [token for token, end in zip(spoken, self.ends, strict=True) if end <= self.stop]
-            whole = self.data[: self.ends[len(spoken) - 1]] if spoken else b""
+        if self.stop >= 0:
+            spoken, whole = _up_to(self.stop, spoken, self.ends, self.data)
             sampled = sampled[: len(spoken) + (len(whole) < self.stop)]
         said.settle(self.rendered, self.ids, control.shield(_decode(whole)), spoken)
         return Reply(
@@ -140,6 +141,21 @@ class Turn:
             logprobs=tuple(self.logprobs[: len(sampled)]),
             seconds=self.seconds,
         )
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A conversation as the model computed it.
+
+    Attributes:
+        ids: all of it.
+        sampled: which of them the model wrote; the others are prompts and observations.
+        logprobs: of those sampled, as they were when they were sampled; 0 elsewhere, and where they are not known.
+    """
+
+    ids: list[int]
+    sampled: list[bool]
+    logprobs: list[float]
 
 
 @dataclass(frozen=True)
@@ -188,6 +204,68 @@ class Prompts:
             room=max(1, min(request.max_tokens, self.context - len(ids))),
             random=random_for(request.sampling.seed, request.conversation, request.number),
         )
+
+    def tokens(self, before: Sequence[Message], turns: Sequence[SaidTurn]) -> Tokens:
+        """The ids of a conversation, made as its prompts were: what was sampled is never tokenised again.
+
+        Turns without ids (a demonstration's) are tokenised, each with the token that ends it.
+
+        Args:
+            before: what stood before the turns.
+            turns: all of them under one prefix (see `Trajectory.sequences`).
+        """
+        said, row = Said(), Tokens([], [], [])
+        for place, turn in enumerate(turns):
+            rendered = self.render(replayed(before, turns[: place + 1])[: -1 - (turn.observation is not None)])
+            chars, count = said.stands_for(rendered)
+            prompt = said.ids[:count] + self.ids(rendered[chars:], opening=not chars)
+            if turn.token_ids is None:
+                sampled = [*self.vocabulary.tokenize(turn.text), self._end_of_turn()]
+            else:
+                sampled = list(turn.token_ids)
+            _append(row, prompt, sampled, turn.logprobs or [0.0] * len(sampled))
+            spoken, text = self._spoken(sampled)
+            said.settle(rendered, prompt, self.control.shield(text), spoken)
+        return row
+
+    def _spoken(self, sampled: Sequence[int]) -> tuple[list[int], str]:
+        """What of a turn's ids the conversation goes on from, and its text."""
+        spoken = [token for token in sampled if not self.vocabulary.ends_turn(token)]
+        pieces = [self.vocabulary.piece(token) for token in spoken]
+        ends, data = list(accumulate(map(len, pieces))), b"".join(pieces)
+        stop = data.find(_STOP)
+        if stop >= 0:
+            spoken, data = _up_to(stop, spoken, ends, data)
+        return spoken, _decode(data)
+
+    def _end_of_turn(self) -> int:
+        """The token by which the template ends an assistant's turn."""
+        chat = [Message(role="user", content="a"), Message(role="assistant", content="b")]
+        behind = self.render([*chat, Message(role="user", content="c")])[len(self.render(chat[:1])) :]
+        ends = (token for token in self.ids(behind, opening=False) if self.vocabulary.ends_turn(token))
+        found = next(ends, None)
+        if found is None:
+            raise ValueError("the chat template ends no assistant turn with a token of its own")
+        return found
+
+
+def _append(row: Tokens, prompt: Sequence[int], sampled: Sequence[int], logprobs: Sequence[float]) -> None:
+    """Let `row` go on as `prompt` and what was sampled behind it. What of the row is no part of the prompt is dropped:
+    the token in which a stop tag began.
+    """
+    kept = common(row.ids, prompt)
+    for part, new in (
+        (row.ids, [*prompt[kept:], *sampled]),
+        (row.sampled, [False] * (len(prompt) - kept) + [True] * len(sampled)),
+        (row.logprobs, [0.0] * (len(prompt) - kept) + list(logprobs)),
+    ):
+        part[kept:] = new
+
+
+def _up_to(stop: int, spoken: Sequence[int], ends: Sequence[int], data: bytes) -> tuple[list[int], bytes]:
+    """A turn up to its stop tag: tokens from the one in which the tag begins are not part of it."""
+    kept = [token for token, end in zip(spoken, ends, strict=True) if end <= stop]
+    return kept, data[: ends[len(kept) - 1]] if kept else b""
 
 
 def in_order(turns: Sequence[Turn | Fault]) -> list[Turn]:
