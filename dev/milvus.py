@@ -79,28 +79,29 @@ def main() -> None:
 @main.command()
 def prepare() -> None:
     """Write what all sides read."""
-    from million import StoredVectors, embedded_text, shuffled  # pyright: ignore[reportMissingImports]
+    import lancedb
 
     from lite.bench.sample import queries_of
+    from lite.index.vectors import _batches
     from lite.world import World
 
     DATA.mkdir(exist_ok=True)
-    pages = shuffled()[:ROWS]
-    stored = StoredVectors()
-    vectors = stored.encode([embedded_text(page) for page in pages])
     with World.open(ROOT / "world-100k") as world:
-        kept = {page.url: number for number, page in enumerate(world.pages.pages())}
+        pages = [
+            {"id": page.id, "url": page.url, "title": page.title, "doc": page.text} for page in world.pages.pages()
+        ]
         queries = queries_of(world.pages, QUERIES + 10)
-    chosen = [number for number, page in enumerate(pages) if page["url"] in kept]
-    pages, vectors = [pages[number] for number in chosen], vectors[chosen]
-    asked = stored.encode(queries, "query")
+        asked = np.asarray(world.embed(queries), np.float32)
+        table = lancedb.connect(world.path / "g1").open_table("vectors")
+        stored = {page: row for _, ids, rows in _batches(table) for page, row in zip(ids.tolist(), rows, strict=True)}
+    vectors = np.stack([stored[page["id"]] for page in pages])
     best = np.argsort(-(asked[:QUERIES] @ vectors.T), axis=1)[:, :10]
     exact = [[pages[number]["url"] for number in row] for row in best]
     (DATA / "pages.jsonl").write_text("".join(json.dumps(page, ensure_ascii=False) + "\n" for page in pages), "utf-8")
     (DATA / "queries.json").write_text(json.dumps({"queries": queries, "exact": exact}), "utf-8")
     np.save(DATA / "vectors.npy", vectors.astype(np.float32))
     np.save(DATA / "asked.npy", asked.astype(np.float32))
-    click.echo(f"{len(pages):,} passages, {stored.mixed:,} vectors mixed, {len(queries)} queries")
+    click.echo(f"{len(pages):,} passages, {len(queries)} queries")
 
 
 @main.command()
@@ -179,10 +180,17 @@ def peer(version: str) -> None:
 
 def _insert(pymilvus: Any, client: Any, pages: list[dict[str, str]], vectors: np.ndarray) -> None:
     kinds = pymilvus.DataType
+    words = "english" if pymilvus.__version__ < "3" else "standard"  # all that 3.x has for English
     schema = client.create_schema(auto_id=False)
     schema.add_field("id", kinds.INT64, is_primary=True)
     schema.add_field("url", kinds.VARCHAR, max_length=2000)
-    schema.add_field("text", kinds.VARCHAR, max_length=4000, enable_analyzer=True, analyzer_params={"type": "english"})
+    schema.add_field(
+        "text",
+        kinds.VARCHAR,
+        max_length=4000,
+        enable_analyzer=True,
+        analyzer_params={"type": words},
+    )
     schema.add_field("v", kinds.FLOAT_VECTOR, dim=vectors.shape[1])
     schema.add_field("s", kinds.SPARSE_FLOAT_VECTOR)
     bm25 = pymilvus.Function(

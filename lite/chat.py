@@ -1,6 +1,5 @@
 """A conversation: questions that go on from each other, over one world with one model."""
 
-
 from lite.dialect import quote, replayed
 from lite.drive import Listener, drive, prompt_of, start
 from lite.errors import UsageError

@@ -254,12 +254,10 @@ def _append(row: Tokens, prompt: Sequence[int], sampled: Sequence[int], logprobs
     the token in which a stop tag began.
     """
     kept = common(row.ids, prompt)
-    for part, new in (
-        (row.ids, [*prompt[kept:], *sampled]),
-        (row.sampled, [False] * (len(prompt) - kept) + [True] * len(sampled)),
-        (row.logprobs, [0.0] * (len(prompt) - kept) + list(logprobs)),
-    ):
-        part[kept:] = new
+    behind = len(prompt) - kept
+    row.ids[kept:] = [*prompt[kept:], *sampled]
+    row.sampled[kept:] = [False] * behind + [True] * len(sampled)
+    row.logprobs[kept:] = [0.0] * behind + list(logprobs)
 
 
 def _up_to(stop: int, spoken: Sequence[int], ends: Sequence[int], data: bytes) -> tuple[list[int], bytes]:
