@@ -116,6 +116,130 @@ class DemoSettings(Settings):
     agent: NamedAgent
 
 
+class PolicySettings(Settings):
+    """What is trained: a base model and a LoRA adapter on it."""
+
+    model: str = "smollm2"  # or llamacpp:FILE.gguf, transformers:FOLDER
+    loader: Literal["transformers", "unsloth"] = "transformers"
+    dtype: Literal["bfloat16", "float32", "float16"] = "bfloat16"
+    rank: int = Field(default=16, ge=1)
+    alpha: float = Field(default=32, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: str | tuple[str, ...] = "all-linear"
+    gradient_checkpointing: bool = False
+    load_in_4bit: bool = False  # Unsloth, on a GPU
+
+
+class SamplerSettings(Settings):
+    """What writes the rollouts."""
+
+    engine: Literal["llamacpp", "transformers"] = "llamacpp"
+    workers: int = Field(default=2, ge=1)  # processes of one thread (llamacpp): decoding gains nothing from more
+    width: int = Field(default=24, ge=1)  # episodes in step in each
+
+
+class ColdStart(Settings):
+    """Supervised training on demonstrations."""
+
+    demonstrations: int = Field(default=300, ge=1)  # of the scripted expert, at most
+    attempts: int = Field(default=1, ge=1)  # of the expert at each task, in other words
+    detours: float = Field(default=0.2, ge=0, le=1)  # share of episodes whose first query misses
+    files: tuple[str, ...] = ()  # trajectories of others, kept by the same rules
+    balance: dict[str, float] = {}  # capability -> its share of the demonstrations; those not named share the rest
+    epochs: float = Field(default=2.0, gt=0)
+    rows: int = Field(default=8, ge=1)  # sequences an update
+    learning_rate: float = Field(default=4e-4, gt=0)
+    warmup: int = Field(default=4, ge=0)  # updates
+    every: int = Field(default=12, ge=1)  # updates between two looks at the held-out tasks
+    patience: int = Field(default=3, ge=1)  # looks without a better one, after which it ends
+    entropy_floor: float = Field(default=0.02, ge=0)  # below it a look ends it too: GRPO would find nothing to try
+
+
+class StageSettings(Settings):
+    """One stage of the curriculum."""
+
+    steps: int = Field(ge=1)
+    pool: int = Field(default=128, ge=1)  # tasks that are rated before it
+    tries: int = Field(default=8, ge=2)  # at each of them
+    keep: str = "1 <= correct <= 7"  # a filter (lite tasks select); "" keeps all, and rates none
+    capabilities: dict[str, float] = {}  # capability -> its share of every step; empty: equal shares
+    temperature: float = Field(default=0.7, gt=0)
+    learning_rate: float = Field(default=8e-5, gt=0)
+    context: int | None = Field(default=None, ge=256)  # None: the agent's
+    turns: int | None = Field(default=None, ge=1)
+    solved: float = Field(default=0.9, gt=0, le=1)  # mean reward over the last five steps that ends the stage
+
+
+class Updates(Settings):
+    """GRPO's loss and its groups (the paper: section 3.3; TRL's names in brackets)."""
+
+    tasks: int = Field(default=8, ge=1)  # groups a step
+    rollouts: int = Field(default=8, ge=2)  # tries a group [num_generations]
+    refills: int = Field(default=1, ge=0)  # times that groups without variance are replaced by new ones
+    loss: Literal["grpo", "dapo", "dr_grpo"] = "grpo"  # grpo: sequence-mean of token-means
+    clip_low: float = Field(default=0.2, gt=0)
+    clip_high: float = Field(default=0.4, gt=0)
+    beta: float = Field(default=0.0, ge=0)  # KL to the base model
+    scale: Literal["group", "none"] = "group"  # advantages by the group's standard deviation
+    truncation: float = Field(default=2.0, ge=0)  # of the importance weight between trainer and sampler; 0: none
+    updates: int = Field(default=1, ge=1)  # optimizer steps on the same rollouts [num_iterations]
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    tokens: int = Field(default=4096, ge=256)  # of a part that is computed at once, padding included
+    anchor: float = Field(default=0.0, ge=0)  # weight of the likelihood of correct demonstrations, beside the loss
+
+
+class RewardWeights(Settings):
+    """Parts of the reward; a rollout's is their weighted sum."""
+
+    exact: float = 1.0  # the answer is right
+    f1: float = 0.0
+    answered: float = 0.0  # there is an answer
+    format: float = 0.0  # share of turns that needed no repair
+    evidence: float = 0.0  # share of the evidence pages that were visited
+
+
+class HeldOut(Settings):
+    """The fixed tasks by which checkpoints are chosen and alarms are raised."""
+
+    tasks: int = Field(default=20, ge=1)  # of each capability
+    every: int = Field(default=5, ge=1)  # steps
+
+
+class SentinelSettings(Settings):
+    """What counts as a collapse."""
+
+    answered: float = Field(default=0.25, gt=0, le=1)  # fall of the answer rate
+    visits: float = Field(default=0.5, gt=0, le=1)  # relative fall of visits an episode
+    length: float = Field(default=0.5, gt=0, le=1)  # relative fall of the tokens of an episode
+    malformed: float = Field(default=0.25, gt=0, le=1)  # rise of the share of unreadable turns
+    accuracy: float = Field(default=2.0, gt=0)  # standard errors that a capability may fall on held-out tasks
+    grad_norm: float = Field(default=20.0, gt=0)  # times its median
+    patience: int = Field(default=2, ge=1)  # steps in a row before it is a collapse (NaN at once)
+
+
+class TrainSettings(Settings):
+    """A recipe of `lite train`. Paths are taken from the recipe's folder."""
+
+    name: str
+    about: str = ""
+    seed: int = 0
+    world: str  # a world's folder, or a corpus file: then a lexical world is built of it
+    train: str  # tasks
+    dev: str
+    test: str | None = None
+    capabilities: tuple[str, ...] = ()  # only these; empty: all
+    hops: int | None = Field(default=None, ge=1)  # at most so many
+    policy: PolicySettings = PolicySettings()
+    agent: AgentSettings = AgentSettings()
+    sampler: SamplerSettings = SamplerSettings()
+    sft: ColdStart | None = None
+    updates: Updates = Updates()
+    reward: RewardWeights = RewardWeights()
+    stages: tuple[StageSettings, ...] = ()
+    held_out: HeldOut = HeldOut()
+    sentinel: SentinelSettings = SentinelSettings()
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """A recipe's file as a plain mapping. Raises UsageError when it cannot be read."""
     try:

@@ -69,10 +69,7 @@ def to_bf16(gguf: ModuleType, source: Path, target: Path) -> None:
     """Write a GGUF again with its matrices in bf16 and everything else as it was (vectors in f32)."""
     reader: Any = gguf.GGUFReader(source)
     writer: Any = gguf.GGUFWriter(target, reader.fields["general.architecture"].contents())
-    for key, field in reader.fields.items():
-        if not key.startswith(_COPIED_ELSEWHERE):
-            inner = field.types[1] if len(field.types) > 1 else None
-            writer.add_key_value(key, field.contents(), field.types[0], sub_type=inner)
+    copy_header(reader, writer)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_BF16)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     kind = gguf.GGMLQuantizationType
@@ -86,3 +83,11 @@ def to_bf16(gguf: ModuleType, source: Path, target: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def copy_header(reader: Any, writer: Any) -> None:
+    """Copy all that a GGUF file says of itself but how its numbers are stored."""
+    for key, field in reader.fields.items():
+        if not key.startswith(_COPIED_ELSEWHERE):
+            inner = field.types[1] if len(field.types) > 1 else None
+            writer.add_key_value(key, field.contents(), field.types[0], sub_type=inner)

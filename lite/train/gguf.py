@@ -1,0 +1,155 @@
+"""From torch to GGUF: LoRA adapters and whole models as llama.cpp reads them.
+
+Tensor names come from the `gguf` library. Models of the `llama` architecture keep the rows of their query and key
+projections in another order there than in Hugging Face's files (halves of a head interleaved); qwen2 and qwen3 do not.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lite.errors import ModelError, UsageError
+from lite.extras import need
+from lite.models.smollm2 import copy_header
+
+_ARCHITECTURES = {"llama": "LLAMA", "qwen2": "QWEN2", "qwen3": "QWEN3"}
+_TYPES = ("f32", "f16", "bf16", "q8_0")
+_ROTATED = ("q_proj", "k_proj")
+
+
+class Layout:
+    """How one architecture names and orders its tensors.
+
+    Args:
+        config: of the Hugging Face model.
+
+    Raises:
+        UsageError: an architecture that is not known here.
+    """
+
+    def __init__(self, config: Any) -> None:
+        self._gguf = need("gguf", "train")
+        self.name = config.model_type
+        if self.name not in _ARCHITECTURES:
+            raise UsageError(f"a {self.name} model cannot be written as GGUF here: known are llama, qwen2 and qwen3")
+        kind = getattr(self._gguf.MODEL_ARCH, _ARCHITECTURES[self.name])
+        self._names = self._gguf.get_tensor_name_map(kind, config.num_hidden_layers)
+        self._heads = {
+            "q_proj": config.num_attention_heads,
+            "k_proj": getattr(config, "num_key_value_heads", None) or config.num_attention_heads,
+        }
+
+    def tensor(self, name: str) -> str:
+        """GGUF's name of a Hugging Face weight (`model.layers.0.self_attn.q_proj.weight`)."""
+        found = self._names.get_name(name, try_suffixes=(".weight", ".bias"))
+        if found is None:
+            raise ModelError(f"{name} has no name in GGUF: this model cannot be written")
+        return found
+
+    def rows(self, name: str, values: np.ndarray) -> np.ndarray:
+        """The rows of a weight, of a bias or of a LoRA's B, in GGUF's order."""
+        kind = next((part for part in _ROTATED if f".{part}." in f".{name}."), None)
+        if self.name != "llama" or kind is None:
+            return values
+        heads = self._heads[kind]
+        halves = values.reshape(heads, 2, values.shape[0] // heads // 2, *values.shape[1:])
+        return halves.swapaxes(1, 2).reshape(values.shape)
+
+
+def write_adapter(config: Any, lora: Any, tensors: Mapping[str, Any], path: Path) -> None:
+    """Write a LoRA adapter for llama.cpp, in float32, whole or not at all.
+
+    Args:
+        config: of the base model.
+        lora: the adapter's `LoraConfig`.
+        tensors: PEFT's state: `….q_proj.lora_A.weight` (rank x in) and `….lora_B.weight` (out x rank).
+        path: the file.
+
+    Raises:
+        UsageError: the adapter has more than plain LoRA, or the architecture is not known.
+    """
+    layout = Layout(config)
+    if lora.use_rslora or lora.use_dora or lora.modules_to_save or lora.rank_pattern or lora.alpha_pattern:
+        raise UsageError("only plain LoRA can be written as GGUF: no rslora, dora, saved modules or patterns")
+    found: dict[str, np.ndarray] = {}
+    for name, values in tensors.items():
+        weight, _, part = name.removeprefix("base_model.model.").partition(".lora_")
+        numbers, side = _numbers(values), part[0].lower()
+        found[f"{layout.tensor(weight + '.weight')}.lora_{side}"] = (
+            layout.rows(weight, numbers) if side == "b" else numbers
+        )
+
+    def fill(writer: Any) -> None:
+        writer.add_type("adapter")
+        writer.add_string("adapter.type", "lora")
+        writer.add_float32("adapter.lora.alpha", float(lora.lora_alpha))
+        for name in sorted(found):
+            writer.add_tensor(name, np.ascontiguousarray(found[name]))
+
+    _write(layout, path, fill)
+
+
+def _numbers(values: Any) -> np.ndarray:
+    return values.detach().float().cpu().numpy()
+
+
+def _write(layout: Layout, path: Path, fill: Callable[[Any], None]) -> None:
+    gguf = need("gguf", "train")
+    part = path.with_name(path.name + ".part")
+    try:
+        writer = gguf.GGUFWriter(part, layout.name)
+        fill(writer)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        part.replace(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be written ({error.strerror or error}): free space, or name another") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_model(model: Any, tokenizer_of: Path, path: Path, kind: str = "f16") -> None:
+    """Write a whole model. Its tokenizer and chat template are copied from a GGUF file of the same family.
+
+    Args:
+        model: a Hugging Face model (a LoRA merged into it already).
+        tokenizer_of: a GGUF file whose header (dimensions, tokenizer, template) the model shares.
+        path: the file.
+        kind: f32, f16, bf16 or q8_0; vectors stay in f32.
+
+    Raises:
+        UsageError: an unknown type or architecture.
+    """
+    if kind not in _TYPES:
+        raise UsageError(f"no type is called {kind!r}: use {', '.join(_TYPES)}")
+    gguf = need("gguf", "train")
+    layout, reader = Layout(model.config), gguf.GGUFReader(tokenizer_of)
+    if reader.fields["general.architecture"].contents() != layout.name:
+        raise UsageError(f"{tokenizer_of} is not of the architecture {layout.name}: name a GGUF file of the same base")
+    types = {
+        "f32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32),
+        "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
+        "bf16": (gguf.GGMLQuantizationType.BF16, gguf.LlamaFileType.MOSTLY_BF16),
+        "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
+    }
+    stored, file_type = types[kind]
+    tied = model.config.tie_word_embeddings
+
+    def fill(writer: Any) -> None:
+        copy_header(reader, writer)
+        writer.add_file_type(file_type)
+        writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+        for name, values in model.state_dict().items():
+            if tied and name.startswith("lm_head."):
+                continue
+            target, numbers = layout.tensor(name), np.ascontiguousarray(layout.rows(name, _numbers(values)))
+            if numbers.ndim == 1 or stored is gguf.GGMLQuantizationType.F32:
+                writer.add_tensor(target, numbers)
+            else:
+                writer.add_tensor(target, gguf.quants.quantize(numbers, stored), raw_dtype=stored)
+
+    _write(layout, path, fill)

@@ -1,0 +1,121 @@
+"""Groups of rollouts: rewards, advantages, and the rows an update computes."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from lite.recipe import RewardWeights
+from lite.records import Task, Trajectory
+from lite.train.rollouts import Rollout
+
+_SMALL = 1e-4  # keeps a group that hardly varies from being blown up, as TRL does
+
+
+@dataclass
+class Row:
+    """One training sequence.
+
+    Attributes:
+        ids: token ids, prompts and observations included.
+        sampled: which of them count; the first never does.
+        logprobs: the sampler's, of each id; None where there was no sampler (a demonstration).
+        advantage: of the whole sequence.
+    """
+
+    ids: list[int]
+    sampled: list[bool]
+    logprobs: list[float] | None
+    advantage: float = 0.0
+
+
+@dataclass(frozen=True)
+class Group:
+    """The rollouts of one task, and what each is worth: None where it failed through no fault of the policy's."""
+
+    task: Task
+    rollouts: tuple[Rollout, ...]
+    rewards: tuple[float | None, ...]
+
+    @property
+    def known(self) -> list[float]:
+        """The rewards there are."""
+        return [reward for reward in self.rewards if reward is not None]
+
+    @property
+    def varies(self) -> bool:
+        """Whether there is anything to learn from it."""
+        return len(set(self.known)) > 1
+
+
+def reward_parts(task: Task, trajectory: Trajectory) -> dict[str, float] | None:
+    """The parts of a reward by name, each 0 to 1 (see RewardWeights); None when the trajectory has no grade."""
+    if trajectory.reward is None or trajectory.reward.value is None:
+        return None
+    turns = trajectory.turns
+    clean = sum(not turn.repairs and turn.malformed is None for turn in turns)
+    read = {url for turn in turns for url in turn.read}
+    return {
+        "exact": trajectory.reward.parts["exact"],
+        "f1": trajectory.reward.parts["f1"],
+        "answered": float(trajectory.answered),
+        "format": clean / len(turns) if turns else 0.0,
+        "evidence": len(read & set(task.evidence)) / len(task.evidence) if task.evidence else 0.0,
+    }
+
+
+def reward_of(parts: Mapping[str, float] | None, weights: RewardWeights) -> float | None:
+    """The weighted sum of a reward's parts."""
+    if parts is None:
+        return None
+    return math.fsum(weight * parts[name] for name, weight in weights.model_dump().items())
+
+
+def grouped(rollouts: Sequence[Rollout], weights: RewardWeights) -> list[Group]:
+    """Rollouts by task, tasks in the order of their ids, tries in the order of their numbers."""
+    by_task: dict[str, list[Rollout]] = {}
+    for one in sorted(rollouts, key=lambda rollout: (rollout.attempt.task.id, rollout.attempt.number)):
+        by_task.setdefault(one.attempt.task.id, []).append(one)
+    return [
+        Group(
+            tries[0].attempt.task,
+            tuple(tries),
+            tuple(reward_of(reward_parts(one.attempt.task, one.trajectory), weights) for one in tries),
+        )
+        for tries in by_task.values()
+    ]
+
+
+def advantages(rewards: Sequence[float | None], *, scale: bool) -> list[float]:
+    """How much better than its group's mean each try was; 0 for tries without a reward and groups without variance.
+
+    With `scale`, over the group's standard deviation (n - 1), as in GRPO (DeepSeekMath, section 4.1.1).
+    """
+    known = [reward for reward in rewards if reward is not None]
+    if len(set(known)) < 2:
+        return [0.0] * len(rewards)
+    mean, spread = fmean(known), stdev(known) + _SMALL if scale else 1.0
+    return [0.0 if reward is None else (reward - mean) / spread for reward in rewards]
+
+
+def rows_of(groups: Sequence[Group], *, scale: bool) -> list[Row]:
+    """The rows of an update: a sequence for each segment of each try that was better or worse than its group."""
+    rows = []
+    for group in groups:
+        for rollout, advantage in zip(group.rollouts, advantages(group.rewards, scale=scale), strict=True):
+            if advantage:
+                rows += [
+                    Row(one.ids, one.sampled, one.logprobs, advantage) for one in rollout.sequences if any(one.sampled)
+                ]
+    return rows
+
+
+def parts_of(rows: Sequence[Row], tokens: int) -> list[list[Row]]:
+    """Rows cut into parts of at most so many tokens each, padding included, rows of like length together."""
+    parts: list[list[Row]] = []
+    for row in sorted(rows, key=lambda one: len(one.ids)):
+        if parts and (len(parts[-1]) + 1) * len(row.ids) <= tokens:
+            parts[-1].append(row)
+        else:
+            parts.append([row])
+    return parts

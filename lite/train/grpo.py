@@ -1,0 +1,179 @@
+"""GRPO: TRL's trainer and loss, on rows that our own rollouts made.
+
+TRL's `rollout_func` wants one sequence a rollout and a batch of fixed size. Memory makes several sequences of one, and
+groups without variance leave the batch, so the trainer is given rows in its stead: `training_step` asks for them and
+computes TRL's loss part by part, each with its share of the whole.
+
+The sampler computes the same weights otherwise than the trainer does (16-bit keys and values, other kernels). TRL
+corrects for that with vLLM only. Here the token loss is multiplied by min(exp(old - sampler), 2), the trainer's own
+old log-probabilities staying in the clipped ratio: truncated importance sampling, for every sampler.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+import torch
+import trl.trainer.utils as trl_utils
+from datasets import Dataset
+from transformers import TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from lite.recipe import PolicySettings, StageSettings, Updates
+from lite.train.groups import Row, parts_of
+from lite.train.policy import Policy
+
+if hasattr(trl_utils, "_use_triton"):  # without Triton, TRL 1.16 computes the logits of the prompt's tokens too
+    trl_utils._use_triton = lambda _device: True  # noqa: SLF001  # pyright: ignore[reportPrivateImportUsage]
+
+RowsOf = Callable[[int], Sequence[Row]]  # step, from 0 -> the rows of its update
+Batch = dict[str, torch.Tensor]
+
+
+def config_of(
+    folder: Path, policy: PolicySettings, stage: StageSettings, updates: Updates, *, context: int, seed: int
+) -> GRPOConfig:
+    """TRL's settings for one stage."""
+    return GRPOConfig(
+        output_dir=str(folder),
+        max_steps=stage.steps * updates.updates,
+        learning_rate=stage.learning_rate,
+        lr_scheduler_type="constant",
+        per_device_train_batch_size=updates.rollouts,  # of the data set that only counts the steps
+        num_generations=updates.rollouts,
+        num_iterations=1,
+        loss_type=updates.loss,
+        epsilon=updates.clip_low,
+        epsilon_high=updates.clip_high,
+        beta=updates.beta,
+        max_grad_norm=updates.max_grad_norm,
+        max_completion_length=context,
+        temperature=stage.temperature,
+        bf16=policy.dtype == "bfloat16",
+        use_cpu=not torch.cuda.is_available(),
+        gradient_checkpointing=policy.gradient_checkpointing,
+        optim="adamw_torch",
+        logging_steps=1,
+        save_strategy="steps",
+        save_steps=1,
+        save_total_limit=2,
+        dataloader_pin_memory=False,
+        disable_tqdm=True,
+        report_to=[],
+        seed=seed,
+    )
+
+
+class GroupTrainer(GRPOTrainer):
+    """TRL's GRPO trainer on given rows.
+
+    Args:
+        policy: what is trained.
+        args: TRL's settings.
+        updates: ours.
+        rows_of: gives the rows of a step; it may sample, with the policy as it is then.
+        callbacks: transformers' own.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        args: GRPOConfig,
+        updates: Updates,
+        rows_of: RowsOf,
+        callbacks: Sequence[TrainerCallback] = (),
+    ) -> None:
+        self._updates, self._rows_of = updates, rows_of
+        self._rows: list[Batch] = []
+        self._batch: Batch = {}
+        self.offsets: list[float] = []  # mean |old - sampler| of the parts of the last step
+        steps = Dataset.from_dict({"prompt": ["" for _ in range(args.max_steps)]})
+        super().__init__(
+            policy.model,
+            reward_funcs=_no_reward,  # rewards are ours, and known when rows come
+            args=args,
+            train_dataset=steps,
+            processing_class=policy.tokenizer,
+            callbacks=list(callbacks),
+        )
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """One update: the gradients of all rows of the step, part by part."""
+        del inputs, num_items_in_batch
+        model.train()
+        step, again = divmod(self.state.global_step, self._updates.updates)
+        if not again or not self._rows:
+            rows = list(self._rows_of(step))
+            # What the step asked for: one that learns from half of its groups takes half the step.
+            count = max(len(rows), self._updates.tasks * self._updates.rollouts)
+            tokens = sum(sum(row.sampled) for row in rows)
+            self._rows = [self._tensors(part, count, tokens) for part in parts_of(rows, self._updates.tokens)]
+        self.offsets = []
+        total = torch.zeros((), device=self.accelerator.device)
+        for batch in self._rows:
+            self._batch = batch
+            with self.compute_loss_context_manager():
+                loss = self._compute_loss(model, batch) * batch["share"]
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+    def _tensors(self, rows: Sequence[Row], count: int, tokens: int) -> Batch:
+        """Rows as TRL's loss takes them: prompts padded on the left, the rest on the right."""
+        starts = [row.sampled.index(True) for row in rows]
+        before = max(starts)
+        behind = max(len(row.ids) - start for row, start in zip(rows, starts, strict=True))
+        device = self.accelerator.device
+
+        def filled(width: int, kind: torch.dtype) -> torch.Tensor:
+            return torch.zeros((len(rows), width), dtype=kind, device=device)
+
+        batch = {
+            "prompt_ids": filled(before, torch.long),
+            "prompt_mask": filled(before, torch.long),
+            "completion_ids": filled(behind, torch.long),
+            "completion_mask": filled(behind, torch.long),
+            "tool_mask": filled(behind, torch.long),
+            "sampler": filled(behind, torch.float32),
+            "corrected": filled(1, torch.float32),
+            "advantages": torch.tensor([row.advantage for row in rows], device=device),
+            "share": torch.tensor(len(rows) / count if self.loss_type != "dapo" else 1.0, device=device),
+            "num_items_in_batch": torch.tensor(float(tokens), device=device),
+        }
+        for place, (row, start) in enumerate(zip(rows, starts, strict=True)):
+            length = len(row.ids) - start
+            batch["prompt_ids"][place, before - start :] = torch.tensor(row.ids[:start])
+            batch["prompt_mask"][place, before - start :] = 1
+            batch["completion_ids"][place, :length] = torch.tensor(row.ids[start:])
+            batch["completion_mask"][place, :length] = 1
+            batch["tool_mask"][place, :length] = torch.tensor(row.sampled[start:], dtype=torch.long)
+            if row.logprobs is not None:
+                batch["sampler"][place, :length] = torch.tensor(row.logprobs[start:])
+                batch["corrected"][place] = 1
+        return batch
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        """TRL asks for these first; with them the loss of each token gets its weight."""
+        found = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        if self._batch and "old_per_token_logps" not in self._batch:
+            self._correct(self._batch, found[0].detach().float())
+        return found
+
+    def _correct(self, batch: Batch, old: torch.Tensor) -> None:
+        """Note the trainer's own log-probabilities, and weigh each token by how far the sampler's were from them.
+
+        The weight is positive, and the clipped loss is linear in the advantage: it is given as an advantage a token.
+        """
+        batch["old_per_token_logps"] = old
+        mask = batch["tool_mask"] * batch["corrected"]
+        offset = (old - batch["sampler"]) * mask
+        self.offsets.append(float(offset.abs().sum() / mask.sum().clamp(min=1)))
+        if self._updates.truncation:
+            weights = torch.exp(offset).clamp(max=self._updates.truncation)
+            batch["advantages"] = batch["advantages"].unsqueeze(1) * weights
+
+
+def _no_reward(completions: Sequence[Any], **_: Any) -> list[float | None]:
+    return [0.0] * len(completions)

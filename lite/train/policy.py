@@ -1,0 +1,104 @@
+"""The policy: a language model with a LoRA adapter that is trained, and the file by which llama.cpp wears it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lite.errors import ModelError, UsageError
+from lite.extras import need
+from lite.models import read_spec, split_adapter
+from lite.models.huggingface import load
+from lite.models.threads import wait_passively
+from lite.recipe import PolicySettings
+from lite.train.gguf import write_adapter
+
+ADAPTER = "adapter.gguf"
+
+
+def base_of(spec: str) -> Path:
+    """The file or folder of a policy's base model.
+
+    Raises:
+        UsageError: the spec names no model that can be trained here.
+    """
+    kind, rest = read_spec(spec)
+    if kind == "smollm2" and not rest:
+        from lite.models.smollm2 import smollm2_gguf
+
+        return smollm2_gguf()
+    if kind in {"llamacpp", "transformers"} and split_adapter(rest)[1] is None:
+        if not Path(rest).exists():
+            raise UsageError(f"there is no {rest}: name the policy's model by a GGUF file or a Hugging Face folder")
+        return Path(rest)
+    raise UsageError(f"{spec} cannot be trained: name smollm2, llamacpp:FILE.gguf or transformers:FOLDER")
+
+
+class Policy:
+    """A base model and its adapter, in torch.
+
+    Attributes:
+        model: the PEFT model.
+        tokenizer: its tokenizer.
+        base: the GGUF file or the folder of the base.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, base: Path) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.base = base
+
+    @classmethod
+    def load(cls, settings: PolicySettings, *, seed: int, adapter: Path | None = None) -> "Policy":
+        """The base with a fresh adapter (drawn by `seed`), or with that of a checkpoint.
+
+        Raises:
+            MissingExtra: the libraries of the extra `train` are not installed.
+            ModelError: a file cannot be used.
+        """
+        wait_passively()
+        torch, peft, transformers = need("torch", "train"), need("peft", "train"), need("transformers", "train")
+        base = base_of(settings.model)
+        model, tokenizer = load(base, settings.dtype)
+        transformers.set_seed(seed)
+        if adapter is None:
+            lora = peft.LoraConfig(
+                r=settings.rank,
+                lora_alpha=settings.alpha,
+                lora_dropout=settings.dropout,
+                target_modules=settings.targets if isinstance(settings.targets, str) else list(settings.targets),
+                task_type="CAUSAL_LM",
+            )
+            model = peft.get_peft_model(model, lora)
+        else:
+            try:
+                model = peft.PeftModel.from_pretrained(model, adapter, is_trainable=True)
+            except (OSError, ValueError, RuntimeError, KeyError) as error:
+                line = " ".join(str(error).split())[:160]
+                raise ModelError(f"{adapter} is no adapter of {base} ({line}): name another checkpoint") from None
+        if torch.cuda.is_available():
+            model = model.to("cuda")
+        if settings.gradient_checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+            model.enable_input_require_grads()
+        return cls(model, tokenizer, base)
+
+    def save(self, folder: Path) -> Path:
+        """Write the adapter, for PEFT and for llama.cpp; the latter's file."""
+        self.model.save_pretrained(folder)
+        return self.write_gguf(folder / ADAPTER)
+
+    def write_gguf(self, path: Path) -> Path:
+        """Write the adapter as llama.cpp wears it."""
+        peft = need("peft", "train")
+        config = self.model.get_base_model().config
+        state = peft.get_peft_model_state_dict(self.model)
+        write_adapter(config, self.model.peft_config["default"], state, path)
+        return path
+
+
+def checkpoint_base(folder: Path) -> str:
+    """What a checkpoint says its base is. Raises UsageError when it is none."""
+    try:
+        return str(json.loads((folder / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"])
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{folder} is no checkpoint of an adapter ({error}): name another folder") from None
