@@ -1,0 +1,1 @@
+"""Training: demonstrations, supervised fine-tuning, reinforcement learning, and what comes of them."""
