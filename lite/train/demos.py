@@ -180,7 +180,9 @@ def read_demonstrations(path: str | Path, *, system: str | None = None) -> Itera
         try:
             yield _chat(line, system) if b'"task_id"' not in line else Trajectory.from_json(line)
         except (ValidationError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-            first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
+            first = (
+                error.errors()[0]["msg"] if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
+            )
             yield broken(file, f"line {number}", f"no trajectory ({first})")
 
 

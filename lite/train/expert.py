@@ -12,7 +12,6 @@ from lite.records import Call, Fault, Generate, Message, Reply
 from lite.reward import contains_answer
 from lite.train.plan import Look, Plan
 
-_TRIES = 2  # queries for one page; if the last one does not bring it up, the expert gives up
 _FOLLOWS = 0.7  # share of pages whose address has been shown already that are visited without a search
 _LONGEST = 25  # words of a thought before a call, where what was found can be said in so few
 _NAMES = 8  # that a goal names
@@ -60,7 +59,12 @@ _FOLLOWED = (
     "I follow the link to {title} for the {wanted}.",
 )
 _GOALS = ("{wanted}", "find the {wanted}", "the {wanted}", "look for the {wanted}")
-_SO = ("So the answer is {answer}.", "That answers the question.", "The page says so: {answer}.", "I have it: {answer}.")
+_SO = (
+    "So the answer is {answer}.",
+    "That answers the question.",
+    "The page says so: {answer}.",
+    "I have it: {answer}.",
+)
 _LOST = (
     "I cannot find the {wanted} here, and I will not guess.",
     "The {wanted} does not turn up. I do not know.",
@@ -92,7 +96,7 @@ class Expert:
     ) -> None:
         self.name = "expert"
         self.context = context
-        self.count = count
+        self._count = count
         self._plan = plan
         self._seed, self._detours = seed, detours
         self._playing: dict[str, Generator[str, _Seen, None]] = {}
@@ -100,6 +104,10 @@ class Expert:
     def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
         """The next turn of each conversation. Conversations go on in order, turn by turn."""
         return [self._reply(request) for request in requests]
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Tokens of the prompt these messages make, by the model that is to learn."""
+        return self._count(messages)
 
     def close(self) -> None:
         """Forget the conversations under way."""
@@ -129,15 +137,15 @@ class Expert:
         if request.number == 0:
             rng = Random(f"{self._seed} {request.conversation}")  # noqa: S311  # words, no secrets
             plan = self._plan(request.conversation.rpartition("/")[0])
-            detour = plan and rng.random() < self._detours and rng.randrange(len(plan.looks))
-            self._playing[request.conversation] = _play(plan, rng, -1 if detour is None or detour is False else detour)
+            detour = rng.randrange(len(plan.looks)) if plan and rng.random() < self._detours else None
+            self._playing[request.conversation] = _play(plan, rng, detour)
             return next(self._playing[request.conversation])
         found = RESPONSE.match(said[-1])
         seen = _Seen(plain(found[1] if found else said[-1]), "\n".join(said))
         return self._playing[request.conversation].send(seen)
 
 
-def _play(plan: Plan | None, rng: Random, detour: int) -> Generator[str, _Seen, None]:
+def _play(plan: Plan | None, rng: Random, detour: int | None) -> Generator[str, _Seen, None]:
     """The turns of one episode; each is answered by what stands before the next."""
     if plan is None:
         yield render_turn("I do not see how to look this up.", answer=_ABSTAINS)
@@ -168,13 +176,12 @@ def _play(plan: Plan | None, rng: Random, detour: int) -> Generator[str, _Seen, 
 
 
 def _search(look: Look, rng: Random, note: str, seen: _Seen, *, hasty: bool) -> Generator[str, _Seen, _Seen]:
-    """Up to two queries, until the page's address is shown."""
-    first, *others = look.queries
-    queries = [first, rng.choice(others)] if others and rng.random() < 0.5 else [rng.choice(look.queries), first]
-    if hasty:
-        queries = [rng.choice(look.vague or look.queries), rng.choice(queries)]
-    queries = list(dict.fromkeys(queries))
-    for nth, query in enumerate(queries[:_TRIES]):
+    """Two queries at most until the page's address is shown, and a hasty one before them."""
+    *plain_ones, last = look.queries
+    queries = [rng.choice(plain_ones or [last]), last]
+    if hasty and look.vague:
+        queries = [rng.choice(look.vague), *queries]
+    for nth, query in enumerate(dict.fromkeys(queries)):
         forms = _MISSED if nth else _HASTY if hasty else _NEXT if note else _FIRST
         call = Call(tool="search", arguments={"query": [query]})
         seen = yield render_turn(_thought(forms, look, rng, "" if nth else note), call)

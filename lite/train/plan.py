@@ -32,7 +32,7 @@ class Look:
     Attributes:
         url, title: the page.
         wanted: what is looked for, as the goal of a visit.
-        queries: what a person would type, the plainest first.
+        queries: what a person would type; the last one is for when another has missed.
         vague: what somebody in a hurry would type.
         needs: texts that the visit has to show.
         says: what the page says, once it has been seen.
@@ -110,7 +110,7 @@ class Planner:
             url=url,
             title=page.title or name,
             wanted=f"{called} of {name}",
-            queries=(f"{name} {called}", f"{called} of {name}", f"what is the {called} of {name}", name),
+            queries=(f"{called} of {name}", f"what is the {called} of {name}", name, f"{name} {called}"),
             vague=(called, f"{called} list", f"{called} by name"),
             needs=(found.text,),
             says=f"{_one(called)} of {name}: {found.text}.",
@@ -141,8 +141,10 @@ class Planner:
         """A look at a table's page."""
         heading = " ".join(sheet.heading)
         named = " ".join(conditions)
-        queries = (f"{sheet.title} {heading}", f"{sheet.title} {named}", sheet.title, f"{sheet.title} {wanted}")
-        queries = tuple(dict.fromkeys(" ".join(query.split()) for query in queries))
+        # A large page is outdone by those that link to it, but for its columns; a short title is best left alone.
+        last = f"{heading} {' '.join(sheet.header[:4])}" if heading else ""
+        rest = [part for part in (heading, named, wanted, "", last) if part or not last] + [last]
+        queries = tuple(dict.fromkeys(" ".join(f"{sheet.title} {part}".split()) for part in reversed(rest)))[::-1]
         vague = tuple(dict.fromkeys(text for text in (heading.lower(), wanted, named) if text and text != sheet.title))
         return Look(sheet.url, sheet.title, wanted, queries, vague, (), "")
 
@@ -161,9 +163,10 @@ class Planner:
             values += [value] if how == "is" and _text(column) else []
         with_them = f" with {' and '.join(phrases)}" if phrases else ""
         if several:
-            figure = by if _text(by) else None if node["get"] == subject else node["get"]
+            compared = [column for column, how, _ in node["where"] if how != "is" and _text(column)]
+            figure = by if _text(by) else compared[0] if compared else None if node["get"] == subject else node["get"]
             asked = f"{_column(sheet, figure)} of the {many}" if figure else many
-            return asked + with_them, values
+            return (asked if compared else asked + with_them), values
         if own is not None and len(phrases) == 1:
             return f"{get} of {own}", values
         return (f"{rows.one}{with_them}" if node["get"] == subject else f"{get}{with_them}"), values
