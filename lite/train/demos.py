@@ -1,4 +1,4 @@
-"""Demonstrations: trajectories to learn from, by the scripted expert or of other makers, and what makes one worth it."""
+"""Demonstrations: trajectories to learn from, the scripted expert's or others', and what makes one worth it."""
 
 import json
 import re

@@ -142,7 +142,10 @@ class Expert:
             return next(self._playing[request.conversation])
         found = RESPONSE.match(said[-1])
         seen = _Seen(plain(found[1] if found else said[-1]), "\n".join(said))
-        return self._playing[request.conversation].send(seen)
+        try:
+            return self._playing[request.conversation].send(seen)
+        except StopIteration:  # its last turn was cut off for length: nothing is left to say
+            return render_turn("There was no room for my answer.", answer=_ABSTAINS)
 
 
 def _play(plan: Plan | None, rng: Random, detour: int | None) -> Generator[str, _Seen, None]:
