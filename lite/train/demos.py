@@ -1,0 +1,246 @@
+"""Demonstrations: trajectories to learn from, the scripted expert's or others', and what makes one worth it."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from lite.agent import call_key
+from lite.corpus.page import broken
+from lite.corpus.streams import filled_lines
+from lite.dialect import RESPONSE, parse_turn, quote
+from lite.drive import drive, start
+from lite.memory import Count
+from lite.recipe import AgentSettings
+from lite.records import Broken, Message, Stop, Task, Trajectory, Turn, storable
+from lite.reward import abstains, contains_answer, grade, members
+from lite.run import digest
+from lite.tasks.facts import fact_store
+from lite.tasks.ground import Ground
+from lite.tools import strings
+from lite.train.expert import Expert
+from lite.train.plan import Plan, Planner, Unplanned
+from lite.world import World
+
+Reason = Literal[
+    "failed",
+    "cut short",
+    "no answer",
+    "abstains",
+    "wrong answer",
+    "unreadable turn",
+    "same call too often",
+    "too few calls",
+    "too many tool errors",
+    "call without a thought",
+    "evidence not seen",
+]
+_SAME_CALL = 3  # the most times one call may be made
+_ERRORS = 2  # the most calls that may be answered by an error
+_CALCULATED = {"count", "sum", "mean", "difference", "ratio"}  # answers that stand on no page
+
+
+def demonstrations(
+    tasks: Sequence[Task],
+    world: World,
+    settings: AgentSettings,
+    *,
+    seed: int = 0,
+    attempts: int = 1,
+    detours: float = 0.25,
+    width: int = 16,
+    count: Count | None = None,
+) -> Iterator[Trajectory]:
+    """The scripted expert's episodes, `attempts` at each task in varied words, graded; not all are worth keeping.
+
+    Args:
+        detours: share of episodes with a hasty first query.
+        width: episodes run in step.
+        count: tokens of messages by the model that is to learn from them; by default a cautious estimate.
+    """
+    by_id = {task.id: task for task in tasks}
+    store = fact_store(world)
+    planner = Planner(Ground(store))
+
+    def plan(name: str) -> Plan | None:
+        try:
+            return planner.plan(by_id[name])
+        except Unplanned:
+            return None
+
+    expert = Expert(plan, seed=seed, detours=detours, context=settings.context, count=count or estimated)
+    todo = [(task, attempt) for task in tasks for attempt in range(attempts)]
+    episodes = (start(task, world, expert, settings, attempt=attempt) for task, attempt in todo)
+    try:
+        for index, ended in drive(episodes, expert, width=width):
+            yield ended.model_copy(update={"reward": grade(todo[index][0], ended)})
+    finally:
+        store.close()
+
+
+def estimated(messages: Sequence[Message]) -> int:
+    """Tokens of a prompt where no tokenizer is at hand: three characters each, which few texts exceed."""
+    return 3 + sum(5 + len(message.content) // 3 for message in messages)
+
+
+# ---------------------------------------------------------------- what is kept
+
+
+def keep(
+    tasks: Sequence[Task], trajectories: Iterable[Trajectory]
+) -> tuple[list[tuple[Task, Trajectory]], Counter[Reason]]:
+    """The trajectories worth learning from, each with its task, and why the others are not. Unknown tasks raise."""
+    by_id = {task.id: task for task in tasks}
+    kept: list[tuple[Task, Trajectory]] = []
+    dropped: Counter[Reason] = Counter()
+    for one in trajectories:
+        task = by_id[one.task_id]
+        reason = why_not(task, one)
+        if reason is None:
+            kept.append((task, one))
+        else:
+            dropped[reason] += 1
+    return kept, dropped
+
+
+def why_not(task: Task, trajectory: Trajectory) -> Reason | None:
+    """Why a trajectory is not worth learning from, by the paper's rules; None where it is.
+
+    "At least two calls where the task needs them" is read as: for a task of more than one hop, two calls or more that
+    were not answered by an error; for any other, one.
+    """
+    found = _ending(task, trajectory)
+    if found is not None:
+        return found
+    calls = [turn for turn in trajectory.turns if turn.call is not None]
+    times = Counter(call_key(turn.call) for turn in calls if turn.call is not None)
+    errors = sum(turn.tool_error for turn in calls)
+    if any(turn.malformed for turn in trajectory.turns):
+        return "unreadable turn"
+    if max(times.values(), default=0) > _SAME_CALL:
+        return "same call too often"
+    if errors > _ERRORS:
+        return "too many tool errors"
+    if len(calls) - errors < (2 if (task.hops or 1) > 1 else 1):
+        return "too few calls"
+    if not all(turn.think.strip() for turn in calls):
+        return "call without a thought"
+    return None if _seen(task, trajectory) else "evidence not seen"
+
+
+def _ending(task: Task, trajectory: Trajectory) -> Reason | None:
+    """What is wrong with how it ended."""
+    if trajectory.stop is Stop.FAILED:
+        return "failed"
+    if trajectory.stop is not Stop.ANSWERED:
+        return "cut short"
+    if not trajectory.answer:
+        return "no answer"
+    reward = trajectory.reward or grade(task, trajectory)
+    if not reward.value:
+        return "abstains" if abstains(trajectory.answer) else "wrong answer"
+    return None
+
+
+def _seen(task: Task, trajectory: Trajectory) -> bool:
+    """Whether what the answer rests on was shown: the answer itself, or the pages that it is calculated from."""
+    told = "\n".join(turn.observation or "" for turn in trajectory.turns)
+    if (task.derivation or {}).get("op") in _CALCULATED:
+        pages = {url for turn in trajectory.turns for url in (*turn.shown, *turn.read)}
+        return set(task.evidence) <= pages
+    answer = trajectory.answer or ""
+    wanted = members(task.answers[0]) if task.answer_type == "list" else [answer]
+    if all(contains_answer(told, part) for part in wanted):
+        return True
+    return any(contains_answer(told, accepted) for accepted in task.answers)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read_demonstrations(path: str | Path, *, system: str | None = None) -> Iterator[Trajectory | Broken]:
+    """Trajectories of a run folder, of a JSONL file of them, or of another agent's chats in the dialect's tags.
+
+    A chat has `messages`; its question stands behind the last "User: " of its second message, and its accepted
+    answers in `answer`. Lines that are neither are `Broken`.
+
+    Args:
+        system: the prompt that takes the place of a chat's own, which explains tools in other words.
+
+    Raises:
+        CorpusError: the file cannot be read.
+    """
+    file = Path(path)
+    file = file / "trajectories.jsonl" if file.is_dir() else file
+    for number, line in filled_lines(file):
+        try:
+            yield _chat(line, system) if b'"task_id"' not in line else Trajectory.from_json(line)
+        except (ValidationError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+            first = (
+                error.errors()[0]["msg"] if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
+            )
+            yield broken(file, f"line {number}", f"no trajectory ({first})")
+
+
+_QUESTION = re.compile(r"(?:^|\n)User: ")
+_VISITED = re.compile(r"The useful information in (\S+) for user goal ")
+_HIT = re.compile(r"^\d+\. \[.*\]\((\S+)\)$", re.MULTILINE)
+
+
+def imported_task(line: dict[str, Any], question: str) -> Task:
+    """The task of another agent's chat. Its accepted answers are lists in lists."""
+    answers = [text for part in line["answer"] for text in ([part] if isinstance(part, str) else part)]
+    return Task(id=f"chat-{digest(question)}", question=question, answers=tuple(map(storable, answers)))
+
+
+def _chat(text: bytes, system: str | None) -> Trajectory:
+    """Another agent's chat as a trajectory of ours."""
+    line = json.loads(text)
+    said = [Message(role=one["role"], content=storable(one["content"])) for one in line["messages"]]
+    roles = [one.role for one in said]
+    if roles[:2] != ["system", "user"] or roles[2:] != ["assistant", "user"] * (len(said) // 2 - 1) + ["assistant"]:
+        raise ValueError("its roles do not take turns")
+    question = _QUESTION.split(said[1].content)[-1].strip()
+    task = imported_task(line, question)
+    turns = [_turn(one, after) for one, after in zip(said[2::2], [*said[3::2], None], strict=True)]
+    answer = turns[-1].answer
+    opening = said[:2] if system is None else [Message(role="system", content=system), _asked(question)]
+    made = Trajectory(
+        task_id=task.id,
+        question=question,
+        messages=tuple(opening),
+        turns=tuple(turns),
+        answer=answer,
+        answered=answer is not None,
+        stop=Stop.ANSWERED if answer is not None else Stop.MALFORMED,
+    )
+    return made.model_copy(update={"reward": grade(task, made)})
+
+
+def _asked(question: str) -> Message:
+    return Message(role="user", content=quote(question))
+
+
+def _turn(said: Message, after: Message | None) -> Turn:
+    parsed = parse_turn(said.content)
+    found = RESPONSE.search(after.content) if after else None
+    if after is not None and found is None:
+        raise ValueError("a user's message is no tool response")
+    observation = found[1] if found else None
+    urls = strings(parsed.call.arguments.get("url")) if parsed.call else []
+    visited = [url for url in _VISITED.findall(observation or "") if url in urls]
+    return Turn(
+        text=said.content,
+        think=parsed.think,
+        call=parsed.call,
+        answer=parsed.answer,
+        malformed=parsed.malformed,
+        repairs=parsed.repairs,
+        observation=observation,
+        shown=tuple(dict.fromkeys(_HIT.findall(observation or ""))),
+        read=tuple(dict.fromkeys(visited)),
+    )
