@@ -213,6 +213,7 @@ def tools_of(task: Task, world: World, settings: AgentSettings, model: Model | s
         visit_words=limits.visit_words,
         names=_NAMES[settings.tools],
         reader=reader,
+        links=limits.links,
     )
 
 

@@ -62,6 +62,7 @@ class Limits(Settings):
     answer_tokens: int = Field(default=256, ge=16)  # always kept free for the last answer
     results: int = Field(default=10, ge=1, le=100)  # hits a query
     visit_words: int = Field(default=400, ge=20)  # words of evidence a page
+    links: bool = True  # False: evidence without the addresses of its links, half as many tokens where there are many
     visit_mode: Literal["extract", "llm", "read"] = "extract"  # llm, read: the model itself reads the page
     strict: bool = False  # a turn that needs a repair is unreadable
     memory: Memory = "stop"  # what happens when the window fills

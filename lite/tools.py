@@ -10,6 +10,7 @@ from typing import Any
 
 from lite.dialect import quote
 from lite.errors import UsageError
+from lite.index.text import plain
 from lite.reading import Reader
 from lite.records import Call, Fault, Generate, Observation, Reply, Results, Visit
 from lite.world import World
@@ -82,6 +83,7 @@ class Toolset:
         visit_words: words of evidence a visited page.
         names: of the tools that there are.
         reader: reads visited pages; without one the passages that serve the goal are extracted.
+        links: whether evidence has the addresses that its links lead to.
     """
 
     def __init__(
@@ -93,8 +95,10 @@ class Toolset:
         visit_words: int = 400,
         names: Sequence[str] = NAMES,
         reader: Reader | None = None,
+        links: bool = True,
     ) -> None:
         self._reader = reader
+        self._links = links
         self._names = tuple(names)
         self._world = world
         self._mask = tuple(mask)
@@ -151,6 +155,8 @@ class Toolset:
                 if isinstance(seen, Fault):
                     return seen
                 view = seen
+            if not self._links:
+                view = view.model_copy(update={"evidence": plain(view.evidence), "summary": plain(view.summary)})
             views.append(view)
         read = {view.url: view.evidence for view in views if view.found}
         if self._reader:  # an extract has its summary from the evidence; what a model writes may be new

@@ -50,6 +50,7 @@ DOORS = {
     "tokenizers": ("models/huggingface.py",),
     "accelerate": ("train/", "models/huggingface.py"),
     "trl": ("train/",),
+    "datasets": ("train/",),
     "peft": ("train/",),
     "unsloth": ("train/",),
     "llama_cpp": ("models/llamacpp.py",),

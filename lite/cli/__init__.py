@@ -18,6 +18,7 @@ from lite.cli.doors import mcp, serve, ui
 from lite.cli.installation import demo, doctor
 from lite.cli.look import search, visit
 from lite.cli.tasks import tasks
+from lite.cli.train import train
 from lite.cli.world import world
 from lite.errors import LiteError
 
@@ -89,6 +90,7 @@ def lite() -> None:
 for command in (
     world,
     tasks,
+    train,
     search,
     visit,
     ask,

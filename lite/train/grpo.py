@@ -19,7 +19,8 @@ import torch
 import trl.trainer.utils as trl_utils
 from datasets import Dataset
 from transformers import TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from lite.recipe import PolicySettings, StageSettings, Updates
 from lite.train.groups import Row, parts_of

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from datasets import Dataset
 from transformers import TrainerCallback
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from lite.models.turn import Tokens
 from lite.recipe import ColdStart, PolicySettings
@@ -54,7 +55,6 @@ def train_on(
         max_length=None,
         packing=False,
         loss_type="nll",
-        group_by_length=False,
         bf16=precision.dtype == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
         gradient_checkpointing=precision.gradient_checkpointing,

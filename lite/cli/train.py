@@ -1,0 +1,40 @@
+"""`lite train`: from a recipe to an adapter that researches better."""
+
+import json
+from pathlib import Path
+
+import click
+
+from lite.cli.options import as_json
+from lite.errors import UsageError
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path), metavar="RECIPE.toml")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.  [runs/NAME]")
+@click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Change a setting; may be given again.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and load nothing.")
+@as_json
+def train(recipe: Path, out: Path | None, changes: tuple[str, ...], resume: bool, dry_run: bool, as_json: bool) -> None:
+    """Train a model in its world: demonstrations, then GRPO stage by stage.
+
+    Everything it writes is in the run's folder; a killed run goes on with --resume.
+    """
+    from lite.train.recipes import estimate, read_recipe
+
+    settings = read_recipe(recipe, changes)
+    if dry_run:
+        told = {"settings": settings.model_dump(mode="json"), "estimate": estimate(settings)}
+        click.echo(json.dumps(told, indent=None if as_json else 2, ensure_ascii=False))
+        return
+    folder = out or Path("runs") / settings.name
+    if (folder / "manifest.json").exists() and not resume:
+        raise UsageError(f"{folder} holds a run already: give --resume to go on with it, or another --out")
+    from lite.train.course import Course
+
+    best = Course(settings, folder, lambda line: click.echo(line, err=as_json)).run()
+    if as_json:
+        click.echo(json.dumps({"run": str(folder), "best": str(best) if best else None}))
+    elif best:
+        click.echo(f"the best adapter is {best}/adapter.gguf: lite ask WORLD --model smollm2+{best}/adapter.gguf")

@@ -1,0 +1,335 @@
+"""A training run from recipe to checkpoint: world, demonstrations, cold start, stages. Each part that is done stays
+done; a killed run goes on where it stopped.
+
+    runs/NAME/  manifest.json  metrics.jsonl  state.json  world/  demonstrations.jsonl  sft/  stages/N.jsonl  stage-N/
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from lite.curriculum import select
+from lite.errors import ModelError, UsageError
+from lite.extras import need
+from lite.models.transformers import Transformers
+from lite.models.turn import Tokens
+from lite.recipe import AgentSettings, ColdStart, TrainSettings
+from lite.records import Broken, Task, Trajectory
+from lite.run import Run
+from lite.tasks.files import write_tasks
+from lite.train.demos import demonstrations, read_demonstrations, why_not
+from lite.train.groups import Row
+from lite.train.recipes import tasks_of
+from lite.train.rollouts import Attempt, Inline, Sampler, Workers
+from lite.train.signals import Look
+from lite.world import World
+
+Tell = Callable[[str], None]
+_ROLLBACKS = 1
+_SLOWER = 0.5  # times the learning rate after a collapse
+
+
+class Course:
+    """A run of `settings` in `folder`.
+
+    Args:
+        settings: the recipe.
+        folder: the run's; what is in it of the same settings is gone on with.
+        tell: takes a line for whoever watches.
+
+    Raises:
+        UsageError: the folder holds another run, or the recipe cannot be carried out.
+        MissingExtra: the libraries of the extra `train` are not installed.
+    """
+
+    def __init__(self, settings: TrainSettings, folder: Path, tell: Tell) -> None:
+        for library in ("torch", "trl", "peft", "datasets", "gguf"):
+            need(library, "train")
+        self.settings, self.folder, self._tell = settings, folder, tell
+        self._train, self._dev = tasks_of(settings, "train"), tasks_of(settings, "dev")
+        self._run = Run.start(folder, settings.model_dump(mode="json"))
+        self._began = time.monotonic()
+        self._state: dict[str, Any] = {}
+        if (folder / "state.json").exists():
+            self._state = json.loads((folder / "state.json").read_text("utf-8"))
+
+    def run(self) -> Path | None:
+        """Carry out what is not done yet; the folder of the best adapter, or None where nothing was to be trained.
+
+        Raises:
+            ModelError: a stage collapsed twice, or a worker died.
+        """
+        from lite.train.policy import base_of
+
+        with ExitStack() as stack:
+            stack.enter_context(self._run)
+            world = stack.enter_context(self._world())
+            base = base_of(self.settings.policy.model)
+            if self.settings.sft and "sft" not in self._state:
+                self._cold_start(self.settings.sft, world, base)
+            best = self._path("sft")
+            for number in range(1, len(self.settings.stages) + 1):
+                if f"stage-{number}" not in self._state:
+                    self._stage(number, best, world, base)
+                best = self._path(f"stage-{number}") or best
+        return best
+
+    def _path(self, part: str) -> Path | None:
+        found = self._state.get(part, {}).get("best")
+        return self.folder / found if found else None
+
+    def _done(self, part: str, **told: Any) -> None:
+        self._state[part] = told
+        self._run.write("state.json", json.dumps(self._state, indent=2))
+
+    def _world(self) -> World:
+        """The recipe's world, built first where it names a corpus."""
+        named = Path(self.settings.world)
+        if (named / "world.json").exists():
+            return World.open(named)
+        built = self.folder / "world"
+        if not (built / "world.json").exists():
+            self._tell(f"building the world of {named.name}")
+        return World.build([named], built)
+
+    def _sampler(self, world: World, base: Path, context: int, policy: Any) -> Sampler:
+        chosen = self.settings.sampler
+        if chosen.engine == "transformers" or base.is_dir():
+            model = Transformers(policy.model, policy.tokenizer, name=str(base), context=context)
+            return Inline(model, world, chosen.width)
+        return Workers(base, world.path, context=context, workers=chosen.workers, width=chosen.width)
+
+    def _held_out(self) -> list[Task]:
+        count: dict[str, int] = {}
+        chosen = []
+        for task in self._dev:
+            name = task.capability or "all"
+            count[name] = count.get(name, 0) + 1
+            if count[name] <= self.settings.held_out.tasks:
+                chosen.append(task)
+        return chosen
+
+    def _metric(self, line: dict[str, Any]) -> None:
+        told = {"seconds": round(time.monotonic() - self._began, 1), **line}
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(told) + "\n")
+        self._tell(_line(told))
+
+    # ------------------------------------------------------------ cold start
+
+    def _demonstrations(self, cold: ColdStart, world: World, prompts: Any, count: Any) -> list[Tokens]:
+        """What the cold start learns from, as ids: the expert's episodes and those of files, kept by the same rules."""
+        wanted = _balanced(self._train, cold.balance)
+        kept: list[Trajectory] = []
+        dropped: dict[str, int] = {}
+        by_id = {task.id: task for task in self._train}
+
+        def take(found: Trajectory) -> None:
+            reason = why_not(by_id[found.task_id], found) if found.task_id in by_id else "unknown task"
+            if reason is None:
+                kept.append(found)
+            else:
+                dropped[reason] = dropped.get(reason, 0) + 1
+
+        for file in cold.files:
+            for found in read_demonstrations(file):
+                if isinstance(found, Broken):
+                    dropped["broken"] = dropped.get("broken", 0) + 1
+                else:
+                    take(found)
+        room = cold.demonstrations - len(kept)
+        while room > 0 and wanted:
+            batch, wanted = wanted[: 2 * room], wanted[2 * room :]
+            for found in demonstrations(
+                batch, world, self.settings.agent, seed=self.settings.seed, attempts=cold.attempts,
+                detours=cold.detours, count=count,
+            ):  # fmt: skip
+                take(found)
+            room = cold.demonstrations - len(kept)
+        kept = kept[: cold.demonstrations]
+        if not kept:
+            raise UsageError(f"no demonstration was worth keeping ({dropped}): give the agent more context or words")
+        self._run.write("demonstrations.jsonl", "".join(one.to_json() + "\n" for one in kept))
+        sequences = [prompts.tokens(before, turns) for one in kept for before, turns in one.sequences()]
+        tokens = sum(len(one.ids) for one in sequences)
+        self._metric({"demonstrations": len(kept), "tokens": tokens, "dropped": dropped})
+        return sequences
+
+    def _cold_start(self, cold: ColdStart, world: World, base: Path) -> None:
+        from lite.train.policy import Policy
+        from lite.train.sft import train_on
+        from lite.train.signals import look
+        from lite.train.stage import agent_of
+
+        settings, folder = self.settings, self.folder / "sft"
+        policy = Policy.load(settings.policy, seed=settings.seed)
+        agent = agent_of(settings.agent, None)
+        reader = Transformers(policy.model, policy.tokenizer, name=str(base), context=agent.context)
+        sequences = self._demonstrations(cold, world, reader.prompts, reader.count)
+        held_out = self._held_out()
+        best: list[Look] = []
+        worse = 0
+        sampler = self._sampler(world, base, agent.context, policy)
+
+        def looked(step: int, logged: dict[str, float]) -> bool:
+            nonlocal worse
+            adapter = policy.write_gguf(folder / "current.gguf")
+            now = look(sampler, held_out, agent, adapter)
+            told = {name: logged[name] for name in ("loss", "entropy", "grad_norm") if name in logged}
+            self._metric(
+                {"stage": 0, "step": step, **told, "look": json.loads(now.to_json()), "accuracy": now.accuracy}
+            )
+            if not best or now.accuracy > best[0].accuracy:
+                best[:] = [now]
+                worse = 0
+                policy.save(folder / "best")
+                (folder / "best" / "step").write_text(str(step))
+            else:
+                worse += 1
+            return worse >= cold.patience or logged.get("entropy", 1.0) < cold.entropy_floor
+
+        folder.mkdir(exist_ok=True)
+        try:
+            train_on(policy, sequences, cold, settings.policy, folder, looked, seed=settings.seed)
+        finally:
+            sampler.close()
+        self._done("sft", best="sft/best", look=json.loads(best[0].to_json()), accuracy=best[0].accuracy)
+
+    # ------------------------------------------------------------ stages
+
+    def _stage(self, number: int, start: Path | None, world: World, base: Path) -> None:
+        from lite.train.policy import ADAPTER, Policy
+        from lite.train.stage import Stage, agent_of, newest_checkpoint
+
+        settings, stage = self.settings, self.settings.stages[number - 1]
+        collapses = self._state.get("collapses", {}).get(str(number), [])
+        folder = self.folder / f"stage-{number}"
+        folder.mkdir(exist_ok=True)
+        resume = newest_checkpoint(folder)
+        policy = Policy.load(settings.policy, seed=settings.seed, adapter=resume or self._healthy(number) or start)
+        agent = agent_of(settings.agent, stage)
+        sampler = self._sampler(world, base, agent.context, policy)
+        try:
+            adapter = start / ADAPTER if start else None
+            tasks = self._selected(number, sampler, agent, adapter)
+            lowered = stage.learning_rate * _SLOWER ** len(collapses)
+            at_work = Stage(
+                number,
+                settings,
+                stage.model_copy(update={"learning_rate": lowered}),
+                tasks,
+                self._held_out(),
+                sampler,
+                folder,
+                self._metric,
+                self._anchors(policy, base) if settings.updates.anchor else (),
+            )
+            ended = at_work.run(policy, resume)
+        finally:
+            sampler.close()
+        if ended.alarm is not None:
+            self._collapsed(number, collapses, ended.alarm.why)
+            self._stage(number, start, world, base)
+            return
+        best = f"stage-{number}/best" if ended.best else None
+        found = ended.look
+        self._done(
+            f"stage-{number}",
+            best=best,
+            look=json.loads(found.to_json()) if found else None,
+            accuracy=found.accuracy if found else None,
+        )
+
+    def _healthy(self, number: int) -> Path | None:
+        """The best adapter of a stage that collapsed and begins again."""
+        found = self.folder / f"stage-{number}" / "healthy"
+        return found if found.exists() else None
+
+    def _collapsed(self, number: int, before: list[str], why: str) -> None:
+        """Note a collapse, and go back to the best checkpoint; the second one ends the run."""
+        folder = self.folder / f"stage-{number}"
+        known = self._state.get("collapses", {})
+        self._done("collapses", **(known | {str(number): [*before, why]}))
+        self._metric({"stage": number, "collapse": why})
+        if len(before) >= _ROLLBACKS:
+            raise ModelError(
+                f"stage {number} collapsed again ({why}): the last healthy adapter is {folder / 'best'}; "
+                "try a lower learning rate"
+            )
+        kept = folder / "best"
+        if kept.exists():
+            shutil.rmtree(folder / "healthy", ignore_errors=True)
+            shutil.copytree(kept, folder / "healthy")
+        for checkpoint in folder.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
+
+    def _selected(self, number: int, sampler: Sampler, agent: AgentSettings, adapter: Path | None) -> list[Task]:
+        """The tasks of a stage: those of a rated pool that the policy solves sometimes."""
+        from lite.evaluate import read_tasks
+        from lite.train.draw import Drawer
+
+        stage, path = self.settings.stages[number - 1], self.folder / "stages" / f"{number}.jsonl"
+        if path.exists():
+            return read_tasks(path)
+        path.parent.mkdir(exist_ok=True)
+        if not stage.keep:
+            write_tasks(self._train, path)
+            return self._train
+        pool = Drawer(self._train, stage.capabilities, self.settings.seed + number).next(stage.pool)
+        pool = list({task.id: task for task in pool}.values())
+        attempts = [Attempt(task, n, self.settings.seed) for task in pool for n in range(stage.tries)]
+        right: dict[str, list[float]] = {task.id: [] for task in pool}
+        for rollout in sampler.roll(attempts, agent, adapter):
+            reward = rollout.trajectory.reward
+            if reward is not None and reward.value is not None:
+                right[rollout.attempt.task.id].append(reward.value)
+        rated = [
+            task.model_copy(update={"tries": len(right[task.id]), "correct": sum(v == 1.0 for v in right[task.id])})
+            for task in pool
+        ]
+        kept = select(rated, keep=stage.keep)
+        histogram = [sum(task.model_extra["correct"] == n for task in rated) for n in range(stage.tries + 1)]  # type: ignore[index]
+        self._metric({"stage": number, "rated": len(rated), "kept": len(kept), "histogram": histogram})
+        if not kept:
+            raise UsageError(
+                f"stage {number}: none of {len(rated)} tasks fits {stage.keep!r} (right of {stage.tries}: {histogram}): "
+                "begin with a longer cold start, or keep others"
+            )
+        write_tasks(kept, path)
+        return kept
+
+    def _anchors(self, policy: Any, base: Path) -> Sequence[Row]:
+        path = self.folder / "demonstrations.jsonl"
+        if not path.exists():
+            raise UsageError("updates.anchor needs demonstrations: give the recipe an [sft] part, or set it to 0")
+        reader = Transformers(policy.model, policy.tokenizer, name=str(base), context=self.settings.agent.context)
+        found = (one for one in read_demonstrations(path) if isinstance(one, Trajectory))
+        sequences = [reader.prompts.tokens(before, turns) for one in found for before, turns in one.sequences()]
+        return [Row(one.ids, one.sampled, None) for one in sequences]
+
+
+def _balanced(tasks: Sequence[Task], shares: dict[str, float]) -> list[Task]:
+    """Tasks by turns of their capabilities, each as often as its share says."""
+    from lite.train.draw import Drawer
+
+    names = {task.capability or "all" for task in tasks}
+    rest = max(0.0, 1 - sum(shares.values())) / max(1, len(names - set(shares)))
+    whole = {name: shares.get(name, rest) for name in sorted(names)}
+    drawn = Drawer(tasks, {name: share for name, share in whole.items() if share > 0}, 0).next(len(tasks))
+    return list({task.id: task for task in drawn}.values())
+
+
+def _line(told: dict[str, Any]) -> str:
+    """A line of metrics for a terminal."""
+    names = ("stage", "step", "accuracy", "reward", "loss", "entropy", "answered", "visits", "length", "groups_kept",
+             "without_variance", "step_seconds", "demonstrations", "rated", "kept", "collapse", "favoured")  # fmt: skip
+    parts = [f"{name} {told[name]:.3g}" if isinstance(told[name], float) else f"{name} {told[name]}"
+             for name in names if name in told]  # fmt: skip
+    if "look" in told:
+        tries, right = told["look"].get("tries", {}), told["look"].get("right", {})
+        parts.append(" ".join(f"{name} {right.get(name, 0)}/{count}" for name, count in sorted(tries.items())))
+    return f"{told['seconds']:>7.0f} s  " + "  ".join(parts)

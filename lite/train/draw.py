@@ -1,0 +1,71 @@
+"""Which tasks a step tries: each capability by its share, in an order that the seed decides."""
+
+import random
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
+
+from lite.errors import UsageError
+from lite.records import Record, Task
+
+
+class Drawn(Record):
+    """How far a drawer has come: all of its state."""
+
+    taken: dict[str, int] = Field(default_factory=dict)  # by capability
+    owed: dict[str, float] = Field(default_factory=dict)  # parts of tasks that a capability did not get yet
+    shares: dict[str, float] = Field(default_factory=dict)
+
+
+class Drawer:
+    """Draws tasks without repeating one before all of its capability have been drawn.
+
+    Args:
+        tasks: the stage's.
+        shares: of capabilities; empty: equal ones.
+        seed: decides the order.
+        drawn: the state to go on from.
+
+    Raises:
+        UsageError: a share names a capability that no task has.
+    """
+
+    def __init__(
+        self, tasks: Sequence[Task], shares: Mapping[str, float], seed: int, drawn: Drawn | None = None
+    ) -> None:
+        self._tasks: dict[str, list[Task]] = {}
+        for task in tasks:
+            self._tasks.setdefault(task.capability or "all", []).append(task)
+        unknown = sorted(set(shares) - set(self._tasks))
+        if unknown:
+            raise UsageError(f"no task has the capability {unknown[0]}: there are {', '.join(sorted(self._tasks))}")
+        self._seed = seed
+        equal = dict.fromkeys(sorted(self._tasks), 1.0)
+        self.drawn = drawn or Drawn(shares=dict(shares) or equal)
+
+    def next(self, count: int) -> list[Task]:
+        """The next `count` tasks."""
+        shares = {name: share for name, share in self.drawn.shares.items() if share > 0}
+        total = sum(shares.values())
+        taken, owed = dict(self.drawn.taken), dict(self.drawn.owed)
+        chosen = []
+        for _ in range(count):
+            for name, share in shares.items():
+                owed[name] = owed.get(name, 0.0) + share / total
+            name = max(sorted(shares), key=lambda one: owed[one])
+            owed[name] -= 1
+            chosen.append(self._at(name, taken.get(name, 0)))
+            taken[name] = taken.get(name, 0) + 1
+        self.drawn = self.drawn.model_copy(update={"taken": taken, "owed": owed})
+        return chosen
+
+    def favour(self, capability: str, factor: float) -> None:
+        """Give a capability a larger share from now on."""
+        shares = self.drawn.shares
+        self.drawn = self.drawn.model_copy(update={"shares": shares | {capability: factor * shares[capability]}})
+
+    def _at(self, name: str, place: int) -> Task:
+        round_, index = divmod(place, len(self._tasks[name]))
+        order = list(range(len(self._tasks[name])))
+        random.Random(f"{self._seed}/{name}/{round_}").shuffle(order)  # noqa: S311  # no secret
+        return self._tasks[name][order[index]]

@@ -1,0 +1,119 @@
+"""A recipe as it will run: read, changed by `--set`, its paths made absolute."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from lite.errors import UsageError
+from lite.evaluate import read_tasks
+from lite.models import located
+from lite.recipe import TrainSettings, read_toml
+from lite.records import Task
+
+_FILES = ("world", "train", "dev", "test")
+
+
+def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> TrainSettings:
+    """The settings of a recipe file.
+
+    Args:
+        path: the TOML file; paths in it are taken from its folder.
+        changes: of single settings, as `updates.tasks=4`; a value is TOML, or else a string.
+
+    Raises:
+        UsageError: one line naming what does not fit.
+    """
+    values = read_toml(path)
+    for change in changes:
+        _set(values, change)
+    settings = TrainSettings.read(values)
+    folder = path.absolute().parent
+
+    def place(name: str) -> str:
+        return str((folder / name).resolve())
+
+    found: dict[str, Any] = {name: place(getattr(settings, name)) for name in _FILES if getattr(settings, name)}
+    if settings.agent.prompt:
+        found["agent"] = settings.agent.model_copy(update={"prompt": place(settings.agent.prompt)})
+    if settings.sft and settings.sft.files:
+        found["sft"] = settings.sft.model_copy(update={"files": tuple(map(place, settings.sft.files))})
+    found["policy"] = settings.policy.model_copy(update={"model": located(settings.policy.model, place)})
+    return settings.model_copy(update=found)
+
+
+def _set(values: dict[str, Any], change: str) -> None:
+    name, equals, text = change.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"--set {change!r} sets nothing: write it as updates.tasks=4")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *path, last = name.strip().split(".")
+    for place, part in enumerate(path):
+        inner = values.setdefault(part, {})
+        if isinstance(inner, list) and path[place + 1 :] == [] and last.isdigit():
+            raise UsageError(f"--set {change!r}: a list's member has settings of its own, name one of them")
+        if isinstance(inner, list):  # stages.0.steps
+            _set_in_list(inner, [*path[place + 1 :], last], value, change)
+            return
+        if not isinstance(inner, dict):
+            raise UsageError(f"--set {change!r}: {part} is a value and has no settings of its own")
+        values = inner
+    values[last] = value
+
+
+def _set_in_list(members: list[Any], path: list[str], value: Any, change: str) -> None:
+    if len(path) != 2 or not path[0].isdigit() or int(path[0]) >= len(members):
+        raise UsageError(f"--set {change!r}: there are {len(members)} of these, from 0 on: write stages.0.steps=10")
+    members[int(path[0])][path[1]] = value
+
+
+def tasks_of(settings: TrainSettings, which: str) -> list[Task]:
+    """The tasks of "train", "dev" or "test" that the recipe is about.
+
+    Raises:
+        UsageError: the file cannot be read, or holds none of them.
+    """
+    path = getattr(settings, which)
+    tasks = [
+        task
+        for task in read_tasks(path)
+        if (not settings.capabilities or task.capability in settings.capabilities)
+        and (settings.hops is None or (task.hops or 1) <= settings.hops)
+    ]
+    if not tasks:
+        raise UsageError(f"{path} has no task of the capabilities and hops that the recipe asks for")
+    return tasks
+
+
+def estimate(settings: TrainSettings) -> dict[str, Any]:
+    """What the recipe asks of the machine, by rule of thumb: rollouts and tokens a step, gigabytes, tokens to compute.
+
+    An episode is taken to fill half of its window. Memory: the weights once for torch and once for each sampler, the
+    keys and values of the episodes, and the activations of the largest part that is computed at once.
+    """
+    from lite.train.policy import base_of
+
+    base, updates = base_of(settings.policy.model), settings.updates
+    files = [base] if base.is_file() else list(base.glob("*.safetensors"))
+    weights = sum(file.stat().st_size for file in files) / 1e9
+    stages = [
+        {
+            "steps": stage.steps,
+            "rollouts_a_step": updates.tasks * updates.rollouts,
+            "tokens_a_step": updates.tasks * updates.rollouts * (stage.context or settings.agent.context) // 2,
+            "rated_rollouts": stage.pool * stage.tries if stage.keep else 0,
+        }
+        for stage in settings.stages
+    ]
+    width = settings.sampler.width * settings.sampler.workers
+    # Keys and values of a small model are about a thousandth of its weights for each hundred tokens.
+    held = weights * width * settings.agent.context * 1e-5
+    activations = weights * updates.tokens * 1e-3
+    return {
+        "tasks": len(tasks_of(settings, "train")),
+        "held_out": len(tasks_of(settings, "dev")),
+        "stages": stages,
+        "gigabytes": round(weights * (1 + settings.sampler.workers) + held + activations + 1.0, 1),
+    }
