@@ -34,6 +34,7 @@ Reason = Literal[
     "abstains",
     "wrong answer",
     "unreadable turn",
+    "repaired turn",
     "same call too often",
     "too few calls",
     "too many tool errors",
@@ -122,6 +123,8 @@ def why_not(task: Task, trajectory: Trajectory) -> Reason | None:
     errors = sum(turn.tool_error for turn in calls)
     if any(turn.malformed for turn in trajectory.turns):
         return "unreadable turn"
+    if any(turn.repairs for turn in trajectory.turns):
+        return "repaired turn"  # its text is what would be learnt, and it is not what was meant
     if max(times.values(), default=0) > _SAME_CALL:
         return "same call too often"
     if errors > _ERRORS:

@@ -170,7 +170,7 @@ def _play(plan: Plan | None, rng: Random, detour: int | None) -> Generator[str, 
         if not all(contains_answer(seen.last, text) for text in look.needs):
             yield _give_up(look, rng)
             return
-        note = look.says or f"It lists {', '.join(names)}."
+        note = look.says or f"It lists {len(names)} that I can see."
     if not all(contains_answer(plain(seen.window), text) for look in plan.looks for text in look.needs):
         yield _give_up(plan.looks[-1], rng)  # memory has given up what it rests on
         return

@@ -204,7 +204,7 @@ class Planner:
             *before, look = self._table(part, several=True)
             names = dict.fromkeys(item.text for item in derive(part, self._ground).items)
             own = next(item.text for item in derive(part, self._ground).items if item.same(met))
-            says = f"{look.title} has {own} too." if nth else ""
+            says = f"{look.title} has it too." if nth else ""
             listed = tuple(names) if nth == 0 else ()
             looks += [*before, replace(look, needs=(own,), says=says, listed=listed, among=nth > 0)]
         return looks

@@ -90,9 +90,9 @@ def settings(**limits) -> AgentSettings:
     return AgentSettings.read({"context": 8192, "limits": {"results": 3, "visit_words": 100} | limits})
 
 
-def played(world, tasks=tuple(TASKS.values()), *, given=None, **more) -> list[Trajectory]:
+def played(world, tasks=None, *, given=None, **more) -> list[Trajectory]:
     more = {"seed": 1, "attempts": 1, "detours": 0.0, "width": 4} | more
-    return list(demonstrations(tasks, world, given or settings(), **more))
+    return list(demonstrations(tasks or list(TASKS.values()), world, given or settings(), **more))
 
 
 def spoken(one: Trajectory) -> str:
@@ -105,7 +105,7 @@ def test_every_kind_is_solved_from_what_was_shown(world):
     for one in found:
         told = one.question
         for turn in one.turns[:-1]:
-            assert turn.call and turn.think and len(turn.think.split()) <= 25
+            assert 1 <= len(turn.think.split()) <= 25
             for url in turn.call.arguments.get("url", ()):
                 assert f"]({url})" in told
             told += turn.observation or ""
@@ -119,7 +119,7 @@ def test_every_kind_is_solved_from_what_was_shown(world):
 
 
 def test_words_depend_on_seed_task_and_attempt_alone(world):
-    first, again = played(world, attempts=3), played(world, tuple(reversed(TASKS.values())), attempts=3, width=1)
+    first, again = played(world, attempts=3), played(world, list(reversed(TASKS.values())), attempts=3, width=1)
     texts = {(one.task_id, one.attempt): spoken(one) for one in first}
     assert texts == {(one.task_id, one.attempt): spoken(one) for one in again}
     assert len({text for (name, _), text in texts.items() if name == "chain"}) == 3
@@ -198,6 +198,7 @@ RULES = {
     "wrong answer": lambda one: edited(one, answer="12", reward=Reward(value=0.0)),
     "abstains": lambda one: edited(one, answer="I do not know", reward=None),
     "unreadable turn": lambda one: turn_of(one, 0, malformed="the turn is empty"),
+    "repaired turn": lambda one: turn_of(one, -1, repairs=("unclosed_answer",)),
     "same call too often": lambda one: with_calls(one, CALL, SAME, CALL, SAME),
     "too few calls": lambda one: edited(one, turns=(one.turns[-2], one.turns[-1])),
     "too many tool errors": lambda one: with_calls(one, ERROR, ERROR, ERROR),
@@ -268,8 +269,8 @@ def test_chats_of_another_agent(tmp_path):
 
 def test_the_published_chats(shared: Path):
     file = shared / "trajectories" / "webdancer.jsonl"
-    found = list(read_demonstrations(file))
-    assert [type(one) for one in found] == [Trajectory] * 100
+    found = [one for one in read_demonstrations(file) if isinstance(one, Trajectory)]
+    assert len(found) == 100
     assert sum(len(one.turns) for one in found) == 205
     assert any(turn.read for one in found for turn in one.turns)
     kept, dropped = keep(imported_tasks(file), found)
