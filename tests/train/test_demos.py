@@ -163,6 +163,19 @@ def test_what_the_budget_cuts_off_is_not_answered_from(world):
     assert small.answer != "1,830,000"
 
 
+def test_a_small_window_is_enough_where_memory_cuts_what_is_old(world):
+    task, prompt = TASKS["chain"], str(Path(__file__).parents[2] / "recipes" / "small-prompt.txt")
+    limits = {"results": 3, "visit_words": 100, "turn_tokens": 160, "answer_tokens": 64}
+    small = {"context": 900, "prompt": prompt}
+    [full] = played(world, [task], given=AgentSettings.read({**small, "limits": limits}))
+    [cut] = played(world, [task], given=AgentSettings.read({**small, "limits": limits | {"memory": "keep-last"}}))
+    assert (why_not(task, full), why_not(task, cut)) == ("abstains", None)
+    assert len(list(cut.sequences())) == 2
+    written = AgentSettings.read({**small, "limits": limits | {"memory": "summarise-model"}})
+    [failed] = played(world, [task], given=written)
+    assert (why_not(task, failed), "choose a memory" in (failed.error or "")) == ("failed", True)
+
+
 def test_a_task_without_a_plan_is_not_answered(world):
     nowhere = TASKS["cell"].model_copy(update={"derivation": find("places-in-norland", [["Town", "is", "X"]], "City")})
     bare = Task(id="bare", question="Who?", answers=("x",))
