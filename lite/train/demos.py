@@ -182,7 +182,8 @@ def read_demonstrations(path: str | Path, *, system: str | None = None) -> Itera
     file = file / "trajectories.jsonl" if file.is_dir() else file
     for number, line in filled_lines(file):
         try:
-            yield _chat(line, system) if b'"task_id"' not in line else Trajectory.from_json(line)
+            value = json.loads(line)
+            yield _chat(value, system) if "task_id" not in value else Trajectory.from_json(line)
         except _MISREAD as error:
             first = (
                 error.errors()[0]["msg"] if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
@@ -214,9 +215,8 @@ def _task(line: dict[str, Any]) -> Task:
     return Task(id=f"chat-{digest(question)}", question=question, answers=tuple(answers))
 
 
-def _chat(text: bytes, system: str | None) -> Trajectory:
+def _chat(line: dict[str, Any], system: str | None) -> Trajectory:
     """Another agent's chat as a trajectory of ours."""
-    line = json.loads(text)
     said = [Message(role=one["role"], content=storable(one["content"])) for one in line["messages"]]
     roles = [one.role for one in said]
     if roles[:2] != ["system", "user"] or roles[2:] != ["assistant", "user"] * (len(said) // 2 - 1) + ["assistant"]:
