@@ -11,7 +11,7 @@ from typing import Any
 from lite.records import Task
 from lite.tasks.derive import Item, Node, Underivable, derive, fitting
 from lite.tasks.ground import Ground
-from lite.tasks.nouns import key_noun
+from lite.tasks.nouns import Noun, key_noun
 from lite.tasks.sheet import Sheet
 from lite.tasks.statements import bare_name
 from lite.tasks.values import plain_number
@@ -20,6 +20,22 @@ _MOST_PAGES = 4  # of the rows of one table that are visited one by one
 _CALCULATED = {"sum", "mean", "difference", "ratio"}
 _COMPARED = {"agree", "newer", "official"}
 _ORDERED = {"most", "least", "rank"}
+_DATES = {  # what an event's participle is called as a thing to look for
+    "born": "date of birth",
+    "died": "date of death",
+    "listed": "date of listing",
+    "released": "release date",
+    "founded": "founding date",
+    "established": "date of establishment",
+    "formed": "date of formation",
+    "incorporated": "date of incorporation",
+    "built": "date of construction",
+    "constructed": "date of construction",
+    "opened": "opening date",
+    "completed": "completion date",
+    "launched": "launch date",
+    "created": "date of creation",
+}
 
 
 class Unplanned(Exception):  # it is no error: some tasks take more than a demonstration should show
@@ -295,10 +311,18 @@ def _text(column: Any) -> bool:
 
 
 def _called(relation: str) -> str:
-    noun = key_noun(relation)
-    return noun.one if noun else relation.lower()
+    if relation in _DATES:
+        return _DATES[relation]
+    if relation.startswith("college "):
+        return f"{relation} team"
+    return _plain(key_noun(relation), relation)
 
 
 def _column(sheet: Sheet, name: str) -> str:
-    noun = sheet.columns[sheet.header.index(name)].noun
-    return noun.one if noun else name.lower()
+    return _plain(sheet.columns[sheet.header.index(name)].noun, name)
+
+
+def _plain(noun: Noun | None, name: str) -> str:
+    if noun is None:
+        return name.lower()
+    return _DATES.get(noun.one, f"date {noun.one}") if noun.sort == "event" else noun.one
