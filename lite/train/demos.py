@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +34,7 @@ Reason = Literal[
     "abstains",
     "wrong answer",
     "unreadable turn",
+    "repaired turn",
     "same call too often",
     "too few calls",
     "too many tool errors",
@@ -121,6 +123,8 @@ def why_not(task: Task, trajectory: Trajectory) -> Reason | None:
     errors = sum(turn.tool_error for turn in calls)
     if any(turn.malformed for turn in trajectory.turns):
         return "unreadable turn"
+    if any(turn.repairs for turn in trajectory.turns):
+        return "repaired turn"  # its text is what would be learnt, and it is not what was meant
     if max(times.values(), default=0) > _SAME_CALL:
         return "same call too often"
     if errors > _ERRORS:
@@ -178,34 +182,47 @@ def read_demonstrations(path: str | Path, *, system: str | None = None) -> Itera
     file = file / "trajectories.jsonl" if file.is_dir() else file
     for number, line in filled_lines(file):
         try:
-            yield _chat(line, system) if b'"task_id"' not in line else Trajectory.from_json(line)
-        except (ValidationError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+            value = json.loads(line)
+            yield _chat(value, system) if "task_id" not in value else Trajectory.from_json(line)
+        except _MISREAD as error:
             first = (
                 error.errors()[0]["msg"] if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
             )
             yield broken(file, f"line {number}", f"no trajectory ({first})")
 
 
+# What reading a line that is something else may raise.
+_MISREAD = (ValidationError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 _QUESTION = re.compile(r"(?:^|\n)User: ")
 _VISITED = re.compile(r"The useful information in (\S+) for user goal ")
 _HIT = re.compile(r"^\d+\. \[.*\]\((\S+)\)$", re.MULTILINE)
 
 
-def imported_task(line: dict[str, Any], question: str) -> Task:
-    """The task of another agent's chat. Its accepted answers are lists in lists."""
-    answers = [text for part in line["answer"] for text in ([part] if isinstance(part, str) else part)]
-    return Task(id=f"chat-{digest(question)}", question=question, answers=tuple(map(storable, answers)))
+def imported_tasks(path: str | Path) -> list[Task]:
+    """The tasks of another agent's chats, for `keep`; lines that are no chat have none."""
+    found: dict[str, Task] = {}
+    for _, line in filled_lines(Path(path)):
+        with suppress(*_MISREAD):
+            task = _task(json.loads(line))
+            found.setdefault(task.id, task)
+    return list(found.values())
 
 
-def _chat(text: bytes, system: str | None) -> Trajectory:
+def _task(line: dict[str, Any]) -> Task:
+    """The task of a chat; its accepted answers are texts, or lists of them."""
+    question = storable(_QUESTION.split(line["messages"][1]["content"])[-1].strip())
+    answers = [storable(text) for part in line["answer"] for text in ([part] if isinstance(part, str) else part)]
+    return Task(id=f"chat-{digest(question)}", question=question, answers=tuple(answers))
+
+
+def _chat(line: dict[str, Any], system: str | None) -> Trajectory:
     """Another agent's chat as a trajectory of ours."""
-    line = json.loads(text)
     said = [Message(role=one["role"], content=storable(one["content"])) for one in line["messages"]]
     roles = [one.role for one in said]
     if roles[:2] != ["system", "user"] or roles[2:] != ["assistant", "user"] * (len(said) // 2 - 1) + ["assistant"]:
         raise ValueError("its roles do not take turns")
-    question = _QUESTION.split(said[1].content)[-1].strip()
-    task = imported_task(line, question)
+    task = _task(line)
+    question = task.question
     turns = [_turn(one, after) for one, after in zip(said[2::2], [*said[3::2], None], strict=True)]
     answer = turns[-1].answer
     opening = said[:2] if system is None else [Message(role="system", content=system), _asked(question)]

@@ -164,13 +164,14 @@ def _play(plan: Plan | None, rng: Random, detour: int | None) -> Generator[str, 
         else:
             think = _FOLLOWED
         goal = f"which of these are listed: {', '.join(names)}" if look.among else rng.choice(_GOALS)
-        call = Call(tool="visit", arguments={"url": [look.url], "goal": _filled(goal, look)})
+        goal = goal.replace("{wanted}", look.wanted)
+        call = Call(tool="visit", arguments={"url": [look.url], "goal": goal})
         seen = yield render_turn(_thought(think, look, rng, note), call)
         names = tuple(name for name in look.listed if contains_answer(seen.last, name))[:_NAMES]
         if not all(contains_answer(seen.last, text) for text in look.needs):
             yield _give_up(look, rng)
             return
-        note = look.says or f"It lists {', '.join(names)}."
+        note = look.says or _listed(names)
     if not all(contains_answer(plain(seen.window), text) for look in plan.looks for text in look.needs):
         yield _give_up(plan.looks[-1], rng)  # memory has given up what it rests on
         return
@@ -205,8 +206,13 @@ def _thought(forms: Sequence[str], look: Look, rng: Random, note: str) -> str:
 
 
 def _filled(form: str, look: Look) -> str:
-    text = form.replace("{wanted}", look.wanted).replace("{title}", look.title)
+    text = form.replace("{wanted}", look.wanted + look.place).replace("{title}", look.title)
     return re.sub(r"\bthe (the|The)\b", r"\1", text)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"I see {', '.join(names[:3])}{more}."
 
 
 def _give_up(look: Look, rng: Random) -> str:

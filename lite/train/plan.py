@@ -11,14 +11,31 @@ from typing import Any
 from lite.records import Task
 from lite.tasks.derive import Item, Node, Underivable, derive, fitting
 from lite.tasks.ground import Ground
-from lite.tasks.nouns import key_noun
+from lite.tasks.nouns import Noun, key_noun
 from lite.tasks.sheet import Sheet
 from lite.tasks.statements import bare_name
 from lite.tasks.values import plain_number
 
 _MOST_PAGES = 4  # of the rows of one table that are visited one by one
 _CALCULATED = {"sum", "mean", "difference", "ratio"}
+_COMPARED = {"agree", "newer", "official"}
 _ORDERED = {"most", "least", "rank"}
+_DATES = {  # what an event's participle is called as a thing to look for
+    "born": "date of birth",
+    "died": "date of death",
+    "listed": "date of listing",
+    "released": "release date",
+    "founded": "founding date",
+    "established": "date of establishment",
+    "formed": "date of formation",
+    "incorporated": "date of incorporation",
+    "built": "date of construction",
+    "constructed": "date of construction",
+    "opened": "opening date",
+    "completed": "completion date",
+    "launched": "launch date",
+    "created": "date of creation",
+}
 
 
 class Unplanned(Exception):  # it is no error: some tasks take more than a demonstration should show
@@ -38,6 +55,7 @@ class Look:
         says: what the page says, once it has been seen.
         listed: names among which the next look-up searches, as far as they are seen here.
         among: whether the goal names those seen before.
+        place: what a thought adds where the same is looked for on several pages.
     """
 
     url: str
@@ -49,6 +67,7 @@ class Look:
     says: str
     listed: tuple[str, ...] = ()
     among: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,9 +115,17 @@ class Planner:
         if op == "meet":
             return self._lists(node)
         parts = node["of"]
+        if op in _COMPARED:
+            return [look for part in parts for look in self._source(part)]
         if isinstance(parts, dict):
             return self._table(parts, several=True) if parts["op"] == "find" else self._looks(parts)
         return _joined(look for part in parts for look in self._looks(part))
+
+    def _source(self, part: Node) -> list[Look]:
+        """The look-ups of one of several sources for the same thing: each is called by its page."""
+        *before, look = self._looks(part)
+        said = derive(part, self._ground).one().text
+        return [*before, replace(look, place=f" on the page {look.title}", says=f"{look.title} says {said}.")]
 
     def _page(self, url: str, relation: str) -> Look:
         found = self._ground.stated(url, relation)
@@ -123,8 +150,12 @@ class Planner:
         sheet, rows, _ = fitting(plain, self._ground)
         through = [part[0] for part in node["where"] if not isinstance(part[0], str)]
         through += [by] if isinstance(by, list) else []
-        wanted, conditions = self._wanted(node, sheet, several=several, by=by)
-        columns = dict.fromkeys([node["get"], *(part[0] for part in plain["where"]), *([by] if _text(by) else [])])
+        many = several or bool(through)  # what the pages of the rows say is not known yet
+        wanted, conditions = self._wanted(plain, sheet, several=many, by=by)
+        named = [sheet.header[sheet.subject]] if many and sheet.subject >= 0 else []
+        columns = dict.fromkeys(
+            [*named, node["get"], *(part[0] for part in plain["where"]), *([by] if _text(by) else [])]
+        )
         shown = [[row[sheet.header.index(name)].value.text for name in columns] for row in rows]
         told = [_entry(texts) for texts in shown]
         amounts = [part for part in plain["where"] if part[1] in "<>"]
@@ -133,7 +164,7 @@ class Planner:
             look,
             needs=tuple(dict.fromkeys(text for texts in shown for text in texts))
             + tuple(text for part in amounts for text in self._nearest(sheet, part)),
-            says=f"{look.title}: {'; '.join(told)}." if several or not told else f"{_one(wanted)}: {shown[0][0]}.",
+            says=f"{look.title}: {'; '.join(told)}." if many or not told else f"{_one(wanted)}: {shown[0][0]}.",
         )
         return [*before, look, *self._followed(node, sheet, rows, through, all_of_them=several)]
 
@@ -204,9 +235,13 @@ class Planner:
             *before, look = self._table(part, several=True)
             names = dict.fromkeys(item.text for item in derive(part, self._ground).items)
             own = next(item.text for item in derive(part, self._ground).items if item.same(met))
-            says = f"{look.title} has {own} too." if nth else ""
+            says = f"{look.title} has it too." if nth else ""
             listed = tuple(names) if nth == 0 else ()
-            looks += [*before, replace(look, needs=(own,), says=says, listed=listed, among=nth > 0)]
+            place = f" on the page {look.title}"
+            looks += [
+                *before,
+                replace(look, place=place, needs=(own,), says=says, listed=listed, among=nth > 0),
+            ]
         return looks
 
     # ------------------------------------------------------------ conclusions
@@ -257,7 +292,7 @@ def _joined(looks: Iterable[Look]) -> list[Look]:
         else:
             other = found[same]
             says = f"{other.says.removesuffix('.')}; {look.says.removeprefix(f'{look.title}: ')}"
-            wanted = f"{other.wanted}, {look.wanted}"
+            wanted = f"{other.wanted} and the {look.wanted}"
             found[same] = replace(other, wanted=wanted, needs=(*other.needs, *look.needs), says=says)
     return found
 
@@ -276,10 +311,18 @@ def _text(column: Any) -> bool:
 
 
 def _called(relation: str) -> str:
-    noun = key_noun(relation)
-    return noun.one if noun else relation.lower()
+    if relation in _DATES:
+        return _DATES[relation]
+    if relation.startswith("college "):
+        return f"{relation} team"
+    return _plain(key_noun(relation), relation)
 
 
 def _column(sheet: Sheet, name: str) -> str:
-    noun = sheet.columns[sheet.header.index(name)].noun
-    return noun.one if noun else name.lower()
+    return _plain(sheet.columns[sheet.header.index(name)].noun, name)
+
+
+def _plain(noun: Noun | None, name: str) -> str:
+    if noun is None:
+        return name.lower()
+    return _DATES.get(noun.one, f"date {noun.one}") if noun.sort == "event" else noun.one
