@@ -18,7 +18,7 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 import torch
 import trl.trainer.utils as trl_utils
 from datasets import Dataset
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
@@ -99,6 +99,7 @@ class GroupTrainer(GRPOTrainer):
             processing_class=policy.tokenizer,
             callbacks=list(callbacks),
         )
+        self.remove_callback(PrinterCallback)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """One update: the gradients of all rows of the step, part by part."""

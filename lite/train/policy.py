@@ -1,6 +1,7 @@
 """The policy: a language model with a LoRA adapter that is trained, and the file by which llama.cpp wears it."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ class Policy:
         """
         wait_passively()
         torch, peft, transformers = need("torch", "train"), need("peft", "train"), need("transformers", "train")
+        need("datasets", "train").disable_progress_bars()
+        warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
         base = base_of(settings.model)
         model, tokenizer = load(base, settings.dtype)
         transformers.set_seed(seed)

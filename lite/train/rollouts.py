@@ -105,6 +105,7 @@ class Workers:
     """
 
     def __init__(self, base: Path, world: Path, *, context: int, workers: int, width: int) -> None:
+        self._width = width
         spawn = multiprocessing.get_context("spawn")
         self._todo: Any = spawn.Queue()
         self._done: Any = spawn.Queue()
@@ -112,7 +113,7 @@ class Workers:
         self._processes = [
             spawn.Process(
                 target=_work,
-                args=(base, world, context, width, theirs, self._todo, self._done),
+                args=(base, world, context, theirs, self._todo, self._done),
                 name=f"lite-rollouts-{number}",
                 daemon=True,  # they end with us, however we end
             )
@@ -133,7 +134,7 @@ class Workers:
             self._todo.put((index, attempt))
         for ours, _ in self._orders:
             self._todo.put(None)
-            ours.send((settings, adapter))
+            ours.send((settings, adapter, min(self._width, -(-len(attempts) // len(self._processes)))))
         left, working = len(attempts), len(self._processes)
         while left or working:
             found = self._next()
@@ -177,7 +178,7 @@ class Workers:
         self.close()
 
 
-def _work(base: Path, world: Path, context: int, width: int, orders: Any, todo: Any, done: Any) -> None:
+def _work(base: Path, world: Path, context: int, orders: Any, todo: Any, done: Any) -> None:
     """A worker's life: an order comes, attempts are taken from the common queue until it is empty."""
     with suppress(KeyboardInterrupt):  # the terminal sends it to all; whoever started us ends us
         try:
@@ -185,7 +186,7 @@ def _work(base: Path, world: Path, context: int, width: int, orders: Any, todo: 
             with World.open(world) as opened:
                 done.put(None)
                 while True:
-                    settings, adapter = orders.recv()
+                    settings, adapter, width = orders.recv()
                     _carry_out(model, opened, settings, adapter, width, todo, done)
         except EOFError:
             return
