@@ -142,6 +142,7 @@ def peer(version: str) -> None:
     began = time.monotonic()
     _insert(pymilvus, client, pages, vectors)
     found: dict[str, Any] = {"insert": round(time.monotonic() - began, 1), "pymilvus": pymilvus.__version__}
+    click.echo(json.dumps(found))
     for name, kind, build, search in INDEXES[version]:
         if kind:
             began = time.monotonic()
@@ -165,6 +166,7 @@ def peer(version: str) -> None:
             return [row["entity"]["url"] for row in rows[0]]
 
         found[f"dense {name}"] = figures(dense, exact)
+        click.echo(json.dumps(found))
         found[f"hybrid {name}"] = figures(hybrid)
         click.echo(json.dumps(found))
 

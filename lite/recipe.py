@@ -185,7 +185,7 @@ class Updates(Settings):
     truncation: float = Field(default=2.0, ge=0)  # of the importance weight between trainer and sampler; 0: none
     updates: int = Field(default=1, ge=1)  # optimizer steps on the same rollouts [num_iterations]
     max_grad_norm: float = Field(default=1.0, gt=0)
-    tokens: int = Field(default=4096, ge=256)  # of a part that is computed at once, padding included
+    tokens: int = Field(default=4096, ge=1)  # of a part that is computed at once, padding included
     anchor: float = Field(default=0.0, ge=0)  # weight of the likelihood of correct demonstrations, beside the loss
 
 

@@ -201,8 +201,9 @@ def digest(text: str) -> str:
 
 
 def _begun(folder: Path) -> bool:
-    file = folder / "trajectories.jsonl"
-    return file.exists() and file.stat().st_size > 0
+    """Whether there is anything to lose: trajectories, or the curves of a training run."""
+    files = (folder / name for name in ("trajectories.jsonl", "metrics.jsonl"))
+    return any(file.exists() and file.stat().st_size > 0 for file in files)
 
 
 def _cut_half_line(descriptor: int) -> None:

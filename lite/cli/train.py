@@ -38,3 +38,18 @@ def train(recipe: Path, out: Path | None, changes: tuple[str, ...], resume: bool
         click.echo(json.dumps({"run": str(folder), "best": str(best) if best else None}))
     elif best:
         click.echo(f"the best adapter is {best}/adapter.gguf: lite ask WORLD --model smollm2+{best}/adapter.gguf")
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="CHECKPOINT")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="PATH", help="FILE.gguf, or a folder.")
+@click.option("--base", default="smollm2", show_default=True, metavar="SPEC", help="The model it was trained on.")
+@click.option("--merge", is_flag=True, help="The whole model, the adapter in its weights.")
+@click.option("--type", "kind", default="f16", show_default=True, type=click.Choice(["f32", "f16", "bf16", "q8_0"]),
+              help="Numbers of a merged GGUF file.")  # fmt: skip
+def export(checkpoint: Path, out: Path, base: str, merge: bool, kind: str) -> None:
+    """Write a trained adapter, or the merged model, for llama.cpp (GGUF), PEFT or transformers (a folder)."""
+    from lite.train.export import export as write
+
+    write(checkpoint, out, base=base, merge=merge, kind=kind)
+    click.echo(f"written to {out}")

@@ -8,6 +8,7 @@ exactly enough (and faster).
 import importlib.util
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -69,7 +70,7 @@ def to_bf16(gguf: ModuleType, source: Path, target: Path) -> None:
     """Write a GGUF again with its matrices in bf16 and everything else as it was (vectors in f32)."""
     reader: Any = gguf.GGUFReader(source)
     writer: Any = gguf.GGUFWriter(target, reader.fields["general.architecture"].contents())
-    copy_header(reader, writer)
+    copy_fields(reader, writer, lambda key: not key.startswith(_COPIED_ELSEWHERE))
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_BF16)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     kind = gguf.GGMLQuantizationType
@@ -85,9 +86,9 @@ def to_bf16(gguf: ModuleType, source: Path, target: Path) -> None:
     writer.close()
 
 
-def copy_header(reader: Any, writer: Any) -> None:
-    """Copy all that a GGUF file says of itself but how its numbers are stored."""
+def copy_fields(reader: Any, writer: Any, wanted: Callable[[str], bool]) -> None:
+    """Copy what a GGUF file says of itself, as far as it is `wanted`."""
     for key, field in reader.fields.items():
-        if not key.startswith(_COPIED_ELSEWHERE):
+        if wanted(key):
             inner = field.types[1] if len(field.types) > 1 else None
             writer.add_key_value(key, field.contents(), field.types[0], sub_type=inner)

@@ -296,7 +296,7 @@ class Course:
         self._metric({"stage": number, "rated": len(rated), "kept": len(kept), "histogram": histogram})
         if not kept:
             raise UsageError(
-                f"stage {number}: none of {len(rated)} tasks fits {stage.keep!r} (right of {stage.tries}: {histogram}): "
+                f"stage {number}: no task of {len(rated)} fits {stage.keep!r} (right of {stage.tries}: {histogram}): "
                 "begin with a longer cold start, or keep others"
             )
         write_tasks(kept, path)

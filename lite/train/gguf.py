@@ -12,7 +12,7 @@ import numpy as np
 
 from lite.errors import ModelError, UsageError
 from lite.extras import need
-from lite.models.smollm2 import copy_header
+from lite.models.smollm2 import copy_fields
 
 _ARCHITECTURES = {"llama": "LLAMA", "qwen2": "QWEN2", "qwen3": "QWEN3"}
 _TYPES = ("f32", "f16", "bf16", "q8_0")
@@ -91,6 +91,27 @@ def write_adapter(config: Any, lora: Any, tensors: Mapping[str, Any], path: Path
     _write(layout, path, fill)
 
 
+def _describe(config: Any, writer: Any) -> None:
+    """The dimensions of a model."""
+    heads = config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    rope = getattr(config, "rope_parameters", None) or {}
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(getattr(config, "num_key_value_heads", None) or heads)
+    writer.add_key_length(width)
+    writer.add_value_length(width)
+    writer.add_rope_dimension_count(width)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(float(rope.get("rope_theta") or getattr(config, "rope_theta", None) or 10000.0))
+    if rope.get("rope_type", "default") != "default":
+        raise UsageError(f"a model with {rope['rope_type']} rope scaling cannot be written as GGUF here")
+
+
 def _numbers(values: Any) -> np.ndarray:
     return values.detach().float().cpu().numpy()
 
@@ -113,11 +134,11 @@ def _write(layout: Layout, path: Path, fill: Callable[[Any], None]) -> None:
 
 
 def write_model(model: Any, tokenizer_of: Path, path: Path, kind: str = "f16") -> None:
-    """Write a whole model. Its tokenizer and chat template are copied from a GGUF file of the same family.
+    """Write a whole model. Its tokenizer and chat template are copied from another GGUF file.
 
     Args:
         model: a Hugging Face model (a LoRA merged into it already).
-        tokenizer_of: a GGUF file whose header (dimensions, tokenizer, template) the model shares.
+        tokenizer_of: a GGUF file with the model's tokenizer and chat template.
         path: the file.
         kind: f32, f16, bf16 or q8_0; vectors stay in f32.
 
@@ -128,8 +149,6 @@ def write_model(model: Any, tokenizer_of: Path, path: Path, kind: str = "f16") -
         raise UsageError(f"no type is called {kind!r}: use {', '.join(_TYPES)}")
     gguf = need("gguf", "train")
     layout, reader = Layout(model.config), gguf.GGUFReader(tokenizer_of)
-    if reader.fields["general.architecture"].contents() != layout.name:
-        raise UsageError(f"{tokenizer_of} is not of the architecture {layout.name}: name a GGUF file of the same base")
     types = {
         "f32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32),
         "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
@@ -140,7 +159,8 @@ def write_model(model: Any, tokenizer_of: Path, path: Path, kind: str = "f16") -
     tied = model.config.tie_word_embeddings
 
     def fill(writer: Any) -> None:
-        copy_header(reader, writer)
+        _describe(model.config, writer)
+        copy_fields(reader, writer, lambda key: key.startswith("tokenizer."))
         writer.add_file_type(file_type)
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
         for name, values in model.state_dict().items():

@@ -16,7 +16,6 @@ from typing import Any
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 import torch
-import trl.trainer.utils as trl_utils
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig
@@ -25,9 +24,6 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from lite.recipe import PolicySettings, StageSettings, Updates
 from lite.train.groups import Row, parts_of
 from lite.train.policy import Policy
-
-if hasattr(trl_utils, "_use_triton"):  # without Triton, TRL 1.16 computes the logits of the prompt's tokens too
-    trl_utils._use_triton = lambda _device: True  # noqa: SLF001  # pyright: ignore[reportPrivateImportUsage]
 
 RowsOf = Callable[[int], Sequence[Row]]  # step, from 0 -> the rows of its update
 Batch = dict[str, torch.Tensor]

@@ -59,6 +59,7 @@ class Policy:
         wait_passively()
         torch, peft, transformers = need("torch", "train"), need("peft", "train"), need("transformers", "train")
         need("datasets", "train").disable_progress_bars()
+        _score_what_counts()
         warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
         base = base_of(settings.model)
         model, tokenizer = load(base, settings.dtype)
@@ -97,6 +98,14 @@ class Policy:
         state = peft.get_peft_model_state_dict(self.model)
         write_adapter(config, self.model.peft_config["default"], state, path)
         return path
+
+
+def _score_what_counts() -> None:
+    """Without Triton (on a CPU) TRL 1.16 computes logits for the prompt's tokens too: most of them, for nothing."""
+    from trl.trainer import utils
+
+    if hasattr(utils, "_use_triton"):
+        utils._use_triton = lambda _device: True  # noqa: SLF001  # pyright: ignore[reportPrivateImportUsage]
 
 
 def checkpoint_base(folder: Path) -> str:

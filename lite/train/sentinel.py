@@ -14,7 +14,7 @@ from lite.recipe import SentinelSettings
 from lite.records import Record
 from lite.train.signals import Look
 
-_BASELINE = 3  # steps whose mean is the measure
+_BASELINE = 3  # steps whose mean is the measure; the second step has the first, before which nothing was updated
 
 
 class Alarm(Record):
@@ -66,7 +66,7 @@ class Sentinel:
     def _suspicious(self, signals: Mapping[str, float]) -> list[str]:
         """The signals that are out of bounds now."""
         known = self.watch.steps
-        if len(known) < _BASELINE:
+        if not known:
             return []
         bounds = self._settings
         found = []

@@ -1,0 +1,43 @@
+"""A checkpoint in the form others take it: an adapter or a whole model, as GGUF or as a Hugging Face folder."""
+
+from pathlib import Path
+
+from lite.errors import UsageError
+from lite.recipe import PolicySettings
+from lite.train.gguf import write_model
+from lite.train.policy import Policy, base_of
+
+
+def export(checkpoint: Path, out: Path, *, base: str, merge: bool = False, kind: str = "f16") -> None:
+    """Write a checkpoint's adapter, or with `merge` the whole model, to `out`.
+
+    A name that ends in .gguf is a file for llama.cpp; any other is a folder for PEFT or transformers.
+
+    Args:
+        checkpoint: a folder with `adapter_config.json`.
+        out: the file or folder.
+        base: the base model, as a recipe names it.
+        merge: the adapter becomes part of the weights.
+        kind: of a merged GGUF file: f32, f16, bf16 or q8_0. An adapter's numbers stay in float32.
+
+    Raises:
+        UsageError: the checkpoint is none, or `out` cannot be made of it.
+    """
+    if not (checkpoint / "adapter_config.json").is_file():
+        raise UsageError(f"{checkpoint} holds no adapter: name the folder that has adapter_config.json")
+    if out.suffix != ".gguf" and out.exists():
+        raise UsageError(f"{out} exists: name another folder")
+    # The numbers of a merged model are rounded once, when they are written.
+    policy = Policy.load(PolicySettings(model=base, dtype="float32"), seed=0, adapter=checkpoint)
+    if not merge:
+        policy.write_gguf(out) if out.suffix == ".gguf" else policy.model.save_pretrained(out)
+        return
+    model = policy.model.merge_and_unload()
+    if out.suffix != ".gguf":
+        model.save_pretrained(out)
+        policy.tokenizer.save_pretrained(out)
+        return
+    file = base_of(base)
+    if file.is_dir():
+        raise UsageError(f"{file} has no GGUF tokenizer: export a folder, or name the base by its GGUF file")
+    write_model(model, file, out, kind)

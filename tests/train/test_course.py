@@ -1,0 +1,191 @@
+"""Whole runs of `lite train` with a tiny random model: what is written, what a kill leaves, what a collapse does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lite.errors import ModelError, UsageError
+from lite.records import Task
+from tests.train.conftest import MISSING
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+
+RECIPE = """
+name = "tiny"
+seed = 3
+world = "pages.jsonl"
+train = "tasks.jsonl"
+dev = "tasks.jsonl"
+
+[policy]
+model = "transformers:model"
+dtype = "float32"
+rank = 4
+alpha = 8
+
+[agent]
+context = 1000
+prompt = "prompt.txt"
+limits = {{ turns = 4, turn_tokens = 100, answer_tokens = 16, results = 2, visit_words = 30, malformed = 1 }}
+
+[sampler]
+engine = "transformers"
+width = 8
+
+[sft]
+demonstrations = 4
+epochs = 1
+rows = 2
+every = 2
+
+[updates]
+tasks = 2
+rollouts = 2
+refills = 0
+anchor = 0.5
+
+[held_out]
+tasks = 2
+every = 2
+
+[[stages]]
+steps = {steps}
+keep = ""
+temperature = 1.0
+learning_rate = {rate}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_folder: Path) -> Path:
+    """Everything a recipe names."""
+    (tmp_path / "model").symlink_to(tiny_folder)
+    (tmp_path / "prompt.txt").write_text("Research it.")
+    cities = ["Oslo", "Bergen", "Narvik", "Hamar"]
+    pages = [
+        {"url": f"https://a.test/{city}", "title": city, "doc": f"# {city}\n\n- **Population:** {1000 + n}\n"}
+        for n, city in enumerate(cities)
+    ]
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages))
+    tasks = [
+        Task(
+            id=f"t{n}",
+            question=f"What population is given for {city}?",
+            answers=(str(1000 + n),),
+            evidence=(f"https://a.test/{city}",),
+            capability="direct",
+            hops=1,
+            derivation={"op": "fact", "page": f"https://a.test/{city}", "relation": "Population"},
+        )
+        for n, city in enumerate(cities)
+    ]
+    (tmp_path / "tasks.jsonl").write_text("".join(task.to_json() + "\n" for task in tasks))
+    return tmp_path
+
+
+def recipe(folder: Path, *, steps: int = 3, rate: float = 1e-3) -> Path:
+    path = folder / "tiny.toml"
+    path.write_text(RECIPE.format(steps=steps, rate=rate))
+    return path
+
+
+def trained(folder: Path, out: str) -> Path:
+    from lite.train.course import Course
+    from lite.train.recipes import read_recipe
+
+    Course(read_recipe(folder / "tiny.toml"), folder / out, lambda _: None).run()
+    return folder / out
+
+
+def lines(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path) -> None:
+    recipe(folder)
+    run = trained(folder, "run")
+    told = lines(run)
+    assert told[0]["demonstrations"] == 4
+    steps = [line for line in told if line.get("stage") == 1 and "reward" in line]
+    assert [line["step"] for line in steps] == [1, 2, 3]
+    for name in ("answered", "visits", "length", "malformed", "grad_norm", "entropy", "sampler_offset", "groups_kept"):
+        assert all(name in line for line in steps), name
+    assert [line["step"] for line in told if "look" in line] == [2, 0, 2]
+    state = json.loads((run / "state.json").read_text())
+    assert set(state) == {"sft", "stage-1"}
+    assert (run / "stage-1" / "best" / "adapter.gguf").stat().st_size > 1000
+    tried = [json.loads(line) for line in (run / "stage-1" / "rollouts" / "00000.jsonl").read_text().splitlines()]
+    assert len(tried) == 4
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["settings"]["updates"]["tasks"] == 2
+
+
+def test_a_run_that_is_over_is_not_run_again(folder: Path) -> None:
+    recipe(folder, steps=1)
+    before = lines(trained(folder, "run"))
+    assert lines(trained(folder, "run")) == before
+    recipe(folder, steps=2)
+    with pytest.raises(UsageError, match="other settings"):
+        trained(folder, "run")
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_been(folder: Path) -> None:
+    """Killed with -9 after two steps; what it learns, draws and writes is that of a run nobody touched."""
+    path = recipe(folder, steps=4)
+    whole = trained(folder, "whole")
+    command = [sys.executable, "-m", "lite.cli", "train", str(path), "--out", str(folder / "killed")]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ))
+    deadline = time.monotonic() + 300
+    while not (folder / "killed" / "stage-1" / "checkpoint-2" / "lite.json").exists():
+        assert child.poll() is None, child.stdout and child.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "give --resume" in refused.stderr
+    killed = trained(folder, "killed")
+
+    def curve(run: Path) -> dict[tuple, dict]:
+        noise = ("seconds", "step_seconds", "rollout_seconds", "rollout_tokens_per_second", "turns_per_second")
+        told = [{key: value for key, value in line.items() if key not in noise} for line in lines(run)]
+        return {(line["stage"], line["step"], "look" in line): line for line in told if "step" in line}
+
+    assert curve(killed) == curve(whole)
+    assert (killed / "stage-1" / "current.gguf").read_bytes() == (whole / "stage-1" / "current.gguf").read_bytes()
+
+
+def test_a_collapse_is_rolled_back_once_and_then_ends_the_run(folder: Path) -> None:
+    """A sentinel that cries at any gradient at all."""
+    path = recipe(folder, steps=9)
+    path.write_text(path.read_text().replace("[held_out]", "[sentinel]\ngrad_norm = 1e-6\npatience = 1\n\n[held_out]"))
+    with pytest.raises(ModelError, match=r"stage 1 collapsed again \(grad_norm went from"):
+        trained(folder, "run")
+    told = lines(folder / "run")
+    steps = [line for line in told if "learning_rate" in line]
+    assert [line["step"] for line in steps] == [1, 2, 1, 2]
+    assert [line["learning_rate"] for line in steps] == [1e-3, 1e-3, 5e-4, 5e-4]
+    assert len([line for line in told if "collapse" in line]) == 2
+    assert (folder / "run" / "stage-1" / "best" / "adapter.gguf").exists()
+
+
+def test_what_a_recipe_lacks_is_said_before_anything_is_loaded(folder: Path) -> None:
+    path = recipe(folder)
+    path.write_text(path.read_text().replace('"transformers:model"', '"transformers:nothing"'))
+    done = subprocess.run(
+        [sys.executable, "-m", "lite.cli", "train", str(path), "--out", str(folder / "run")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "nothing: name the policy's model" in done.stderr
+    assert not (folder / "run").exists()

@@ -1,0 +1,95 @@
+"""What is written as GGUF says what torch says: whole models, and adapters."""
+
+from pathlib import Path
+
+import pytest
+
+from lite.errors import UsageError
+from lite.models import load_model
+from lite.recipe import PolicySettings
+from lite.records import Generate, Message, Reply, Sampling
+from tests.train.conftest import MISSING, tiny
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+TOKENS = 40
+
+
+def asking() -> Generate:
+    greedy = Sampling(temperature=0, presence_penalty=0)
+    return Generate(messages=(Message(role="user", content="Where is Oslo?"),), max_tokens=TOKENS, sampling=greedy)
+
+
+def said_by(spec: str) -> Reply:
+    model = load_model(spec, context=256)
+    try:
+        [reply] = model.generate([asking()])
+        assert isinstance(reply, Reply), reply
+        return reply
+    finally:
+        model.close()
+
+
+def torch_says(model, tokenizer) -> Reply:
+    from lite.models.transformers import Transformers
+
+    [reply] = Transformers(model, tokenizer, name="torch", context=256).generate([asking()])
+    assert isinstance(reply, Reply), reply
+    return reply
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3"])
+def test_a_model_written_in_float32_says_the_same(tmp_path: Path, family: str) -> None:
+    from lite.models.huggingface import load
+    from lite.models.smollm2 import smollm2_gguf
+    from lite.train.gguf import write_model
+
+    model, tokenizer = load(tiny(tmp_path / "model", family), "float32")
+    write_model(model, smollm2_gguf(), tmp_path / "model.gguf", "f32")
+    expected, found = torch_says(model, tokenizer), said_by(f"llamacpp:{tmp_path / 'model.gguf'}")
+    assert found.token_ids == expected.token_ids
+    assert len(set(found.token_ids)) > 3  # it is no single token over and over
+    assert max(abs(a - b) for a, b in zip(found.logprobs, expected.logprobs, strict=True)) < 0.05
+
+
+def test_an_adapter_says_what_peft_says(tmp_path: Path, tiny_folder: Path) -> None:
+    import torch
+
+    from lite.models.smollm2 import smollm2_gguf
+    from lite.train.gguf import write_model
+    from lite.train.policy import Policy
+
+    settings = PolicySettings(model=f"transformers:{tiny_folder}", dtype="float32", rank=4, alpha=8)
+    policy = Policy.load(settings, seed=1)
+    write_model(_plain(tiny_folder), smollm2_gguf(), tmp_path / "base.gguf", "f32")
+    before = torch_says(policy.model, policy.tokenizer)
+    assert said_by(f"llamacpp:{tmp_path / 'base.gguf'}").token_ids == before.token_ids
+    with torch.no_grad():
+        for name, parameter in policy.model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.2)
+    after = torch_says(policy.model, policy.tokenizer)
+    assert after.token_ids != before.token_ids
+    adapter = policy.save(tmp_path / "adapter")
+    found = said_by(f"llamacpp:{tmp_path / 'base.gguf'}+{adapter}")
+    assert found.token_ids == after.token_ids
+    again = Policy.load(settings, seed=2, adapter=tmp_path / "adapter")
+    assert torch_says(again.model, again.tokenizer).token_ids == after.token_ids
+
+
+def _plain(folder: Path):
+    from lite.models.huggingface import load
+
+    return load(folder, "float32")[0]
+
+
+def test_what_cannot_be_written_is_refused(tmp_path: Path, tiny_folder: Path) -> None:
+    from lite.models.smollm2 import smollm2_gguf
+    from lite.train.gguf import write_model
+
+    model = _plain(tiny_folder)
+    with pytest.raises(UsageError, match="no type is called"):
+        write_model(model, smollm2_gguf(), tmp_path / "x.gguf", "q4")
+    model.config.model_type = "mamba"
+    with pytest.raises(UsageError, match="a mamba model cannot be written"):
+        write_model(model, smollm2_gguf(), tmp_path / "x.gguf", "f32")
+    assert not list(tmp_path.iterdir())

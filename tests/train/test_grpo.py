@@ -1,0 +1,148 @@
+"""The update: TRL's loss on our rows against a computation by hand, and what an update changes."""
+
+from pathlib import Path
+
+import pytest
+
+from lite.recipe import PolicySettings, StageSettings, Updates
+from lite.train.groups import Row
+from tests.train.conftest import MISSING
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+
+# Two rows of different lengths; an observation stands inside the first. Sampler's log-probabilities are made up.
+ROWS = [
+    Row([1, 50, 60, 70, 80, 90, 100, 110], [False, False, True, True, False, False, True, True],
+        [0, 0, -9.0, -10.5, 0, 0, -8.0, -30.0], 0.8),
+    Row([1, 55, 65, 75], [False, False, False, True], [0, 0, 0, -12.0], -1.2),
+]  # fmt: skip
+
+
+def trainer_of(tiny_folder: Path, folder: Path, rows: list[Row], **changes):
+    from lite.train.grpo import GroupTrainer, config_of
+    from lite.train.policy import Policy
+
+    policies = PolicySettings(model=f"transformers:{tiny_folder}", dtype="float32", rank=4, alpha=8)
+    policy = Policy.load(policies, seed=3)
+    stage = StageSettings(
+        steps=changes.pop("steps", 1), temperature=0.7, learning_rate=changes.pop("learning_rate", 1e-9)
+    )
+    updates = Updates(**{"tasks": 1, "rollouts": 2, "max_grad_norm": 1e9} | changes)
+    args = config_of(folder, policies, stage, updates, context=64, seed=1)
+    return GroupTrainer(policy, args, updates, lambda _step: rows), policy
+
+
+def gradients(trainer, policy) -> dict[str, "object"]:
+    """The gradients of one step, as the optimizer would get them."""
+    trainer.state.global_step = 0
+    trainer.current_gradient_accumulation_steps = 1
+    policy.model.zero_grad()
+    trainer.training_step(policy.model, None)
+    return {name: p.grad.clone() for name, p in policy.model.named_parameters() if p.grad is not None}
+
+
+def by_hand(policy, rows: list[Row], *, loss: str, truncation: float, count: int) -> dict[str, "object"]:
+    """Gradients of - A * w * token log-probability: at the old policy the ratio is 1 and nothing is clipped."""
+    import torch
+
+    policy.model.zero_grad()
+    total = torch.zeros(())
+    tokens = sum(sum(row.sampled) for row in rows)
+    for row in rows:
+        logits = policy.model(input_ids=torch.tensor([row.ids])).logits[0, :-1].float() / 0.7
+        said = logits.log_softmax(-1).gather(1, torch.tensor(row.ids[1:])[:, None])[:, 0]
+        mask = torch.tensor(row.sampled[1:], dtype=torch.float32)
+        weight = torch.ones_like(said)
+        if truncation:
+            offset = (said.detach() - torch.tensor(row.logprobs[1:])) * mask
+            weight = torch.exp(offset).clamp(max=truncation)
+        each = -row.advantage * weight * said * mask
+        total = total + (each.sum() / mask.sum() / count if loss == "grpo" else each.sum() / tokens)
+    total.backward()
+    return {name: p.grad.clone() for name, p in policy.model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize(("loss", "truncation"), [("grpo", 2.0), ("grpo", 0.0), ("dapo", 2.0)])
+@pytest.mark.parametrize("tokens", [8, 4096])
+def test_the_gradient_is_the_one_computed_by_hand(
+    tmp_path: Path, tiny_folder: Path, loss: str, truncation: float, tokens: int
+) -> None:
+    import torch
+
+    with torch.no_grad():
+        trainer, policy = trainer_of(tiny_folder, tmp_path, ROWS, loss=loss, truncation=truncation, tokens=tokens)
+        for name, parameter in policy.model.named_parameters():
+            if "lora_B" in name:  # as it begins the gradient of A is nothing
+                parameter.normal_(0, 0.1)
+    policy.model.train()
+    expected = by_hand(policy, ROWS, loss=loss, truncation=truncation, count=2)
+    found = gradients(trainer, policy)
+    assert found.keys() == expected.keys()
+    assert any(value.abs().max() > 1e-4 for value in expected.values())
+    for name, value in expected.items():
+        assert (found[name] - value).abs().max() <= 1e-3 * value.abs().max(), name
+
+
+def test_the_weight_of_a_token_is_truncated_at_two_and_demonstrations_have_none(
+    tmp_path: Path, tiny_folder: Path
+) -> None:
+    import torch
+
+    demonstration = Row(ROWS[0].ids, ROWS[0].sampled, None, 0.5)
+    trainer, policy = trainer_of(tiny_folder, tmp_path, [ROWS[0], demonstration], tokens=4096)
+    gradients(trainer, policy)
+    [batch] = trainer._rows
+    weights = batch["advantages"] / torch.tensor([[0.8], [0.5]])
+    mask = batch["tool_mask"].bool()
+    assert weights.max() == 2.0  # the sampler gave the last token a probability of e^-30
+    assert bool((weights[1] == 1).all())
+    assert bool((weights[0][~mask[0]] == 1).all())
+
+
+def test_an_update_is_seen_by_the_sampler_and_raises_what_was_better(tmp_path: Path, tiny_folder: Path) -> None:
+    """The classic silent failure is an update that the sampler never sees."""
+    from lite.models.transformers import Transformers
+    from lite.records import Generate, Message, Sampling
+
+    trainer, policy = trainer_of(tiny_folder, tmp_path, ROWS, steps=3, learning_rate=0.01, truncation=0.0)
+    sampler = Transformers(policy.model, policy.tokenizer, name="policy", context=64)
+    asked = Generate(messages=(Message(role="user", content="Oslo?"),), max_tokens=4, sampling=Sampling(temperature=0))
+    [before] = sampler.generate([asked])
+    adapter = policy.write_gguf(tmp_path / "before.gguf").read_bytes()
+    likely = [chance(policy, row) for row in ROWS]
+    trainer.train()
+    sampler.forget()
+    [after] = sampler.generate([asked])
+    assert after.logprobs != before.logprobs
+    assert policy.write_gguf(tmp_path / "after.gguf").read_bytes() != adapter
+    now = [chance(policy, row) for row in ROWS]
+    assert now[0] > likely[0]
+    assert now[1] < likely[1]
+
+
+def chance(policy, row: Row) -> float:
+    import torch
+
+    with torch.no_grad():
+        logits = policy.model(input_ids=torch.tensor([row.ids])).logits[0, :-1].float()
+    said = logits.log_softmax(-1).gather(1, torch.tensor(row.ids[1:])[:, None])[:, 0]
+    return float((said * torch.tensor(row.sampled[1:])).sum())
+
+
+def test_a_step_without_rows_changes_nothing(tmp_path: Path, tiny_folder: Path) -> None:
+    trainer, policy = trainer_of(tiny_folder, tmp_path, [], steps=2, learning_rate=0.01)
+    before = policy.write_gguf(tmp_path / "before.gguf").read_bytes()
+    trainer.train()
+    assert policy.write_gguf(tmp_path / "after.gguf").read_bytes() == before
+
+
+def test_four_updates_on_the_same_rollouts_are_clipped_against_the_first(tmp_path: Path, tiny_folder: Path) -> None:
+    asked = []
+    trainer, _ = trainer_of(tiny_folder, tmp_path, ROWS, updates=4, steps=2, learning_rate=0.02, truncation=0.0)
+    trainer._rows_of = lambda step: asked.append(step) or ROWS
+    trainer.train()
+    assert asked == [0, 1]
+    clipped = [line["clip_ratio/region_mean"] for line in trainer.state.log_history if "clip_ratio/region_mean" in line]
+    assert len(clipped) == 8
+    assert clipped[0] == clipped[4] == 0  # on their own rollouts nothing is
+    assert max(clipped) > 0

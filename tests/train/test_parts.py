@@ -1,0 +1,187 @@
+"""The pure parts of training: groups, draws, recipes, the sentinel."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lite.errors import UsageError
+from lite.recipe import RewardWeights, SentinelSettings
+from lite.records import Call, Reward, Stop, Task, Trajectory, Turn
+from lite.train.draw import Drawer, Drawn
+from lite.train.groups import Row, advantages, parts_of, reward_of, reward_parts
+from lite.train.recipes import read_recipe, tasks_of
+from lite.train.sentinel import Sentinel
+from lite.train.signals import Look, behaviour
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+
+
+# ---------------------------------------------------------------- groups
+
+
+def test_advantages_are_how_much_better_than_the_group_a_try_was() -> None:
+    assert advantages([1.0, 0.0, 0.0, 1.0], scale=False) == [0.5, -0.5, -0.5, 0.5]
+    scaled = advantages([1.0, 0.0, 0.0, 1.0], scale=True)
+    assert scaled[0] == pytest.approx(0.5 / (3**-0.5 + 1e-4))  # the deviation with n - 1
+    assert sum(scaled) == pytest.approx(0)
+
+
+def test_a_failed_try_is_no_part_of_its_group() -> None:
+    assert advantages([1.0, None, 0.0], scale=False) == [0.5, 0.0, -0.5]
+    assert advantages([1.0, None, 1.0], scale=True) == [0.0, 0.0, 0.0]
+
+
+def trajectory(**changes) -> Trajectory:
+    turns = (
+        Turn(text="a", call=Call(tool="search"), think="one two"),
+        Turn(text="b", call=Call(tool="visit"), read=("https://a.test/1",), repairs=("code_fence",)),
+        Turn(text="c", answer="Oslo", completion_tokens=9),
+    )
+    told = {"turns": turns, "answer": "Oslo", "answered": True, "stop": Stop.ANSWERED} | changes
+    reward = Reward(value=1.0, parts={"exact": 1.0, "f1": 1.0})
+    return Trajectory(task_id="t", question="q", **{"reward": reward} | told)
+
+
+def test_the_parts_of_a_reward_are_named_and_weighed() -> None:
+    task = Task(id="t", question="q", answers=("Oslo",), evidence=("https://a.test/1", "https://a.test/2"))
+    parts = reward_parts(task, trajectory())
+    assert parts == {"exact": 1.0, "f1": 1.0, "answered": 1.0, "format": pytest.approx(2 / 3), "evidence": 0.5}
+    assert reward_of(parts, RewardWeights(exact=1, format=0.3, evidence=0.2)) == pytest.approx(1.3)
+    assert reward_parts(task, trajectory(stop=Stop.FAILED, reward=Reward())) is None
+
+
+def test_rows_are_cut_into_parts_that_fit() -> None:
+    rows = [Row([0] * length, [True] * length, None) for length in (10, 300, 12, 200, 11)]
+    parts = parts_of(rows, 40)
+    assert [[len(row.ids) for row in part] for part in parts] == [[10, 11, 12], [200], [300]]
+
+
+# ---------------------------------------------------------------- draws
+
+
+def some(count: int) -> list[Task]:
+    return [
+        Task(id=f"{name}{n}", question="q", answers=("a",), capability=name)
+        for name in ("direct", "statistics")
+        for n in range(count)
+    ]
+
+
+def test_capabilities_get_their_shares_and_no_task_comes_twice_before_all_have() -> None:
+    drawer = Drawer(some(6), {"direct": 3, "statistics": 1}, 1)
+    drawn = [task for _ in range(4) for task in drawer.next(6)]
+    count = Counter(task.capability for task in drawn)
+    assert count == {"direct": 18, "statistics": 6}
+    assert Counter(task.id for task in drawn if task.capability == "statistics").most_common(1)[0][1] == 1
+    assert set(Counter(task.id for task in drawn if task.capability == "direct").values()) == {3}
+
+
+def test_a_drawer_goes_on_from_its_state() -> None:
+    whole, first = Drawer(some(9), {}, 5), Drawer(some(9), {}, 5)
+    expected = [task.id for _ in range(4) for task in whole.next(5)]
+    found = [task.id for _ in range(2) for task in first.next(5)]
+    second = Drawer(some(9), {}, 5, Drawn.from_json(first.drawn.to_json()))
+    assert found + [task.id for _ in range(2) for task in second.next(5)] == expected
+
+
+def test_an_unknown_capability_is_named() -> None:
+    with pytest.raises(UsageError, match="no task has the capability drect"):
+        Drawer(some(2), {"drect": 1}, 0)
+
+
+# ---------------------------------------------------------------- recipes
+
+
+@pytest.mark.parametrize("name", [path.name for path in sorted(RECIPES.glob("*-*.toml"))])
+def test_every_recipe_that_ships_can_be_read(name: str) -> None:
+    settings = read_recipe(RECIPES / name)
+    assert settings.name == name.removesuffix(".toml")
+    assert settings.about or settings.stages
+
+
+def test_settings_are_changed_one_by_one() -> None:
+    changed = read_recipe(
+        RECIPES / "atlas-cpu.toml",
+        (
+            "updates.tasks=3",
+            "stages.0.steps=2",
+            "policy.model=smollm2",
+            'capabilities=["direct"]',
+            "agent.limits.turns=3",
+        ),
+    )
+    assert (changed.updates.tasks, changed.stages[0].steps, changed.agent.limits.turns) == (3, 2, 3)
+    assert {task.capability for task in tasks_of(changed, "dev")} == {"direct"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("updates.taks=3", "did you mean tasks?"),
+        ("updates.tasks=no", "does not fit"),
+        ("updates.tasks", "sets nothing"),
+        ("stages.7.steps=1", "from 0 on"),
+        ("name.x=1", "has no settings of its own"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(change: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_recipe(RECIPES / "atlas-cpu.toml", (change,))
+
+
+# ---------------------------------------------------------------- the sentinel
+
+HEALTHY = {"answered": 0.95, "visits": 1.4, "length": 150.0, "malformed": 0.02, "grad_norm": 0.4, "reward": 0.3}
+
+
+def watching(*steps: dict[str, float]):
+    sentinel = Sentinel(SentinelSettings())
+    return [sentinel.step(HEALTHY | step) for step in steps]
+
+
+def test_a_healthy_run_raises_nothing() -> None:
+    assert watching(*({"visits": 1.4 - 0.02 * n, "answered": 0.95 - 0.01 * n} for n in range(12))) == [None] * 12
+
+
+@pytest.mark.parametrize(
+    ("change", "signal"),
+    [
+        ({"visits": 0.5}, "visits"),  # the shortcut: answers from the snippet, the reward looks well
+        ({"answered": 0.62, "reward": 0.4}, "answered"),  # upstream's
+        ({"length": 60.0}, "length"),
+        ({"malformed": 0.4}, "malformed"),
+        ({"grad_norm": 30.0}, "grad_norm"),
+    ],
+)
+def test_a_collapse_is_seen_after_two_steps_of_it(change: dict[str, float], signal: str) -> None:
+    *quiet, alarm = watching({}, {}, {}, change, change)
+    assert quiet == [None] * 4
+    assert alarm is not None
+    assert alarm.signal == signal
+
+
+def test_one_odd_step_is_none_and_a_number_that_is_none_is_one_at_once() -> None:
+    assert watching({}, {}, {}, {"visits": 0.1}, {}, {"visits": 0.1}) == [None] * 6
+    alarm = watching({"loss": float("nan")})[0]
+    assert alarm is not None
+    assert alarm.signal == "loss"
+
+
+def test_forgetting_one_capability_is_seen_while_the_whole_rises() -> None:
+    sentinel = Sentinel(SentinelSettings())
+    first = Look(tries={"direct": 40, "statistics": 40}, right={"direct": 10, "statistics": 14})
+    assert sentinel.look(first) is None
+    assert sentinel.look(Look(tries=first.tries, right={"direct": 30, "statistics": 10})) is None  # may be chance
+    alarm = sentinel.look(Look(tries=first.tries, right={"direct": 38, "statistics": 2}))
+    assert alarm is not None
+    assert alarm.signal == "accuracy/statistics"
+    assert sentinel.watch.best is not None
+    assert sentinel.watch.best.right["direct"] == 30  # 38 and 2 have the same mean: the earlier one stays
+
+
+def test_behaviour_is_counted() -> None:
+    seen = behaviour([trajectory(), trajectory(stop=Stop.TURNS, answered=False), trajectory(stop=Stop.FAILED)])
+    assert seen["failed"] == pytest.approx(1 / 3)
+    assert (seen["answered"], seen["searches"], seen["visits"], seen["truncated"]) == (0.5, 1, 1, 0.5)
+    assert (seen["turns"], seen["length"], seen["thinking"]) == (3, 9, pytest.approx(2 / 3))
