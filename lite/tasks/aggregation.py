@@ -12,7 +12,7 @@ from lite.tasks.enumeration import known_of_all
 from lite.tasks.ground import Ground
 from lite.tasks.sheet import Sheet, cell_fits, says
 from lite.tasks.values import phrase, same_text
-from lite.tasks.wording import asked, condition, predicate, source, through
+from lite.tasks.wording import condition, predicate, source, through
 
 CAPABILITY = "aggregation"
 _OTHERS = 4  # other tables that are looked at
@@ -23,7 +23,7 @@ def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
     sheet = unit.sheet
     if sheet is None or not usable(sheet, ground) or sheet.columns[sheet.subject].kind != "text":
         return
-    if sheet.rows_are.one == "entry":
+    if sheet.rows_are.one == "entry" or not ground.whole(sheet):
         return  # "which entry" asks a reader for nothing in particular
     makers = [_with_pages, _with_table]
     rng.shuffle(makers)
@@ -71,12 +71,14 @@ def _with_pages(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 "get": subject,
             }
             one = sheet.rows_are.one
-            core = rng.choice((
-                f"which {one} {clause} {predicate(second)}",
-                f"which of the {sheet.rows_are.many} {clause} {predicate(second)}",
-                f"of the {sheet.rows_are.many} {clause}, which one {predicate(second)}",
+            many, then, here = sheet.rows_are.many, predicate(second), source(sheet, rng)
+            question = rng.choice((  # the table says the clause and not the rest
+                f"Which {one} {clause} in {here} {then}?",
+                f"Which of the {many} {clause} in {here} {then}?",
+                f"Of the {many} {clause} in {here}, which one {then}?",
+                f"Among the {many} {clause} in {here}, which one {then}?",
             ))  # fmt: skip
-            yield Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, form=f"table and {relation}")
+            yield Draft(CAPABILITY, question, node, form=f"table and {relation}")
 
 
 def _clue(ground: Ground, url: str, relation: str) -> tuple[str, str]:
@@ -90,7 +92,7 @@ def _clue(ground: Ground, url: str, relation: str) -> tuple[str, str]:
 
 
 def _with_table(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
-    others = neighbours(sheet, ground, rng)
+    others = [other for other in neighbours(sheet, ground, rng) if ground.whole(other)]
     for other in others[:_OTHERS]:
         parts = [([], "", sheet), *groups(sheet, rng, 2, 12)]
         for where, clause, part in parts[:6]:

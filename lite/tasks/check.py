@@ -13,7 +13,7 @@ from lite.models import Model
 from lite.records import Task
 from lite.reward import contains_answer, members, tokens
 from lite.tasks.chinese import is_chinese
-from lite.tasks.derive import Answer, Node, Underivable, derive, hops, nodes, tables_in
+from lite.tasks.derive import Answer, Node, Underivable, derive, hops, nodes, over_all, tables_in
 from lite.tasks.facts import Told, fact_store
 from lite.tasks.ground import Ground, Pages
 from lite.tasks.judging import Rejected, judge
@@ -96,6 +96,7 @@ class Checker:
         if not expected or {same_text(a) for a in expected[:1]} != {same_text(task.answers[0])}:
             yield Rejected("answerable", f"the pages give {expected[:1]}, not {task.answers[0]!r}")
         yield self._unambiguous(node)
+        yield self._complete(node)
         yield self._self_contained(task, node)
         yield self._not_trivial(node, found)
         if task.hops != hops(node):
@@ -127,6 +128,14 @@ class Checker:
         for part in nodes(node):
             if part.get("op") == "fact" and isinstance(part["page"], str) and not self.ground.named_alone(part["page"]):
                 return Rejected("unambiguous", "another page goes by the same name")
+        return None
+
+    def _complete(self, node: Node) -> Rejected | None:
+        """What is counted, added up or compared must all be there: tables that were cut off are no ground for it."""
+        for url, nth in dict.fromkeys(place for part in nodes(node) if over_all(part) for place in tables_in(part)):
+            sheet = self.pages.sheet(url, nth)
+            if sheet and not self.ground.whole(sheet):
+                return Rejected("complete", f"the table ends at row {len(sheet.rows)}, as all long ones here do")
         return None
 
     def _self_contained(self, task: Task, node: Node) -> Rejected | None:

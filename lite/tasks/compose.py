@@ -70,6 +70,8 @@ def _by_row(
 ) -> Description | None:
     """A value that only this row has, as "the player whose club is X in table T"; X may be described in its turn."""
     assert fact.row is not None  # noqa: S101
+    if sheet.rows_are.one == "entry":
+        return None
     place = (sheet.url, sheet.nth)
     columns = sheet.value_columns()
     rng.shuffle(columns)

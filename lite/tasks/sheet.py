@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from lite.tasks.nouns import Noun, header_unit, noun, row_noun
@@ -19,6 +19,7 @@ _VOLATILE = re.compile(
     re.IGNORECASE,
 )
 _DATED = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
+_BESIDE = {"opponent", "result", "score"}  # what rows have, however different: a game is no opponent
 _NAMES = {"person", "thing", "place", "name", "winner"}
 
 
@@ -66,7 +67,7 @@ class Sheet:
             kind = ""
         unit = (units.pop() if len(units) == 1 else "") or header_unit(header)
         texts = {same_text(cell.text) for cell in cells}
-        called = None if header in repeated else noun(header)
+        called = None if header in repeated else noun(header, self.title)
         return Column(at, header, called, kind, unit, len(texts) == len(cells))
 
     @cached_property
@@ -75,12 +76,17 @@ class Sheet:
         named = [column for column in self.columns if column.noun and column.noun.sort in _NAMES]
         coded = [column for column in self.columns if column.noun and column.noun.sort == "code"]
         for column in (*named, *coded):
+            if column.noun and column.noun.one in _BESIDE:
+                continue
             cells = [row[column.at] for row in self.rows]
             words = sum(cell.value.kind == "text" for cell in cells)
             if column.distinct and 2 * words > len(cells):
                 numbered = sum(bool(re.match(r"\d+[. ]", cell.text)) for cell in cells)
-                if column.kind != "text" or 2 * numbered > len(cells):
-                    return -1  # it names the rows, but one of its cells cannot be read, or all are numbered
+                nameless = any(
+                    c.at < column.at and not c.noun and c.distinct and c.kind == "text" for c in self.columns
+                )
+                if column.kind != "text" or 2 * numbered > len(cells) or nameless:
+                    return -1  # it names the rows, but a cell cannot be read, all are numbered, or others name them
                 return column.at
         for column in self.columns:
             if column.noun and column.distinct and column.kind == "year" and column.noun.sort == "time":
@@ -128,9 +134,13 @@ class Sheet:
     def value_columns(self) -> list[Column]:
         """Columns that something can be asked of: named, not the subject, and fit for what the rows are."""
         rows = self.rows_are
-        return [c for c in self.columns if c.noun and c.at != self.subject and suits(c.noun, rows)]
+        found = [c for c in self.columns if c.noun and c.at != self.subject and suits(c.noun, rows)]
+        if rows.one in {"team", "club"}:
+            found = [replace(c, noun=_GROUND) if c.noun and c.noun.one == "capacity" else c for c in found]
+        return found
 
 
+_GROUND = Noun("stadium capacity", "", "count")  # a team has none of its own
 PEOPLE = Noun("person", "people", "person")
 _LIVES = {"born", "died", "elected", "appointed", "ordained", "consecrated", "inducted", "inaugurated", "commissioned"}
 _PARTICLES = re.compile(

@@ -117,10 +117,10 @@ def _clauses(sheet: Sheet, rng: Random) -> list[tuple[list[list[object]], str]]:
     return found
 
 
-def _picked(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
+def _picked(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     """The row with the most, the least, or the second or third most."""
     rows = sheet.rows_are
-    if sheet.columns[sheet.subject].kind != "text":
+    if sheet.columns[sheet.subject].kind != "text" or rows.one == "entry" or not ground.whole(sheet):
         return
     for column in _measured(sheet, rng):
         assert column.noun is not None  # noqa: S101
@@ -139,14 +139,16 @@ def _picked(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
             core = rng.choice(
                 (
                     f"which {rows.one} has the {rank} {noun}{among}",
-                    f"what is the {rows.one} with the {rank} {noun}{among}",
+                    f"{'who' if rows.sort == 'person' else 'what'} is the {rows.one} with the {rank} {noun}{among}",
                 )
             )
             yield _draft(sheet, core, node, rng, "", op)
 
 
-def _summed(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
+def _summed(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     rows = sheet.rows_are
+    if rows.one == "entry" or not ground.whole(sheet):
+        return
     for column in _measured(sheet, rng):
         assert column.noun is not None  # noqa: S101
         noun = column.noun.one
@@ -202,7 +204,7 @@ _EXTREMES = {  # relation -> (most, least): what the row with the latest or larg
 def _by_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     """The row whose own page states the most or the least: that table and all those pages are needed."""
     rows, subject = sheet.rows_are, sheet.header[sheet.subject]
-    if sheet.columns[sheet.subject].kind != "text":
+    if sheet.columns[sheet.subject].kind != "text" or rows.one == "entry" or not ground.whole(sheet):
         return
     for where, clause, chosen in _groups(sheet, rng):
         for relation in known_of_all(chosen, ground):
@@ -213,9 +215,11 @@ def _by_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             find: Node = {"op": "find", "table": [sheet.url, sheet.nth], "where": where, "get": subject}
             node: Node = {"op": op, "of": find, "by": ["of", subject, relation]}
             verb = most if op == "most" else least
-            of = f"of the {rows.many} {clause}" if clause else f"of all the {rows.many} listed"
-            core = rng.choice((f"which {rows.one} {verb}, {of}", f"{of}, which one {verb}"))
-            yield _draft(sheet, core, node, rng, "", f"{op} by page")
+            of = f"{rows.many} {clause} in {source(sheet, rng)}" if clause else f"{rows.many} in {source(sheet, rng)}"
+            question = rng.choice(
+                (f"Of the {of}, which one {verb}?", f"Among the {of}, which one {verb}?", f"Which of the {of} {verb}?")
+            )
+            yield Draft(CAPABILITY, question, node, form=f"{op} by page")
 
 
 def _groups(sheet: Sheet, rng: Random) -> Iterator[tuple[list[list[object]], str, Sheet]]:

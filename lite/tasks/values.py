@@ -27,6 +27,11 @@ _MARK = re.compile(r"\s*[†‡§¶*^#]+$")
 _MARKUP = re.compile(
     r"align ?=|style ?=|span ?=|width ?=|\{\{|\}\}|<[a-z/]|&[a-z]+;|\bscope ?=|\\|\uFFFD|\||^/|/$", re.IGNORECASE
 )
+# "at Dallas Cowboys" is where they were played, "Fort Sherman - Closed" and "X, former Y" are more than names.
+_MORE = re.compile(
+    r"(?:at|vs\.?|v\.?|versus|@) [A-Z]|.+(?: [-\u2013] |, )(?i:closed|defunct|demolished|retired|deceased|cancell?ed|"
+    r"abandoned|destroyed|disused|proposed|planned|under construction|former(?:ly)?|previously|now|also|later|aka)\b"
+)
 _NUMBER = re.compile(
     r"(?P<money>[$€£¥]|US\$|A\$|C\$|NZ\$)?\s?(?P<sign>[+-])?(?P<value>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?:\s?(?P<unit>%|°[CF]?|(?:[a-zµ][a-z.]*|k[Ww]|[kMG][Hh]z|MW|GW|kWh)[²³23]?(?:[ /][a-z]+[²³]?){0,2}))?"
@@ -116,6 +121,7 @@ def _words(text: str, raw: str) -> Value:
         letters < 2
         or 2 * letters < len(text.replace(" ", ""))
         or _HEDGE.search(text)
+        or _MORE.match(text)
         or text.count("(") != text.count(")")
         or text.count('"') % 2
     ):

@@ -12,7 +12,7 @@ from lite.tasks.ground import Ground
 from lite.tasks.sheet import Column, Sheet
 from lite.tasks.tables import Cell
 from lite.tasks.values import phrase, same_text
-from lite.tasks.wording import counted, source
+from lite.tasks.wording import counted, has_one, source
 
 CAPABILITY = "verification"
 _ROWS = 5  # of a table, that are tried
@@ -84,17 +84,22 @@ def _same_value(
 def _agreeing(name: str, column: Column, one: str, other: str, rng: Random) -> str:
     noun = column.noun.one if column.noun else ""
     if column.noun and column.noun.sort == "event":
-        return f"{one[0].upper()}{one[1:]} and {other} agree on when {name} was {noun}. When was that?"
+        return f"{one[0].upper()}{one[1:]} and {other} agree on {_when(name, noun)}. When was that?"
     if column.noun and counted(column.noun):
         return f"{one[0].upper()}{one[1:]} and {other} agree on how many {noun} {name} has. How many is that?"
     if column.noun and column.noun.sort == "person":
         return f"{one[0].upper()}{one[1:]} and {other} name the same {noun} for {name}. Who is it?"
+    of = "of" if column.noun and has_one(column.noun) else "for"
     return rng.choice((
         f"Which {noun} do both {one} and {other} give for {name}?",
-        f"{one[0].upper()}{one[1:]} and {other} agree on the {noun} of {name}. What is it?",
+        f"{one[0].upper()}{one[1:]} and {other} agree on the {noun} {of} {name}. What is it?",
         f"Which {noun} for {name} appears both in {one} and in {other}?",
         f"Checking {one} against {other}, which {noun} do they both give for {name}?",
     ))  # fmt: skip
+
+
+def _when(name: str, participle: str) -> str:
+    return f"when {name} died" if participle == "died" else f"when {name} was {participle}"
 
 
 def _newer(name: str, column: Column, older: str, newer: str, rng: Random) -> str:
@@ -150,13 +155,14 @@ def _own_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 continue
             name = row[sheet.subject].text
             nodes: list[Node] = [_find(sheet, name, column), {"op": "fact", "page": page, "relation": relation}]
-            noun = f"when {name} was {column.noun.one}" if column.noun and column.noun.sort == "event" else ""
-            what = noun or f"the {column.noun.one if column.noun else ''} of {name}"
+            assert column.noun is not None  # noqa: S101  # value columns have a name
+            event = column.noun.sort == "event"
+            what = _when(name, column.noun.one) if event else f"the {column.noun.one} of {name}"
             here = source(sheet, rng)
             for op in ("agree", "official"):
                 node: Node = {"op": op, "of": nodes}
                 if holds(node, ground):
-                    question = _checked(op, what, name, here, rng)
+                    question = _checked(op, what, name, here, rng, event=event)
                     yield Draft(CAPABILITY, question, node, unit=column.unit, form=f"own page: {op}")
 
 
@@ -168,7 +174,12 @@ def _stated_as(column: Column, relations: object) -> str:
     return ""
 
 
-def _checked(op: str, what: str, name: str, here: str, rng: Random) -> str:
+def _checked(op: str, what: str, name: str, here: str, rng: Random, *, event: bool) -> str:  # its words
+    capital = f"{here[0].upper()}{here[1:]}"
+    if event:  # "for when X died" is no English
+        if op == "agree":
+            return f"{capital} and the page on {name} itself agree on {what}. When was that?"
+        return f"{capital} and the page on {name} itself differ on {what}. What does the latter say?"
     if op == "agree":
         return rng.choice((
             f"{here[0].upper()}{here[1:]} and the page on {name} itself agree on {what}. What do they say?",

@@ -51,10 +51,18 @@ def test_numbers(raw, number, unit):
         "1980-81",
         "Ohio (3)",
         "{{x}}",
+        "at Dallas Cowboys",
+        "Fort Sherman - Closed",
+        "[Howard](https://a.test/h) Airport, former Howard Air Force Base",
     ],
 )
 def test_what_reads_two_ways_is_odd(raw):
     assert read_value(raw).kind in {"odd", "several"}
+
+
+@pytest.mark.parametrize("raw", ["BAR - Honda", "At the Movies", "Walker, Texas Ranger", "Alsoville, Ohio"])
+def test_names_with_dashes_and_commas_are_names(raw):
+    assert read_value(raw).kind == "text"
 
 
 @pytest.mark.parametrize("raw", ["", " - ", "—", "N/A", "TBD", "?", "none", "Various"])
@@ -129,6 +137,10 @@ def test_the_subject_is_the_column_that_names_the_rows():
     assert sheet("Rank | Player | Club", "1 | Ann Lee | Alba", "2 | Bob Roe | Alba", "3 | Cy Poe | Bor").subject == 1
     assert sheet("Year | Winner", "1990 | Alba", "1991 | Bor", "1992 | Alba").subject == 0
     assert sheet("Club | Manager", "U2 | Ann Lee", "Bor | Bob Roe", "Cal | Cy Poe").subject == -1  # U2 cannot be read
+    # What no plain word can be made of names the rows: they are not about the constructors.
+    assert sheet("Handle | Constructor", "Axy | Alba", "Boz | Bor", "Cix | Cal").subject == -1
+    # A game is not its opponent.
+    assert sheet("Week | Opponent | Points", "1 | Alba | 3", "2 | Bor | 4", "3 | Cal | 5").subject == -1
 
 
 @pytest.mark.parametrize(
@@ -166,6 +178,9 @@ def test_nouns():
     assert noun("Area (km²)").one == "area"
     assert noun("Director (s)").one == "director"
     assert noun("Names of town").one == "town"
+    assert noun("Ivy League Championships", "Ivy League").one == "Ivy League championships"
+    assert noun("Ivy League Championships", "Leagues").one == "ivy league championships"
+    assert noun("Olympic titles").one == "Olympic titles"
     assert [plural(word) for word in ("city", "church", "city or town", "country of origin")] == [
         "cities",
         "churches",

@@ -1,0 +1,60 @@
+"""Wording: what a strict reader of made questions stumbled over."""
+
+from random import Random
+
+import pytest
+
+from lite.tasks.enumeration import _round_between
+from lite.tasks.sheet import Sheet, sheet_of
+from lite.tasks.tables import read_tables
+from lite.tasks.wording import about_page, condition, value_of
+
+
+def sheet(header: str, *rows: str) -> Sheet:
+    rule = "---|" * (header.count("|") + 1)
+    [table], _ = read_tables(f"## List\n\n| {header} |\n|{rule}\n" + "".join(f"| {row} |\n" for row in rows))
+    return sheet_of("https://t.test/x", "Things", "Things", table)
+
+
+FILMS = sheet("Title | Role | Director", "Moon | Ann | Bob Roe", "Star | Maid | Cy Poe", "Sun | Cook | Di Moe")
+TEAMS = sheet("Team | Capacity", "Alba | 3000", "Bor | 4000", "Cal | 5000")
+
+
+def every(make) -> set[str]:
+    return {make(Random(seed)) for seed in range(60)}
+
+
+def test_a_role_is_listed_for_a_title_and_is_not_its_own():
+    role, director = FILMS.value_columns()
+    assert all("role of" not in core for core in every(lambda rng: value_of("Moon", role, FILMS, rng)))
+    assert any("given for Moon" in core for core in every(lambda rng: value_of("Moon", director, FILMS, rng)))
+
+
+def test_a_team_has_a_stadium_capacity_and_none_of_its_own():
+    [capacity] = TEAMS.value_columns()
+    assert capacity.noun is not None
+    assert capacity.noun.one == "stadium capacity"
+    assert capacity.header == "Capacity"
+
+
+def test_a_description_by_the_same_column_is_said_to_be_the_same():
+    role = FILMS.value_columns()[0]
+    words = condition(role, "is", "the role listed for Alba in the table on the B page", FILMS, Random(0))
+    assert words == "with the same role as Alba in the table on the B page"
+
+
+@pytest.mark.parametrize("relation", ["born", "died", "founded", "district", "college football", "state"])
+def test_what_is_asked_of_a_long_description_does_not_trail_behind_it(relation):
+    what = "the player listed with Rome as the city in the table on the Alba page"
+    asked = every(lambda rng: about_page(relation, "text" if relation in {"district", "state"} else "date", what, rng))
+    assert asked
+    for question in asked:
+        tail = question.partition(what)[2]
+        assert tail == "?" or (tail.count(" ") == 1 and tail not in {" in?", " for?"}), question
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bound"), [(371, 373, None), (481, 489, 485), (59_133, 59_208, None), (70, 130, 100)]
+)
+def test_bounds_are_numbers_that_a_person_would_name(low, high, bound):
+    assert _round_between(low, high) == bound
