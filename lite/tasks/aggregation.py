@@ -52,8 +52,11 @@ def groups(sheet: Sheet, rng: Random, least: int, most: int) -> list[tuple[list[
 
 def _with_pages(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     subject = sheet.header[sheet.subject]
+    times = {column.header for column in sheet.columns if column.noun and column.noun.sort == "time"}
     for where, clause, part in groups(sheet, rng, 2, 7)[:6]:
         for relation in known_of_all(part, ground):
+            if relation == "year of release" and any(column in times for column, _, _ in where):
+                continue  # "the film of 2008 that came out in 2009": two pages disagree, and no one would ask
             clues = [_clue(ground, row[sheet.subject].link, relation) for row in part.rows]
             told = {word for _, _, what in where for word in tokens(str(what))}  # a clue says something else
             alone = [clue for clue in clues if clue[1] and clues.count(clue) == 1 and not told & set(tokens(clue[1]))]

@@ -179,6 +179,8 @@ def _noun(header: str) -> Noun | None:
     text = " ".join(_OPTIONAL.sub("", header).split()).rstrip(".:")
     text = re.sub(r"^names? of (?:the )?", "", text, flags=re.IGNORECASE)
     low = text.lower()
+    if low in {"percentage", "status"}:
+        return None  # of what, and since when?
     if low in _OWN:
         return _OWN[low]
     if low in _WORDS:

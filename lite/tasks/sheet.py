@@ -19,7 +19,8 @@ _VOLATILE = re.compile(
     re.IGNORECASE,
 )
 _DATED = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
-_BESIDE = {"opponent", "result", "score"}  # what rows have, however different: a game is no opponent
+# What rows have, however different they are: a game is no opponent.
+_BESIDE = {"opponent", "home team", "away team", "visiting team", "result", "score"}
 _NAMES = {"person", "thing", "place", "name", "winner"}
 
 
@@ -97,7 +98,11 @@ class Sheet:
     def rows_are(self) -> Noun:
         """What the rows are."""
         found = row_noun(self.header[self.subject], (self.title, *self.heading))
-        return PEOPLE if self.people and found.sort == "entry" else found
+        if self.people and found.sort not in {"person", "winner"}:
+            return PEOPLE  # "Sports - Basketball" lists people
+        if found.one == "title" and self.heading:
+            return next((kind for what, kind in _TITLES if what.fullmatch(self.heading[-1])), found)
+        return found
 
     @cached_property
     def label(self) -> str:
@@ -141,7 +146,13 @@ class Sheet:
 
 
 _GROUND = Noun("stadium capacity", "", "count")  # a team has none of its own
+_TITLES = (  # titles under such a heading are
+    (re.compile(r"(?:feature |selected |short )?films?", re.IGNORECASE), Noun("film", "films")),
+    (re.compile(r"television(?: series)?|tv", re.IGNORECASE), Noun("television show", "television shows")),
+    (re.compile(r"video games?", re.IGNORECASE), Noun("video game", "video games")),
+)
 PEOPLE = Noun("person", "people", "person")
+_NOT_PERSONAL = {"type", "source", "result", "version", "date", "title"}
 _LIVES = {"born", "died", "elected", "appointed", "ordained", "consecrated", "inducted", "inaugurated", "commissioned"}
 _PARTICLES = re.compile(
     r"\b(?:de|da|do|dos|del|della|di|la|le|van|von|der|den|al|el|bin|ibn|ben|of|the|y|e|st)\b|[.'\u2019-]|\b(?:Jr|Sr|II|III|IV)\b"
@@ -150,6 +161,8 @@ _PARTICLES = re.compile(
 
 def suits(column: Noun, rows: Noun) -> bool:
     """Whether rows can have it: an artist is not "released", a bridge is not "born"."""
+    if rows.sort == "person" and column.one in _NOT_PERSONAL:
+        return False
     if column.sort != "event":
         return rows.sort != "place" or "capacity" not in column.one
     return (

@@ -150,8 +150,8 @@ def _said(relation: str, found: re.Match[str], base: int) -> Iterator[Statement]
             value.kind == "several" and name in {"base", "birthplace"}
         ):
             value = value._replace(kind="text") if value.kind == "several" else value
-            if len(said) < 3:
-                continue
+            if len(said) < 3 or re.search(r"-(?:born|based|American)\b", said):
+                continue  # "Iranian-born Babak Anvari"
             yield Statement(name, value, "", base + found.start(group), base + found.end(group))
 
 

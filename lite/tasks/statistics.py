@@ -11,10 +11,11 @@ from lite.tasks.enumeration import known_of_all
 from lite.tasks.ground import Ground
 from lite.tasks.nouns import Noun, key_noun
 from lite.tasks.sheet import Column, Sheet, cell_fits, says
-from lite.tasks.values import phrase
+from lite.tasks.values import phrase, same_text
 from lite.tasks.wording import PARTICIPLES, asked, condition, counts, source
 
 CAPABILITY = "statistics"
+_LOOKED_AT = 200  # peers that are tried for something in common
 _APART = 30  # times: more is not put side by side
 PAGES = True  # statements too, not only tables
 _PLACES = {2: "second", 3: "third", 4: "fourth"}
@@ -51,6 +52,8 @@ def _measured(sheet: Sheet, rng: Random) -> list[Column]:
 
 
 def _two_rows(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
+    if sheet.columns[sheet.subject].kind == "year":
+        return  # "the population of 2001" is no one's
     for column in _measured(sheet, rng):
         assert column.noun is not None  # noqa: S101
         one, other = rng.sample(range(len(sheet.rows)), 2)
@@ -130,10 +133,9 @@ def _picked(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             among = f" among the {rows.many} {clause}" if clause else ""
             op = rng.choice(("most", "least", "rank"))
             node: Node = {"op": op, "of": find, "by": column.header}
-            rank = "most" if counts(sheet, column) else "highest"
-            if op == "least":
-                rank = "fewest" if counts(sheet, column) else "lowest"
-            elif op == "rank":
+            high, low = ("most", "fewest") if counts(sheet, column) else big_and_small(noun)
+            rank = low if op == "least" else high
+            if op == "rank":
                 node["n"] = rng.choice(sorted(_PLACES))
                 rank = f"{_PLACES[node['n']]} {rank}"
             core = rng.choice(
@@ -159,14 +161,17 @@ def _summed(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 continue
             if column.noun.sort == "count" and column.unit != "%" and rng.random() < 0.6:
                 node["op"] = "sum"
+                be = "are" if noun.endswith("s") and not noun.endswith("ss") else "is"
                 core = rng.choice((
-                    f"what is the total {noun} of all the {rows.many}{tail}",
+                    f"what {be} the total {noun} of all the {rows.many}{tail}",
                     f"what do the figures for {noun} of the {rows.many}{tail} add up to",
                 ))  # fmt: skip
                 if counts(sheet, column):
                     core = rng.choice((f"how many {noun} do all the {rows.many}{tail} have in total", core))
                 yield _draft(sheet, core, node, rng, column.unit, "sum")
             else:
+                if counts(sheet, column):
+                    noun = f"number of {noun}"
                 core = rng.choice((
                     f"what is the mean {noun} of the {rows.many}{tail}, to two decimal places",
                     f"what is the average {noun} of the {rows.many}{tail}, to two decimal places",
@@ -194,6 +199,8 @@ def _years_apart(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
     yield _draft(sheet, f"how many years after {b} {did}", node, rng, "", "years apart")
 
 
+_LARGE = {"area", "population", "capacity", "attendance", "enrollment", "enrolment", "margin", "budget"}
+_GREAT = {"length", "width", "height", "depth", "weight", "mass", "distance", "diameter", "span", "wingspan"}
 _EXTREMES = {  # relation -> (most, least): what the row with the latest or largest, and the earliest or smallest, is
     "born": ("was born last", "was born first"),
     "died": ("died last", "died first"),
@@ -239,6 +246,14 @@ def _same_kind(sheet: Sheet, relation: str, ground: Ground) -> bool:
     return len(kinds) == 1 and kinds.pop()[0] in {"date", "year", "number"}
 
 
+def big_and_small(noun: str) -> tuple[str, str]:
+    """What the most and the least of an amount are called."""
+    last = noun.rpartition(" ")[2]
+    if last in _LARGE:
+        return "largest", "smallest"
+    return ("greatest", "smallest") if last in _GREAT else ("highest", "lowest")
+
+
 def extreme_words(relation: str) -> tuple[str, str]:
     """Clauses for the latest or largest and for the earliest or smallest of a relation; "" where there is none."""
     if relation in _EXTREMES:
@@ -249,7 +264,8 @@ def extreme_words(relation: str) -> tuple[str, str]:
         return f"had the largest {relation}", f"had the smallest {relation}"
     noun = key_noun(relation)
     if noun and noun.sort in {"count", "measure"}:
-        return f"has the highest {noun.one}", f"has the lowest {noun.one}"
+        high, low = big_and_small(noun.one)
+        return f"has the {high} {noun.one}", f"has the {low} {noun.one}"
     return "", ""
 
 
@@ -263,6 +279,9 @@ def _of_pages(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
         if item.value.kind != "number" or noun is None:
             continue
         peers = _near(url, name, ground.peers(url, relation))
+        if ", " not in name:
+            rng.shuffle(peers)
+            peers = [peer for peer in peers[:_LOOKED_AT] if _share(url, peer, ground)]
         for peer in rng.sample(peers, min(2, len(peers))):
             other, name_of = ground.stated(peer, relation), ground.named_alone(peer)
             if not other or not name_of or other.value.kind != "number" or other.value.unit != item.value.unit:
@@ -289,6 +308,15 @@ def _near(url: str, name: str, peers: list[str]) -> list[str]:
     tail = f",_{place.replace(' ', '_')}"
     bare = {peer: unquote(peer).partition("#")[0] for peer in peers if peer != url}
     return [peer for peer, address in bare.items() if (address.endswith(tail) if place else ",_" not in address)]
+
+
+def _share(url: str, peer: str, ground: Ground) -> bool:
+    """Whether two pages state one same name: of their county, their country, their series."""
+    here, there = ground.statements(url), ground.statements(peer)
+    return any(
+        item.value.kind == "text" and name in there and same_text(there[name].text) == same_text(item.text)
+        for name, item in here.items()
+    )
 
 
 def _amount(relation: str) -> Noun | None:

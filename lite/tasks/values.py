@@ -17,7 +17,7 @@ MONTHS = (
 )
 _MONTH = {name[:length]: n for n, name in enumerate(MONTHS, 1) for length in (3, len(name))} | {"sept": 9}
 _EMPTY = re.compile(
-    r"[\s\-\u2010-\u2015\u2212.*/]*|n/?a|none|nil|various|several|multiple|same|tb[acd]|unknown|unk\.?|vacant|[x\u2713\u2714?]",
+    r"[\s\-\u2010-\u2015\u2212.*/]*|n/?a|reports?|details|links?|none|nil|various|several|multiple|same|tb[acd]|unknown|unk\.?|vacant|[x\u2713\u2714?]",
     re.IGNORECASE,
 )
 _NOTE = re.compile(
@@ -116,6 +116,8 @@ def _words(text: str, raw: str) -> Value:
         return Value("several", text)
     if re.search(r"\b(?:others?|etc\.?|et al\.?)$", text):
         return Value("several", text)
+    if len(targets) == 1 and re.fullmatch(rf"{re.escape(targets[0][1])} [A-Z]\w+", text):
+        return Value("odd", text)  # "[Genoa](...) Genova": more than the name
     letters = sum(char.isalpha() for char in text)
     if (
         letters < 2

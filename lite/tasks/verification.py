@@ -72,13 +72,13 @@ def _same_value(
         if holds({"op": "agree", "of": nodes}, ground):
             question = _agreeing(names[0], column, source(sheet, rng), source(other, rng), rng)
             yield Draft(CAPABILITY, question, {"op": "agree", "of": nodes}, unit=column.unit, form="two agree")
-        elif (
-            column.noun
-            and column.noun.one.rpartition(" ")[2] in _LASTING
-            and holds({"op": "newer", "of": nodes}, ground)
-        ):
+        elif _lasts(column) and holds({"op": "newer", "of": nodes}, ground):
             question = _newer(names[0], column, source(older, rng), source(newer, rng), rng)
             yield Draft(CAPABILITY, question, {"op": "newer", "of": nodes}, unit=column.unit, form="newer")
+
+
+def _lasts(column: Column) -> bool:
+    return column.noun is not None and column.noun.one.rpartition(" ")[2] in _LASTING
 
 
 def _agreeing(name: str, column: Column, one: str, other: str, rng: Random) -> str:
@@ -161,7 +161,8 @@ def _own_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             here = source(sheet, rng)
             for op in ("agree", "official"):
                 node: Node = {"op": op, "of": nodes}
-                if holds(node, ground):
+                # Where two name another director, they are likely to mean two works of one name.
+                if (op == "agree" or event or _lasts(column)) and holds(node, ground):
                     question = _checked(op, what, name, here, rng, event=event)
                     yield Draft(CAPABILITY, question, node, unit=column.unit, form=f"own page: {op}")
 

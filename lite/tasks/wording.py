@@ -178,7 +178,7 @@ def predicate(clause: str) -> str:
         return clause.removeprefix("who ")
     if clause.startswith("whose "):
         noun, _, value = clause.removeprefix("whose ").partition(" is ")
-        return f"has {value} as {noun}"
+        return f"is in {value}" if noun in _IN else f"has {value} as {noun}"
     return f"has {clause.removeprefix('with ')}" if clause.startswith("with ") else f"was {clause}"
 
 

@@ -156,7 +156,10 @@ def test_a_second_table_of_the_same_name_makes_it_ambiguous(world, made, tmp_pat
 
 def test_tables_that_all_end_at_one_row_are_no_ground_for_counting(tmp_path):
     def page(n: int, rows: int) -> dict[str, str]:
-        lines = [f"| Club{chr(97 + n // 9)}{chr(97 + n % 9)}{chr(97 + row)} | {'Rome' if row < 3 else 'Oslo'} |" for row in range(rows)]
+        lines = [
+            f"| Club{chr(97 + n // 9)}{chr(97 + n % 9)}{chr(97 + row)} | {'Rome' if row < 3 else 'Oslo'} |"
+            for row in range(rows)
+        ]
         text = "## Teams\n\n| Club | City |\n|---|---|\n" + "\n".join(lines) + "\n"
         return {"url": f"https://t.test/{n}", "title": f"{1900 + n} league", "doc": text}
 

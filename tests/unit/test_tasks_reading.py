@@ -52,6 +52,7 @@ def test_numbers(raw, number, unit):
         "Ohio (3)",
         "{{x}}",
         "at Dallas Cowboys",
+        "[Genoa](https://a.test/g) Genova",
         "Fort Sherman - Closed",
         "[Howard](https://a.test/h) Airport, former Howard Air Force Base",
     ],

@@ -6,8 +6,9 @@ import pytest
 
 from lite.tasks.enumeration import _round_between
 from lite.tasks.sheet import Sheet, sheet_of
+from lite.tasks.statistics import extreme_words
 from lite.tasks.tables import read_tables
-from lite.tasks.wording import about_page, condition, value_of
+from lite.tasks.wording import about_page, condition, predicate, value_of
 
 
 def sheet(header: str, *rows: str) -> Sheet:
@@ -58,3 +59,15 @@ def test_what_is_asked_of_a_long_description_does_not_trail_behind_it(relation):
 )
 def test_bounds_are_numbers_that_a_person_would_name(low, high, bound):
     assert _round_between(low, high) == bound
+
+
+def test_the_most_of_an_amount_is_called_as_people_call_it():
+    assert extreme_words("Area") == ("has the largest area", "has the smallest area")
+    assert extreme_words("Height") == ("has the greatest height", "has the smallest height")
+    assert extreme_words("Elevation") == ("has the highest elevation", "has the lowest elevation")
+
+
+def test_what_a_page_states_is_said_of_its_subject():
+    assert predicate("whose country is Venezuela") == "is in Venezuela"
+    assert predicate("whose series is metalloids") == "has metalloids as series"
+    assert predicate("born in 1984") == "was born in 1984"
