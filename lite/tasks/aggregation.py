@@ -116,18 +116,20 @@ def _meeting(sheet: Sheet, clause: str, other: Sheet, other_clause: str, rng: Ra
     one = sheet.rows_are.one if sheet.rows_are.one != "entry" else other.rows_are.one
     many = sheet.rows_are.many if sheet.rows_are.one != "entry" else other.rows_are.many
     here, there = source(sheet, rng), source(other, rng)
+    person = sheet.rows_are.sort == "person"
+    it, who, one_is = ("Who is it", "Who", "Who") if person else ("Which is it", "What", "Which one")
     if not clause and not other_clause:
         return rng.choice((
             f"Which {one} is listed both in {here} and in {there}?",
-            f"Only one {one} appears both in {here} and in {there}. Which one is it?",
-            f"What is the one {one} that {here} and {there} have in common?",
+            f"Only one {one} appears both in {here} and in {there}. {one_is} is it?",
+            f"{who} is the one {one} that {here} and {there} have in common?",
         ))  # fmt: skip
     first = f"the {many} {clause} in {here}" if clause else f"the {many} in {here}"
     second = f"the {many} {other_clause} in {there}" if other_clause else f"those in {there}"
     return rng.choice((
         f"Which {one} is both among {first} and among {second}?",
         f"Comparing {first} with {second}, which {one} is in both groups?",
-        f"Exactly one {one} belongs both to {first} and to {second}. Which is it?",
+        f"Exactly one {one} belongs both to {first} and to {second}. {it}?",
     ))  # fmt: skip
 
 
