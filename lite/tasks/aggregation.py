@@ -10,6 +10,7 @@ from lite.tasks.derive import Node
 from lite.tasks.draft import Draft, Unit
 from lite.tasks.enumeration import known_of_all
 from lite.tasks.ground import Ground
+from lite.tasks.nouns import Noun
 from lite.tasks.sheet import Sheet, cell_fits, says
 from lite.tasks.values import phrase, same_text
 from lite.tasks.wording import condition, predicate, source, through
@@ -113,8 +114,7 @@ def _find(sheet: Sheet, where: list[list[object]]) -> Node:
 
 
 def _meeting(sheet: Sheet, clause: str, other: Sheet, other_clause: str, rng: Random) -> str:
-    one = sheet.rows_are.one if sheet.rows_are.one != "entry" else other.rows_are.one
-    many = sheet.rows_are.many if sheet.rows_are.one != "entry" else other.rows_are.many
+    one, many = sheet.rows_are.one, sheet.rows_are.many
     here, there = source(sheet, rng), source(other, rng)
     person = sheet.rows_are.sort == "person"
     it, who, one_is = ("Who is it", "Who", "Who") if person else ("Which is it", "What", "Which one")
@@ -131,6 +131,11 @@ def _meeting(sheet: Sheet, clause: str, other: Sheet, other_clause: str, rng: Ra
         f"Comparing {first} with {second}, which {one} is in both groups?",
         f"Exactly one {one} belongs both to {first} and to {second}. {it}?",
     ))  # fmt: skip
+
+
+def alike(one: Noun, other: Noun) -> bool:
+    """Whether rows of two tables are of one kind: films that were submitted by a country are no teams of a country."""
+    return one.one == other.one or (one.sort == other.sort == "person")
 
 
 def neighbours(sheet: Sheet, ground: Ground, rng: Random) -> list[Sheet]:
@@ -152,6 +157,7 @@ def neighbours(sheet: Sheet, ground: Ground, rng: Random) -> list[Sheet]:
         for other in found
         if (other.url, other.nth) != (sheet.url, sheet.nth)
         and usable(other, ground)
+        and alike(sheet.rows_are, other.rows_are)
         and other.columns[other.subject].kind == "text"
     ]
 

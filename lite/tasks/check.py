@@ -36,6 +36,7 @@ _OPEN = re.compile(
 )
 _TOLD = re.compile(r"(?:List|Name|Give|Find|Count) ")
 _YES_NO = {"yes", "no", "true", "false", "none", "unknown", "n a"}
+_WORDS = (25, 12)  # of a question, and for each hop
 _LONGEST = 8  # words of an answer, or of a member of a list
 
 
@@ -194,7 +195,14 @@ def _specific(task: Task) -> Rejected | None:
 
 def worded_badly(task: Task) -> Rejected | None:
     """What the words of a question alone show."""
-    return names_answer(task) or says_a_step(task) or _bound_to_time(task) or _dangling(task) or _closed(task)
+    return (
+        names_answer(task)
+        or says_a_step(task)
+        or _bound_to_time(task)
+        or _dangling(task)
+        or _closed(task)
+        or _readable(task)
+    )
 
 
 def names_answer(task: Task) -> Rejected | None:
@@ -246,6 +254,12 @@ def _closed(task: Task) -> Rejected | None:
     if not {"?", "\uff1f"} & set(task.question) and not _TOLD.match(task.question):
         return Rejected("closed", "it is no question")
     return Rejected("closed", "it is open-ended") if _OPEN.match(task.question) else None
+
+
+def _readable(task: Task) -> Rejected | None:
+    """A question that has to be read twice is not one to give a colleague; of several hops, more is to be said."""
+    words, most = len(task.question.split()), _WORDS[0] + _WORDS[1] * (task.hops or 1)
+    return Rejected("readable", f"{words} words for {task.hops or 1} hops") if words > most else None
 
 
 def unsaid(  # noqa: C901  # one case after the other

@@ -134,7 +134,7 @@ def _only(sheet: Sheet, where: list[list[object]]) -> Node:
 
 
 def _twice(sheet: Sheet, clause: str, other: Sheet, other_clause: str, rng: Random) -> str:
-    one = sheet.rows_are.one if sheet.rows_are.one != "entry" else other.rows_are.one
+    one = sheet.rows_are.one
     first, second = f"the {one} {clause} in {source(sheet, rng)}", f"the one {other_clause} in {source(other, rng)}"
     it, meant = ("Who is it", "Who") if sheet.rows_are.sort == "person" else ("Which is it", "Which one")
     return rng.choice((

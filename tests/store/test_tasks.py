@@ -112,6 +112,7 @@ def test_hops_and_capabilities_asked_for(world, tmp_path):
         ({"question": "Tell me of it."}, "closed"),
         ({"question": "Why is Alba a club?"}, "closed"),
         ({"question": "Who is the current captain of Alba?"}, "bound to time"),
+        ({"question": f"Who is the captain of {'really ' * 40}Alba?"}, "readable"),
         ({"question": "Who is it?"}, "self-contained"),
         ({"evidence": ()}, "evidence"),
         ({"evidence": ("https://t.test/none",)}, "evidence"),
