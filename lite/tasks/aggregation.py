@@ -10,7 +10,7 @@ from lite.tasks.derive import Node
 from lite.tasks.draft import Draft, Unit
 from lite.tasks.enumeration import known_of_all
 from lite.tasks.ground import Ground
-from lite.tasks.nouns import Noun
+from lite.tasks.nouns import Noun, key_noun
 from lite.tasks.sheet import Sheet, cell_fits, says
 from lite.tasks.values import phrase, same_text
 from lite.tasks.wording import condition, predicate, source, through
@@ -56,6 +56,8 @@ def _with_pages(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     times = {column.header for column in sheet.columns if column.noun and column.noun.sort == "time"}
     for where, clause, part in groups(sheet, rng, 2, 7)[:6]:
         for relation in known_of_all(part, ground):
+            if (known := key_noun(relation)) and known.sort == "code":
+                continue  # the symbol of an element leaves nothing to the other clue
             if relation == "year of release" and any(column in times for column, _, _ in where):
                 continue  # "the film of 2008 that came out in 2009": two pages disagree, and no one would ask
             clues = [_clue(ground, row[sheet.subject].link, relation) for row in part.rows]

@@ -34,7 +34,7 @@ _OPEN = re.compile(
     r"^(?:why|describe|explain|discuss|how (?:do|does|did|can|should) (?!.*\b(?:many|much)\b)|what do you)\b",
     re.IGNORECASE,
 )
-_TOLD = re.compile(r"(?:List|Name|Give|Find|Count) ")
+_TOLD = re.compile(r"(?:List|Name|Give|Find|Count) |Of the .*, list all ")
 _YES_NO = {"yes", "no", "true", "false", "none", "unknown", "n a"}
 _WORDS = (25, 12)  # of a question, and for each hop
 _LONGEST = 8  # words of an answer, or of a member of a list

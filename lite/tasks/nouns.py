@@ -175,10 +175,17 @@ def noun(header: str, title: str = "") -> Noun | None:
     return Noun(cased(found.one), cased(found.many), found.sort)
 
 
+def _single(low: str) -> str:
+    """A measure in the singular: of "boiling points", each has one."""
+    known = _OWN.get(low[:-1]) or _WORDS.get(low[:-1]) if low.endswith("s") else None
+    return low[:-1] if known and known.sort == "measure" else low
+
+
 def _noun(header: str) -> Noun | None:
     text = " ".join(_OPTIONAL.sub("", header).split()).rstrip(".:")
     text = re.sub(r"^names? of (?:the )?", "", text, flags=re.IGNORECASE)
     low = text.lower()
+    low = _single(low)
     if low in {"percentage", "status"}:
         return None  # of what, and since when?
     if low in _OWN:

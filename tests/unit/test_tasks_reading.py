@@ -181,6 +181,7 @@ def test_nouns():
     assert noun("Names of town").one == "town"
     assert noun("Ivy League Championships", "Ivy League").one == "Ivy League championships"
     assert noun("Ivy League Championships", "Leagues").one == "ivy league championships"
+    assert noun("Boiling points (°C)").one == "boiling point"
     assert noun("Olympic titles").one == "Olympic titles"
     assert [plural(word) for word in ("city", "church", "city or town", "country of origin")] == [
         "cities",
