@@ -140,6 +140,16 @@ def alike(one: Noun, other: Noun) -> bool:
     return one.one == other.one or (one.sort == other.sort == "person")
 
 
+def related(one: str, other: str) -> bool:
+    """Whether two pages are of one matter: most tables of countries share some, but who would compare a cross-country
+    race with a contest of gymnasts?
+    """
+    words = [
+        {word for word in same_text(title).split() if len(word) > 3 and not word.isdigit()} for title in (one, other)
+    ]
+    return words[0] == words[1] or len(words[0] & words[1]) > 1
+
+
 def neighbours(sheet: Sheet, ground: Ground, rng: Random) -> list[Sheet]:
     """Other tables with a row about the same thing: by links, or (where there are none) on the same page."""
     tables: dict[int, None] = {}
@@ -160,6 +170,7 @@ def neighbours(sheet: Sheet, ground: Ground, rng: Random) -> list[Sheet]:
         if (other.url, other.nth) != (sheet.url, sheet.nth)
         and usable(other, ground)
         and alike(sheet.rows_are, other.rows_are)
+        and (sheet.rows_are.sort != "place" or related(sheet.title, other.title))
         and other.columns[other.subject].kind == "text"
     ]
 

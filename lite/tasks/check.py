@@ -36,7 +36,7 @@ _OPEN = re.compile(
 )
 _TOLD = re.compile(r"(?:List|Name|Give|Find|Count) |Of the .*, list all ")
 _YES_NO = {"yes", "no", "true", "false", "none", "unknown", "n a"}
-_WORDS = (25, 12)  # of a question, and for each hop
+_WORDS = (25, 10)  # of a question, and for each hop
 _LONGEST = 8  # words of an answer, or of a member of a list
 
 

@@ -19,7 +19,11 @@ PAGES = True  # lists in prose too
 _MOST = 8  # members that a list may have
 _PAGES = 7  # rows whose own pages are needed: with the table's page, a task has at most 8
 _ROUND = 100  # steps of 1, 5, 10, 50 ...: the most that still make a round number
-_THROUGH = ("born", "county", "director", "founded", "birthplace", "year of release")
+_MADE = {  # who made it, and of what that is asked: the album of a film has no director
+    "director": {"film", "movie", "title", "show", "series", "documentary", "entry"},
+    "author": {"book", "novel", "play", "title", "film", "story"},
+    "artist": {"album", "song", "single", "title", "track"},
+}
 
 
 def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
@@ -214,7 +218,10 @@ def known_of_all(sheet: Sheet, ground: Ground) -> list[str]:
     shown = {
         same_text(name) for column in sheet.columns for name in (column.header, column.noun.one if column.noun else "")
     }
-    return sorted(relation for relation in known if same_text(relation) not in shown)
+    rows = sheet.rows_are.one.rpartition(" ")[2]
+    return sorted(
+        relation for relation in known if same_text(relation) not in shown and rows in _MADE.get(relation, {rows})
+    )
 
 
 def _year(ground: Ground, url: str, relation: str) -> str:

@@ -172,11 +172,20 @@ def suits(column: Noun, rows: Noun) -> bool:
     )
 
 
+_COUNTRIES = {"country", "nation", "nationality", "state", "home state"}
+_CODE = re.compile(r"(?!(?:USA?|UK|UAE|USSR)$)[A-Z]{2,3}")
+_DIGIT = re.compile(r"\d")
+
+
 def says(cell: Cell, column: Column) -> bool:
     """Whether a cell's text can stand in a question or an answer as what its column says it is."""
     text = cell.text
     if not phrase(text) or column.noun is None or "(" in text:
         return False
+    if (column.noun.one in _COUNTRIES and _CODE.fullmatch(text)) or (
+        column.noun.one == "position" and _DIGIT.search(text)
+    ):
+        return False  # "JPN" for Japan; "DNF-11"
     if column.noun.sort in {"thing", "winner"} and ", " in text and not cell.link:
         return False  # "Rhein-Neckar Löwen, Paris Saint-Germain"
     if column.noun.sort == "person":  # "Roger Black Carol Vorderman" are two, "Day, Arkansas" is more than a name

@@ -23,7 +23,7 @@ _EMPTY = re.compile(
 _NOTE = re.compile(
     r"\s*\[(?:\d{1,3}|[a-z]{1,2}|[A-Z]|(?:note|nb|n|fn|lower-alpha) ?\d{1,2}|citation needed)\]", re.IGNORECASE
 )
-_MARK = re.compile(r"\s*[†‡§¶*^#]+$")
+_MARK = re.compile(r"\s*[†‡§¶*^#♦♠♣♥★☆●○◊◆■□▲△▼]+$")
 _MARKUP = re.compile(
     r"align ?=|style ?=|span ?=|width ?=|\{\{|\}\}|<[a-z/]|&[a-z]+;|\bscope ?=|\\|\uFFFD|\||^/|/$", re.IGNORECASE
 )

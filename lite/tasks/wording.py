@@ -90,7 +90,7 @@ def value_of(what: str, column: Column, sheet: Sheet, rng: Random) -> str:
     if one in _IN and rows.sort in {"thing", "place"}:
         return rng.choice((f"in which {one} is {what}", f"which {one} is given for {what}"))
     forms = [f"which {one} is listed for {what}", f"which {one} is given for {what}"]
-    if has_one(noun):
+    if has_one(noun) and (rows.sort != "place" or noun.sort in {"place", "count", "measure"}):  # no venue of a city
         forms += [f"what is given as the {one} of {what}"]
         forms += [f"what is the {one} of {what}"] if rows.sort in {"thing", "place"} else []
     return rng.choice(forms)
@@ -218,7 +218,7 @@ def about_page(relation: str, kind: str, what: str, rng: Random) -> str | None:
     if len(what.split()) > NAMED:  # a description is better not followed by much, and never by a stranded "in"
         last = [form for form in forms if form.endswith("{}?")]
         short = [form for form in forms if re.search(r"^\w.* \{\} (?!in\b|for\b)[a-z]+\?$", form)]
-        forms = last + short if len(what.split()) < 16 else last or short
+        forms = last + short if len(what.split()) < 16 else last
     if not forms:
         return None
     question = rng.choice(forms).format(what)
