@@ -23,6 +23,7 @@ from lite.tasks.values import read_date, read_value
         ("12%", 12, "%"),
         ("42[1]", 42, ""),
         ("42†", 42, ""),
+        ("42 ♦", 42, ""),
         ("[1,200](https://a.test/x)", 1200, ""),
     ],
 )

@@ -4,8 +4,9 @@ from random import Random
 
 import pytest
 
+from lite.tasks.aggregation import related
 from lite.tasks.enumeration import _round_between
-from lite.tasks.sheet import Sheet, sheet_of
+from lite.tasks.sheet import Sheet, says, sheet_of
 from lite.tasks.statistics import extreme_words
 from lite.tasks.tables import read_tables
 from lite.tasks.wording import about_page, condition, predicate, value_of
@@ -29,6 +30,21 @@ def test_a_role_is_listed_for_a_title_and_is_not_its_own():
     role, director = FILMS.value_columns()
     assert all("role of" not in core for core in every(lambda rng: value_of("Moon", role, FILMS, rng)))
     assert any("given for Moon" in core for core in every(lambda rng: value_of("Moon", director, FILMS, rng)))
+
+
+def test_codes_and_outcomes_are_no_names():
+    table = sheet(
+        "Player | Country | Position", "Ann Lee | JPN | FW", "Bob Roe | UK | DNF-11", "Cy Poe | Japan | Guard"
+    )
+    country, position = table.value_columns()
+    assert [says(row[country.at], country) for row in table.rows] == [False, True, True]
+    assert [says(row[position.at], position) for row in table.rows] == [True, False, True]
+
+
+def test_only_what_is_of_one_matter_is_compared():
+    assert related("Most crowded countries and territories", "Most populous countries and territories")
+    assert related("2011 Torneo Descentralizado", "1983 Torneo Descentralizado")
+    assert not related("2012 Aerobic Gymnastics World Championships", "1959 International Cross Country Championships")
 
 
 def test_a_team_has_a_stadium_capacity_and_none_of_its_own():
