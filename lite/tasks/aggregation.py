@@ -12,6 +12,7 @@ from lite.tasks.enumeration import known_of_all
 from lite.tasks.ground import Ground
 from lite.tasks.nouns import Noun, key_noun
 from lite.tasks.sheet import Sheet, cell_fits, says
+from lite.tasks.tables import Cell
 from lite.tasks.values import phrase, same_text
 from lite.tasks.wording import condition, predicate, source, through
 
@@ -176,7 +177,31 @@ def neighbours(sheet: Sheet, ground: Ground, rng: Random) -> list[Sheet]:
 
 
 def _shared(one: Sheet, other: Sheet) -> list[str]:
-    links = {row[one.subject].link for row in one.rows} - {""}
-    names = {same_text(row[one.subject].text) for row in one.rows}
-    cells = (row[other.subject] for row in other.rows)
-    return [cell.text for cell in cells if (cell.link and cell.link in links) or same_text(cell.text) in names]
+    """What both list; nothing, where one of them may be two things of one name."""
+    found: list[str] = []
+    for row in one.rows:
+        for twin in other.rows:
+            if same_row(one, row, other, twin):
+                if contradict(one, row, other, twin):
+                    return []
+                found.append(twin[other.subject].text)
+    return found
+
+
+def same_row(one: Sheet, row: tuple[Cell, ...], other: Sheet, twin: tuple[Cell, ...]) -> bool:
+    """Whether two rows go by one name or lead to one page."""
+    here, there = row[one.subject], twin[other.subject]
+    return (bool(here.link) and here.link == there.link) or same_text(here.text) == same_text(there.text)
+
+
+def contradict(one: Sheet, row: tuple[Cell, ...], other: Sheet, twin: tuple[Cell, ...]) -> bool:
+    """Whether rows of one name, without links to tell, are said to be in two places, or (of a work) of two years."""
+    if row[one.subject].link and row[one.subject].link == twin[other.subject].link:
+        return False
+    telling = {"place"} if one.rows_are.sort == "person" else {"place", "time"}
+    return any(
+        same_text(row[column.at].text) != same_text(twin[match.at].text)
+        for column in one.columns
+        for match in other.columns
+        if column.noun and match.noun and column.noun.one == match.noun.one and column.noun.sort in telling
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from lite.tasks.aggregation import groups, neighbours
+from lite.tasks.aggregation import contradict, groups, neighbours, same_row
 from lite.tasks.compose import usable
 from lite.tasks.derive import Node
 from lite.tasks.direct import answerable
@@ -11,7 +11,7 @@ from lite.tasks.draft import Draft, Unit, holds
 from lite.tasks.ground import Ground
 from lite.tasks.sheet import Column, Sheet
 from lite.tasks.tables import Cell
-from lite.tasks.values import phrase, same_text
+from lite.tasks.values import phrase
 from lite.tasks.wording import counted, has_one, source
 
 CAPABILITY = "verification"
@@ -35,16 +35,14 @@ def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
 
 def _two_tables(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     for other in neighbours(sheet, ground, rng)[:4]:
-        pairs = [
-            (row, twin) for row in sheet.rows for twin in other.rows if _same(row[sheet.subject], twin[other.subject])
-        ]
+        pairs = [(row, twin) for row in sheet.rows for twin in other.rows if _same(sheet, row, other, twin)]
         for row, twin in rng.sample(pairs, min(_ROWS, len(pairs))):
             yield from _same_value(sheet, row, other, twin, ground, rng)
         yield from _singled_out_twice(sheet, other, ground, rng)
 
 
-def _same(one: Cell, other: Cell) -> bool:
-    return (bool(one.link) and one.link == other.link) or same_text(one.text) == same_text(other.text)
+def _same(one: Sheet, row: tuple[Cell, ...], other: Sheet, twin: tuple[Cell, ...]) -> bool:
+    return same_row(one, row, other, twin) and not contradict(one, row, other, twin)
 
 
 def _find(sheet: Sheet, name: str, column: Column) -> Node:
@@ -117,7 +115,7 @@ def _singled_out_twice(sheet: Sheet, other: Sheet, ground: Ground, rng: Random) 
     tried = 0
     for where, clause, part in firsts:
         for other_where, other_clause, other_part in seconds:
-            if not _same(part.rows[0][sheet.subject], other_part.rows[0][other.subject]):
+            if not _same(sheet, part.rows[0], other, other_part.rows[0]):
                 continue
             node: Node = {"op": "agree", "of": [_only(sheet, where), _only(other, other_where)]}
             if holds(node, ground):

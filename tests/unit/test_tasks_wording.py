@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from lite.tasks.aggregation import related
+from lite.tasks.aggregation import contradict, related, same_row
 from lite.tasks.enumeration import _round_between
 from lite.tasks.sheet import Sheet, says, sheet_of
 from lite.tasks.statistics import extreme_words
@@ -45,6 +45,14 @@ def test_only_what_is_of_one_matter_is_compared():
     assert related("Most crowded countries and territories", "Most populous countries and territories")
     assert related("2011 Torneo Descentralizado", "1983 Torneo Descentralizado")
     assert not related("2012 Aerobic Gymnastics World Championships", "1959 International Cross Country Championships")
+
+
+def test_two_parishes_of_one_name_are_not_one():
+    wigan = sheet("Parish | Locality", "St Ann | Wigan", "St Joseph | Leigh", "St John | Atherton")
+    trafford = sheet("Parish | Locality", "St Ann | Stretford", "St Paul | Sale", "St Mark | Urmston")
+    assert same_row(wigan, wigan.rows[0], trafford, trafford.rows[0])
+    assert contradict(wigan, wigan.rows[0], trafford, trafford.rows[0])
+    assert not contradict(wigan, wigan.rows[0], wigan, wigan.rows[0])
 
 
 def test_a_team_has_a_stadium_capacity_and_none_of_its_own():
