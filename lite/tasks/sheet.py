@@ -69,6 +69,9 @@ class Sheet:
         unit = (units.pop() if len(units) == 1 else "") or header_unit(header)
         texts = {same_text(cell.text) for cell in cells}
         called = None if header in repeated else noun(header, self.title)
+        if called and called.sort == "count" and called.one.endswith("s") and not unit:
+            whole = all((cell.number or 0.0).is_integer() for cell in cells)
+            kind = kind if whole else ""  # 26,849.185 passengers are a slip of the pen
         return Column(at, header, called, kind, unit, len(texts) == len(cells))
 
     @cached_property
@@ -77,7 +80,7 @@ class Sheet:
         named = [column for column in self.columns if column.noun and column.noun.sort in _NAMES]
         coded = [column for column in self.columns if column.noun and column.noun.sort == "code"]
         for column in (*named, *coded):
-            if column.noun and column.noun.one in _BESIDE:
+            if column.noun and (column.noun.one in _BESIDE or self._of_event(column)):
                 continue
             cells = [row[column.at] for row in self.rows]
             words = sum(cell.value.kind == "text" for cell in cells)
@@ -93,6 +96,12 @@ class Sheet:
             if column.noun and column.distinct and column.kind == "year" and column.noun.sort == "time":
                 return column.at
         return -1
+
+    def _of_event(self, column: Column) -> bool:
+        """Whether a place is only where the rows' events were held."""
+        held = column.noun is not None and (column.noun.sort == "place" or column.noun.one in {"venue", "stadium"})
+        nouns = (other.noun.one.rpartition(" ")[2] for other in self.columns[: column.at] if other.noun)
+        return held and any(one in _EVENTS for one in nouns)
 
     @cached_property
     def rows_are(self) -> Noun:
@@ -120,8 +129,10 @@ class Sheet:
                 return False
             if _TOTAL.match(texts[0]) or _TOTAL.match(texts[self.subject]):
                 return False
-            if self.rows_are.sort == "person" and set(texts[self.subject]) & set(",/&;"):
-                return False  # some rows are about several people
+            if self.rows_are.sort == "person" and _several_people(texts[self.subject]):
+                return False
+            if _words(self.title) and _words(texts[self.subject]) == _words(self.title):
+                return False  # the whole among its parts
         return not self.volatile
 
     @property
@@ -145,6 +156,7 @@ class Sheet:
         return found
 
 
+_EVENTS = {"competition", "tournament", "event", "race", "meeting", "championship", "match", "game"}
 _GROUND = Noun("stadium capacity", "", "count")  # a team has none of its own
 _TITLES = (  # titles under such a heading are
     (re.compile(r"(?:feature |selected |short )?films?", re.IGNORECASE), Noun("film", "films")),
@@ -170,6 +182,15 @@ def suits(column: Noun, rows: Noun) -> bool:
         if rows.sort == "person"
         else (column.one not in {"born", "ordained"} and rows.sort != "name")
     )
+
+
+def _several_people(text: str) -> bool:
+    """Whether a cell names more than one person; between some the line breaks are lost."""
+    return bool(set(text) & set(",/&;")) or (len(text.split()) > 4 and not _PARTICLES.search(text))
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in same_text(text).split() if len(word) > 3}
 
 
 _COUNTRIES = {"country", "nation", "nationality", "state", "home state"}

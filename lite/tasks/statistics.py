@@ -20,6 +20,7 @@ _APART = 30  # times: more is not put side by side
 PAGES = True  # statements too, not only tables
 _PLACES = {2: "second", 3: "third", 4: "fourth"}
 _MEAN_TOLERANCE = 0.005  # a mean or a ratio may be rounded
+_LEAST_RATIO = 1.2  # of what is nearly the same no one asks how many times it is the other
 _MOST_ROWS = 25  # a sum of more is a test of patience
 
 
@@ -69,7 +70,7 @@ def _two_rows(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
             or column.noun.sort != "count"
             or column.unit == "%"
             or not values[1]
-            or values[0] / values[1] > 100
+            or not _LEAST_RATIO <= values[0] / values[1] <= 100
         ):
             if counts(sheet, column):
                 core = rng.choice(
@@ -338,7 +339,7 @@ def _pair(relation: str, noun: Noun, pages: list[tuple[str, str, float]], unit: 
     if noun.sort == "count":
         shapes.append(("sum", f"What do the figures for the {noun.one} of {a} and {b} add up to?", None))
         shapes.append(("sum", f"Taken together, what is the {noun.one} of {a} and {b}?", None))
-    if low > 0:
+    if low > 0 and high / low >= _LEAST_RATIO:
         shapes.append(
             ("ratio", f"To two decimal places, the {noun.one} of {a} is how many times that of {b}?", _MEAN_TOLERANCE)
         )

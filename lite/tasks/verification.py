@@ -67,6 +67,8 @@ def _same_value(
         nodes = [_find(sheet, names[0], column), _find(other, names[1], match[0])]
         if sheet.year and other.year and sheet.year > other.year:
             older, newer, nodes = other, sheet, nodes[::-1]
+        if column.noun and column.noun.sort == "count" and not _lasts(column):
+            continue  # as many wins in one cup as in another is chance
         if holds({"op": "agree", "of": nodes}, ground):
             question = _agreeing(names[0], column, source(sheet, rng), source(other, rng), rng)
             yield Draft(CAPABILITY, question, {"op": "agree", "of": nodes}, unit=column.unit, form="two agree")

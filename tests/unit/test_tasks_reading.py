@@ -141,6 +141,9 @@ def test_the_subject_is_the_column_that_names_the_rows():
     assert sheet("Club | Manager", "U2 | Ann Lee", "Bor | Bob Roe", "Cal | Cy Poe").subject == -1  # U2 cannot be read
     # What no plain word can be made of names the rows: they are not about the constructors.
     assert sheet("Handle | Constructor", "Axy | Alba", "Boz | Bor", "Cix | Cal").subject == -1
+    # Races are not the towns that they were run in.
+    races = ("World Cup | Oslo", "World Cup | Rome", "Euro Cup | Bonn")
+    assert sheet("Competition | Venue", *races).subject == -1
     # A game is not its opponent.
     assert sheet("Week | Opponent | Points", "1 | Alba | 3", "2 | Bor | 4", "3 | Cal | 5").subject == -1
 
@@ -150,6 +153,7 @@ def test_the_subject_is_the_column_that_names_the_rows():
     [
         ("Alba | 1", "Bor | 2", "Total | 3"),
         ("Alba | 1", "Bor | 2", "Average | 1.5"),
+        ("Alba | 1", "Bor | 2", "All the Things | 3"),  # the page's subject: the whole among its parts
         ("Alba | 1", "Bor | 2"),  # too short to ask about
     ],
 )
