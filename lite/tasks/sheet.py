@@ -66,7 +66,7 @@ class Sheet:
         kind = kinds.pop() if len(kinds) == 1 and len(units) == 1 else ""
         if kind in {"empty", "odd", "several"}:
             kind = ""
-        unit = (units.pop() if len(units) == 1 else "") or header_unit(header)
+        unit = (units.pop() if len(units) == 1 else "") or (header_unit(header) if kind == "number" else "")
         texts = {same_text(cell.text) for cell in cells}
         called = None if header in repeated else noun(header, self.title)
         if called and called.sort == "count" and called.one.endswith("s") and not unit:
@@ -86,9 +86,10 @@ class Sheet:
             words = sum(cell.value.kind == "text" for cell in cells)
             if column.distinct and 2 * words > len(cells):
                 numbered = sum(bool(re.match(r"\d+[. ]", cell.text)) for cell in cells)
-                nameless = any(
-                    c.at < column.at and not c.noun and c.distinct and c.kind == "text" for c in self.columns
-                )
+                left = self.columns[: column.at]
+                if any(other.noun and other.noun.sort == "name" for other in left):
+                    return -1  # they have names, and some share one: the towns that they lie in are not what they are
+                nameless = any(not other.noun and other.distinct and other.kind == "text" for other in left)
                 if column.kind != "text" or 2 * numbered > len(cells) or nameless:
                     return -1  # it names the rows, but a cell cannot be read, all are numbered, or others name them
                 return column.at
@@ -186,7 +187,7 @@ def suits(column: Noun, rows: Noun) -> bool:
 
 def _several_people(text: str) -> bool:
     """Whether a cell names more than one person; between some the line breaks are lost."""
-    return bool(set(text) & set(",/&;")) or (len(text.split()) > 4 and not _PARTICLES.search(text))
+    return bool(set(text) & set(",/&;")) or " and " in text or (len(text.split()) > 4 and not _PARTICLES.search(text))
 
 
 def _words(text: str) -> set[str]:
@@ -195,6 +196,7 @@ def _words(text: str) -> set[str]:
 
 _COUNTRIES = {"country", "nation", "nationality", "state", "home state"}
 _CODE = re.compile(r"(?!(?:USA?|UK|UAE|USSR)$)[A-Z]{2,3}")
+_ONE_CODE = re.compile(r"[\w.+-]+")
 _DIGIT = re.compile(r"\d")
 
 
@@ -203,10 +205,12 @@ def says(cell: Cell, column: Column) -> bool:
     text = cell.text
     if not phrase(text) or column.noun is None or "(" in text:
         return False
-    if (column.noun.one in _COUNTRIES and _CODE.fullmatch(text)) or (
-        column.noun.one == "position" and _DIGIT.search(text)
-    ):
-        return False  # "JPN" for Japan; "DNF-11"
+    if column.noun.one in _COUNTRIES and _CODE.fullmatch(text):
+        return False  # "JPN" for Japan
+    if column.noun.sort == "code" and not _ONE_CODE.fullmatch(text):
+        return False  # "CPT/FACT", "AG5 SP5"
+    if column.noun.one == "position" and _DIGIT.search(text):
+        return False  # "DNF-11"
     if column.noun.sort in {"thing", "winner"} and ", " in text and not cell.link:
         return False  # "Rhein-Neckar Löwen, Paris Saint-Germain"
     if column.noun.sort == "person":  # "Roger Black Carol Vorderman" are two, "Day, Arkansas" is more than a name

@@ -144,6 +144,9 @@ def test_the_subject_is_the_column_that_names_the_rows():
     # Races are not the towns that they were run in.
     races = ("World Cup | Oslo", "World Cup | Rome", "Euro Cup | Bonn")
     assert sheet("Competition | Venue", *races).subject == -1
+    # Centres of one name are not the towns that they lie in.
+    towns = ("Krishi Kendra | Ambala", "Krishi Kendra | Karnal", "Krishi Kendra | Hisar")
+    assert sheet("Name | Location", *towns).subject == -1
     # A game is not its opponent.
     assert sheet("Week | Opponent | Points", "1 | Alba | 3", "2 | Bor | 4", "3 | Cal | 5").subject == -1
 
