@@ -126,9 +126,16 @@ def _prose(text: str, subject: str) -> Iterator[Statement]:
             if (relation in _FIRST and number > 0) or not about:
                 continue
             found = pattern.search(sentence)
-            if found and not (relation == "population" and _WIDER.search(sentence[: found.start()])):
+            if found and not _of_another(relation, sentence[: found.start()]):
                 yield from _said(relation, found, start + place)
         place += len(sentence)
+
+
+def _of_another(relation: str, before: str) -> bool:
+    """Whether what comes `before` shows that something else than the page's subject is meant."""
+    if relation in {"born", "lived"}:
+        return bool(re.search(r"\b(?:is|are|was|were)\b", before))  # "X is a band of Ann (born 1970) and Bob"
+    return relation == "population" and bool(_WIDER.search(before))
 
 
 def _said(relation: str, found: re.Match[str], base: int) -> Iterator[Statement]:

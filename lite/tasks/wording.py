@@ -116,7 +116,8 @@ def condition(column: Column, how: str, value: str, sheet: Sheet, rng: Random) -
     if value.startswith(f"the {one} listed for "):  # a description
         return f"with the same {one} as {value.removeprefix(f'the {one} listed for ')}"
     if noun.sort == "event":
-        words = {"in": "in", "is": "in", ">": "after", "<": "before"}[how]
+        on = "on" if len(value.split()) > 2 or value.count("-") > 1 else "in"
+        words = {"in": "in", "is": on, ">": "after", "<": "before"}[how]
         return f"who died {words} {value}" if one == "died" else f"{one} {words} {value}"
     if how in "<>":
         more, fewer = ("more than", "fewer than" if counts(sheet, column) else "less than")

@@ -232,6 +232,10 @@ def test_a_population_of_something_wider_is_not_the_subjects(sentence):
     assert stated("Alba is a town. It had a population of 1,753 at the 2011 census.", "Alba")
 
 
+def test_the_birth_of_a_member_is_not_that_of_the_band():
+    assert stated("Trio is a band of the sisters Ann Lee (born May 1, 1970) and Bea Lee.", "Trio") == {}
+
+
 def test_two_values_for_one_relation_are_none():
     assert "founded" not in stated("The club was founded in 1900. The club was founded in 1901.", "The club")
 

@@ -95,3 +95,10 @@ def test_what_a_page_states_is_said_of_its_subject():
     assert predicate("whose country is Venezuela") == "is in Venezuela"
     assert predicate("whose series is metalloids") == "has metalloids as series"
     assert predicate("born in 1984") == "was born in 1984"
+
+
+def test_a_day_is_on_and_a_year_is_in():
+    games = sheet("Title | Released", "Moon | 4 May 2016", "Star | 5 May 2016", "Sun | 6 May 2017")
+    released = games.value_columns()[0]
+    assert condition(released, "is", "4 May 2016", games, Random(0)) == "released on 4 May 2016"
+    assert condition(released, "in", "2016", games, Random(0)) == "released in 2016"
