@@ -17,7 +17,7 @@ MONTHS = (
 )
 _MONTH = {name[:length]: n for n, name in enumerate(MONTHS, 1) for length in (3, len(name))} | {"sept": 9}
 _EMPTY = re.compile(
-    r"[\s\-\u2010-\u2015\u2212.*/]*|n/?a|reports?|details|links?|none|nil|various|several|multiple|same|tb[acd]|unknown|unk\.?|vacant|[x\u2713\u2714?]",
+    r"[\s\-\u2010-\u2015\u2212.*/]*|n/?a|pass|reports?|details|links?|none|nil|various|several|multiple|same|tb[acd]|unknown|unk\.?|vacant|[x\u2713\u2714?]",
     re.IGNORECASE,
 )
 _NOTE = re.compile(
