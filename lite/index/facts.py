@@ -13,7 +13,7 @@ from lite.errors import WorldError
 from lite.index.generation import sync
 
 FILE = "facts.sqlite"
-FORMAT = 2
+FORMAT = 3
 _SCHEMA = """
 create table about (key text primary key, value text);
 create table pages (id integer primary key, url text unique, title text, name text, bare text);
@@ -141,6 +141,10 @@ class FactStore:
     def stating(self) -> list[int]:
         """Ids of the pages that state something of their subject, in order."""
         return [key for (key,) in self._all("select distinct page from facts where tbl is null order by page")]
+
+    def row_counts(self) -> dict[int, int]:
+        """How many tables have so many rows."""
+        return dict(self._all("select rows, count(*) from tables group by rows"))
 
     def table(self, key: int) -> TableRow:
         """The table with id `key`."""

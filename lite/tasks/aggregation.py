@@ -10,9 +10,11 @@ from lite.tasks.derive import Node
 from lite.tasks.draft import Draft, Unit
 from lite.tasks.enumeration import known_of_all
 from lite.tasks.ground import Ground
+from lite.tasks.nouns import Noun, key_noun
 from lite.tasks.sheet import Sheet, cell_fits, says
+from lite.tasks.tables import Cell
 from lite.tasks.values import phrase, same_text
-from lite.tasks.wording import asked, condition, predicate, source, through
+from lite.tasks.wording import condition, predicate, source, through
 
 CAPABILITY = "aggregation"
 _OTHERS = 4  # other tables that are looked at
@@ -23,7 +25,7 @@ def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
     sheet = unit.sheet
     if sheet is None or not usable(sheet, ground) or sheet.columns[sheet.subject].kind != "text":
         return
-    if sheet.rows_are.one == "entry":
+    if sheet.rows_are.one == "entry" or not ground.whole(sheet):
         return  # "which entry" asks a reader for nothing in particular
     makers = [_with_pages, _with_table]
     rng.shuffle(makers)
@@ -52,8 +54,13 @@ def groups(sheet: Sheet, rng: Random, least: int, most: int) -> list[tuple[list[
 
 def _with_pages(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     subject = sheet.header[sheet.subject]
+    times = {column.header for column in sheet.columns if column.noun and column.noun.sort == "time"}
     for where, clause, part in groups(sheet, rng, 2, 7)[:6]:
         for relation in known_of_all(part, ground):
+            if (known := key_noun(relation)) and known.sort == "code":
+                continue  # the symbol of an element leaves nothing to the other clue
+            if relation == "year of release" and any(column in times for column, _, _ in where):
+                continue  # "the film of 2008 that came out in 2009": two pages disagree, and no one would ask
             clues = [_clue(ground, row[sheet.subject].link, relation) for row in part.rows]
             told = {word for _, _, what in where for word in tokens(str(what))}  # a clue says something else
             alone = [clue for clue in clues if clue[1] and clues.count(clue) == 1 and not told & set(tokens(clue[1]))]
@@ -71,12 +78,14 @@ def _with_pages(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                 "get": subject,
             }
             one = sheet.rows_are.one
-            core = rng.choice((
-                f"which {one} {clause} {predicate(second)}",
-                f"which of the {sheet.rows_are.many} {clause} {predicate(second)}",
-                f"of the {sheet.rows_are.many} {clause}, which one {predicate(second)}",
+            many, then, here = sheet.rows_are.many, predicate(second), source(sheet, rng)
+            question = rng.choice((  # the table says the clause and not the rest
+                f"Which {one} {clause} in {here} {then}?",
+                f"Which of the {many} {clause} in {here} {then}?",
+                f"Of the {many} {clause} in {here}, which one {then}?",
+                f"Among the {many} {clause} in {here}, which one {then}?",
             ))  # fmt: skip
-            yield Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, form=f"table and {relation}")
+            yield Draft(CAPABILITY, question, node, form=f"table and {relation}")
 
 
 def _clue(ground: Ground, url: str, relation: str) -> tuple[str, str]:
@@ -90,7 +99,7 @@ def _clue(ground: Ground, url: str, relation: str) -> tuple[str, str]:
 
 
 def _with_table(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
-    others = neighbours(sheet, ground, rng)
+    others = [other for other in neighbours(sheet, ground, rng) if ground.whole(other)]
     for other in others[:_OTHERS]:
         parts = [([], "", sheet), *groups(sheet, rng, 2, 12)]
         for where, clause, part in parts[:6]:
@@ -108,22 +117,38 @@ def _find(sheet: Sheet, where: list[list[object]]) -> Node:
 
 
 def _meeting(sheet: Sheet, clause: str, other: Sheet, other_clause: str, rng: Random) -> str:
-    one = sheet.rows_are.one if sheet.rows_are.one != "entry" else other.rows_are.one
-    many = sheet.rows_are.many if sheet.rows_are.one != "entry" else other.rows_are.many
+    one, many = sheet.rows_are.one, sheet.rows_are.many
     here, there = source(sheet, rng), source(other, rng)
+    person = sheet.rows_are.sort == "person"
+    it, who, one_is = ("Who is it", "Who", "Who") if person else ("Which is it", "What", "Which one")
     if not clause and not other_clause:
         return rng.choice((
             f"Which {one} is listed both in {here} and in {there}?",
-            f"Only one {one} appears both in {here} and in {there}. Which one is it?",
-            f"What is the one {one} that {here} and {there} have in common?",
+            f"Only one {one} appears both in {here} and in {there}. {one_is} is it?",
+            f"{who} is the one {one} that {here} and {there} have in common?",
         ))  # fmt: skip
     first = f"the {many} {clause} in {here}" if clause else f"the {many} in {here}"
     second = f"the {many} {other_clause} in {there}" if other_clause else f"those in {there}"
     return rng.choice((
         f"Which {one} is both among {first} and among {second}?",
         f"Comparing {first} with {second}, which {one} is in both groups?",
-        f"Exactly one {one} belongs both to {first} and to {second}. Which is it?",
+        f"Exactly one {one} belongs both to {first} and to {second}. {it}?",
     ))  # fmt: skip
+
+
+def alike(one: Noun, other: Noun) -> bool:
+    """Whether rows of two tables are of one kind: films that were submitted by a country are no teams of a country."""
+    return one.one == other.one or (one.sort == other.sort == "person")
+
+
+def related(one: str, other: str) -> bool:
+    """Whether two pages are of one matter: most tables of countries share some, but who would compare a cross-country
+    race with a contest of gymnasts?
+    """
+    words = [
+        {word for word in same_text(title).split() if len(word) > 3 and not word.isdigit()} for title in (one, other)
+    ]
+    return words[0] == words[1] or len(words[0] & words[1]) > 1
 
 
 def neighbours(sheet: Sheet, ground: Ground, rng: Random) -> list[Sheet]:
@@ -145,12 +170,41 @@ def neighbours(sheet: Sheet, ground: Ground, rng: Random) -> list[Sheet]:
         for other in found
         if (other.url, other.nth) != (sheet.url, sheet.nth)
         and usable(other, ground)
+        and alike(sheet.rows_are, other.rows_are)
+        and (sheet.rows_are.sort != "place" or related(sheet.title, other.title))
         and other.columns[other.subject].kind == "text"
     ]
 
 
 def _shared(one: Sheet, other: Sheet) -> list[str]:
-    links = {row[one.subject].link for row in one.rows} - {""}
-    names = {same_text(row[one.subject].text) for row in one.rows}
-    cells = (row[other.subject] for row in other.rows)
-    return [cell.text for cell in cells if (cell.link and cell.link in links) or same_text(cell.text) in names]
+    """What both list; nothing, where one of them may be two things of one name."""
+    found: list[str] = []
+    for row in one.rows:
+        for twin in other.rows:
+            if same_row(one, row, other, twin):
+                if contradict(one, row, other, twin):
+                    return []
+                found.append(twin[other.subject].text)
+    return found
+
+
+def same_row(one: Sheet, row: tuple[Cell, ...], other: Sheet, twin: tuple[Cell, ...]) -> bool:
+    """Whether two rows go by one name or lead to one page."""
+    here, there = row[one.subject], twin[other.subject]
+    return (bool(here.link) and here.link == there.link) or same_text(here.text) == same_text(there.text)
+
+
+def contradict(one: Sheet, row: tuple[Cell, ...], other: Sheet, twin: tuple[Cell, ...]) -> bool:
+    """Whether rows of one name, without links to tell, are said to be in two places, or (of a work) of two years."""
+    if row[one.subject].link and row[one.subject].link == twin[other.subject].link:
+        return False
+    telling = {"place"} if one.rows_are.sort == "person" else {"place", "time"}
+    return any(
+        same_text(row[column.at].text) != same_text(twin[match.at].text)
+        for column in one.columns
+        for match in other.columns
+        if column.noun
+        and match.noun
+        and column.noun.one == match.noun.one
+        and (column.noun.sort in telling or column.noun.one == "sport")
+    )

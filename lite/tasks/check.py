@@ -13,7 +13,7 @@ from lite.models import Model
 from lite.records import Task
 from lite.reward import contains_answer, members, tokens
 from lite.tasks.chinese import is_chinese
-from lite.tasks.derive import Answer, Node, Underivable, derive, hops, nodes, tables_in
+from lite.tasks.derive import Answer, Node, Underivable, derive, hops, nodes, over_all, tables_in
 from lite.tasks.facts import Told, fact_store
 from lite.tasks.ground import Ground, Pages
 from lite.tasks.judging import Rejected, judge
@@ -34,8 +34,9 @@ _OPEN = re.compile(
     r"^(?:why|describe|explain|discuss|how (?:do|does|did|can|should) (?!.*\b(?:many|much)\b)|what do you)\b",
     re.IGNORECASE,
 )
-_TOLD = re.compile(r"(?:List|Name|Give|Find|Count) ")
+_TOLD = re.compile(r"(?:List|Name|Give|Find|Count) |Of the .*, list all ")
 _YES_NO = {"yes", "no", "true", "false", "none", "unknown", "n a"}
+_WORDS = (25, 10)  # of a question, and for each hop
 _LONGEST = 8  # words of an answer, or of a member of a list
 
 
@@ -96,6 +97,7 @@ class Checker:
         if not expected or {same_text(a) for a in expected[:1]} != {same_text(task.answers[0])}:
             yield Rejected("answerable", f"the pages give {expected[:1]}, not {task.answers[0]!r}")
         yield self._unambiguous(node)
+        yield self._complete(node)
         yield self._self_contained(task, node)
         yield self._not_trivial(node, found)
         if task.hops != hops(node):
@@ -127,6 +129,14 @@ class Checker:
         for part in nodes(node):
             if part.get("op") == "fact" and isinstance(part["page"], str) and not self.ground.named_alone(part["page"]):
                 return Rejected("unambiguous", "another page goes by the same name")
+        return None
+
+    def _complete(self, node: Node) -> Rejected | None:
+        """What is counted, added up or compared must all be there: tables that were cut off are no ground for it."""
+        for url, nth in dict.fromkeys(place for part in nodes(node) if over_all(part) for place in tables_in(part)):
+            sheet = self.pages.sheet(url, nth)
+            if sheet and not self.ground.whole(sheet):
+                return Rejected("complete", f"the table ends at row {len(sheet.rows)}, as all long ones here do")
         return None
 
     def _self_contained(self, task: Task, node: Node) -> Rejected | None:
@@ -185,7 +195,14 @@ def _specific(task: Task) -> Rejected | None:
 
 def worded_badly(task: Task) -> Rejected | None:
     """What the words of a question alone show."""
-    return names_answer(task) or says_a_step(task) or _bound_to_time(task) or _dangling(task) or _closed(task)
+    return (
+        names_answer(task)
+        or says_a_step(task)
+        or _bound_to_time(task)
+        or _dangling(task)
+        or _closed(task)
+        or _readable(task)
+    )
 
 
 def names_answer(task: Task) -> Rejected | None:
@@ -237,6 +254,12 @@ def _closed(task: Task) -> Rejected | None:
     if not {"?", "\uff1f"} & set(task.question) and not _TOLD.match(task.question):
         return Rejected("closed", "it is no question")
     return Rejected("closed", "it is open-ended") if _OPEN.match(task.question) else None
+
+
+def _readable(task: Task) -> Rejected | None:
+    """A question that has to be read twice is not one to give a colleague; of several hops, more is to be said."""
+    words, most = len(task.question.split()), _WORDS[0] + _WORDS[1] * (task.hops or 1)
+    return Rejected("readable", f"{words} words for {task.hops or 1} hops") if words > most else None
 
 
 def unsaid(  # noqa: C901  # one case after the other

@@ -18,6 +18,7 @@ from lite.tasks.wording import condition, source
 Place = tuple[str, int]
 _DEPTHS = (1, 1, 2, 3, 3)
 _TRIES = 8  # mentions of an entity that are looked at
+_LABEL = 110  # characters of title and headings: a caption of twenty names is no name for a table
 _HUB = 30  # mentions: what is mentioned more often (a country, a year) is no link that a reader would think of
 
 
@@ -32,7 +33,7 @@ class Description(NamedTuple):
 
 def usable(sheet: Sheet, ground: Ground) -> bool:
     """Whether questions may be built on a table."""
-    return sheet.sound and ground.nameable(sheet)
+    return sheet.sound and len(sheet.label) <= _LABEL and ground.nameable(sheet)
 
 
 def describe_deeply(url: str, ground: Ground, rng: Random, avoid: frozenset[Place]) -> Description | None:
@@ -70,6 +71,8 @@ def _by_row(
 ) -> Description | None:
     """A value that only this row has, as "the player whose club is X in table T"; X may be described in its turn."""
     assert fact.row is not None  # noqa: S101
+    if sheet.rows_are.one == "entry":
+        return None
     place = (sheet.url, sheet.nth)
     columns = sheet.value_columns()
     rng.shuffle(columns)

@@ -122,6 +122,8 @@ def fitting(node: Node, source: Source) -> tuple[Sheet, list[Any], list[Item]]:
             wanted = known.one()
             rests.extend(known.rests_on)
         rows = [row for row in rows if _fits(_item(sheet, row[at]), how, wanted)]
+        if isinstance(wanted, str) and len({row[at].link for row in rows} - {""}) > 1:
+            raise Underivable(f"{wanted!r} is written the same and links to several pages")
         rests.extend(_item(sheet, row[at]) for row in rows)
     for (_, column, relation), how, what in through:
         at = sheet.header.index(column)
@@ -357,6 +359,16 @@ def nodes(node: Any) -> list[Node]:
     if isinstance(node, list):
         return [inner for part in node for inner in nodes(part)]
     return []
+
+
+_OVER_ALL = {"count", "list", "sum", "mean", "most", "least", "rank", "meet"}
+
+
+def over_all(node: Node) -> bool:
+    """Whether the answer would be another one if a table had more rows that fit."""
+    if node.get("op") == "find":
+        return any(not isinstance(column, str) for column, _, _ in node["where"])
+    return node.get("op") in _OVER_ALL
 
 
 def hops(node: Node) -> int:

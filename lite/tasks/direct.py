@@ -75,6 +75,8 @@ def _draft(  # a question has so many parts
 
 def answerable(cell: Cell, column: Column) -> bool:
     """Whether a cell can be an answer."""
+    if column.noun and column.noun.one == "date":
+        return False  # of what?
     return cell_fits(cell, column) and (cell.value.kind != "text" or says(cell, column))
 
 

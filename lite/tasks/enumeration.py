@@ -18,7 +18,12 @@ CAPABILITY = "enumeration"
 PAGES = True  # lists in prose too
 _MOST = 8  # members that a list may have
 _PAGES = 7  # rows whose own pages are needed: with the table's page, a task has at most 8
-_THROUGH = ("born", "county", "director", "founded", "birthplace", "year of release")
+_ROUND = 100  # steps of 1, 5, 10, 50 ...: the most that still make a round number
+_MADE = {  # who made it, and of what that is asked: the album of a film has no director
+    "director": {"film", "movie", "title", "show", "series", "documentary", "entry"},
+    "author": {"book", "novel", "play", "title", "film", "story"},
+    "artist": {"album", "song", "single", "title", "track"},
+}
 
 
 def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
@@ -29,13 +34,26 @@ def offers(unit: Unit, ground: Ground, rng: Random) -> Iterator[Draft]:
         return
     if not usable(sheet, ground) or sheet.columns[sheet.subject].kind != "text" or len(sheet.rows) < 4:
         return
+    if not ground.whole(sheet) or sheet.rows_are.one == "entry":
+        return
     makers = [_by_value, _by_amount, _by_page, _by_described]
     rng.shuffle(makers)
     for make in makers:
         yield from make(sheet, ground, rng)
 
 
-def _draft(sheet: Sheet, where: list[list[object]], clause: str, rng: Random, hidden: tuple[str, ...] = ()) -> Draft:
+def _draft(  # a question has so many parts
+    sheet: Sheet,
+    where: list[list[object]],
+    clause: str,
+    rng: Random,
+    hidden: tuple[str, ...] = (),
+    *,
+    apart: bool = False,
+) -> Draft:
+    """A list or a count. `apart`: the table does not say what the clause says; then, and where the clause is long, the
+    table is named first.
+    """
     find: Node = {
         "op": "find",
         "table": [sheet.url, sheet.nth],
@@ -45,7 +63,9 @@ def _draft(sheet: Sheet, where: list[list[object]], clause: str, rng: Random, hi
     listed = rng.random() < 0.6
     rows = sheet.rows_are
     where_it_is = source(sheet, rng)
-    question = rng.choice((_lists if listed else _counts)(rows, clause, where_it_is))
+    told = apart or bool(hidden)
+    lists, counts = (_apart_lists, _apart_counts) if told else (_lists, _counts)
+    question = rng.choice((lists if listed else counts)(rows, clause, where_it_is))
     node = {"op": "list" if listed else "count", "of": find}
     return Draft(CAPABILITY, question, node, hidden, form="list" if listed else "count")
 
@@ -69,6 +89,22 @@ def _counts(rows: Noun, clause: str, here: str) -> tuple[str, ...]:
         f"According to {here}, how many {rows.many} {clause} are there?",
         f"In {here}, what is the number of {rows.many} {clause}?",
         f"Counting the {rows.many} {clause} in {here}, how many are there?",
+    )
+
+
+def _apart_lists(rows: Noun, clause: str, here: str) -> tuple[str, ...]:
+    return (
+        f"List all the {rows.many} in {here} {clause}.",
+        f"Name every one of the {rows.many} in {here} {clause}.",
+        f"Of the {rows.many} in {here}, list all those {clause}.",
+    )
+
+
+def _apart_counts(rows: Noun, clause: str, here: str) -> tuple[str, ...]:
+    return (
+        f"Of the {rows.many} in {here}, how many are there {clause}?",
+        f"Among the {rows.many} in {here}, how many are there {clause}?",
+        f"Take the {rows.many} in {here}: how many are there {clause}?",
     )
 
 
@@ -146,11 +182,11 @@ def _bound(sheet: Sheet, column: Column, rng: Random) -> tuple[str, float, str] 
 
 
 def _round_between(low: float, high: float) -> float | None:
-    """The roundest whole number strictly between."""
+    """The roundest whole number strictly between, if there is one that a person would name: not 372 or 59,200."""
     for step in (10**6, 5 * 10**5, 10**5, 5 * 10**4, 10**4, 5000, 1000, 500, 100, 50, 10, 5, 1):
         number = (low // step + 1) * step
         if low < number < high:
-            return float(number)
+            return float(number) if abs(number) <= _ROUND * step else None
     return None
 
 
@@ -166,7 +202,7 @@ def _by_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             column = sheet.header[sheet.subject]
             if clause:
                 wanted: object = float(value) if how == "in" else value
-                yield _draft(sheet, [[["of", column, relation], how, wanted]], clause, rng)
+                yield _draft(sheet, [[["of", column, relation], how, wanted]], clause, rng, apart=True)
 
 
 def known_of_all(sheet: Sheet, ground: Ground) -> list[str]:
@@ -182,7 +218,10 @@ def known_of_all(sheet: Sheet, ground: Ground) -> list[str]:
     shown = {
         same_text(name) for column in sheet.columns for name in (column.header, column.noun.one if column.noun else "")
     }
-    return sorted(relation for relation in known if same_text(relation) not in shown)
+    rows = sheet.rows_are.one.rpartition(" ")[2]
+    return sorted(
+        relation for relation in known if same_text(relation) not in shown and rows in _MADE.get(relation, {rows})
+    )
 
 
 def _year(ground: Ground, url: str, relation: str) -> str:

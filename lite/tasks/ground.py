@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from lite.index.facts import FactRow, FactStore, PageRow, TableRow
@@ -14,6 +14,8 @@ from lite.tasks.statements import Statement, bare_name
 from lite.tasks.tables import Cell
 from lite.tasks.values import Value, same_text
 from lite.world import World
+
+_SPIKE = (50, 5)  # tables that end at one number of rows, and how many times as many as end near it: it is no chance
 
 
 class Ground:
@@ -70,6 +72,24 @@ class Ground:
     def nameable(self, sheet: Sheet) -> bool:
         """Whether title and heading mean this table and no other."""
         return self._labels(sheet.label) == 1
+
+    @cached_property
+    def cut_at(self) -> int | None:
+        """The number of rows that the source of this world's tables stopped at, where it did: of longer ones the rest
+        is missing, and nothing tells the whole ones among those of just that length.
+        """
+        counts = self.store.row_counts()
+        least, times = _SPIKE
+        found = [
+            rows
+            for rows, count in counts.items()
+            if count >= max(least, *(times * counts.get(rows + near, 0) for near in (-3, -2, -1, 1, 2, 3)))
+        ]
+        return max(found, default=None)
+
+    def whole(self, sheet: Sheet) -> bool:
+        """Whether a table has all its rows, as far as can be told."""
+        return len(sheet.rows) != self.cut_at
 
     def peers(self, url: str, relation: str) -> list[str]:
         """Pages of the same folder of the same site that state the same relation, in order."""

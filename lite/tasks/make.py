@@ -33,6 +33,7 @@ MAKERS: dict[str, ModuleType] = {
 }
 _PASSES = 40  # how often a unit is asked again while tasks are wanted
 _DRAFTS = 8  # of a unit in a pass
+_OF_PAGE = 3  # tasks in a pass: else one page of forty tables crowds out the others
 
 
 @dataclass
@@ -155,15 +156,18 @@ class _Making:
         return units
 
     def _tasks(self, capability: str) -> Iterator[Task]:
-        """Sound tasks of a capability, at most one of each unit in a pass."""
+        """Sound tasks of a capability, in a pass at most one of each unit and a few of each page."""
         maker, units = MAKERS[capability], self._units()
         if not getattr(maker, "PAGES", False):
             units = [unit for unit in units if unit[0] == "table"]
         for number in range(_PASSES):
             found = 0
+            of_page: Counter[str] = Counter()
             for kind, key in units:
                 sheet = self.ground.by_id(key) if kind == "table" else None
                 unit = Unit(f"{kind} {key}", sheet, sheet.url if sheet else self.ground.page(key).url)
+                if of_page[unit.url] >= _OF_PAGE:
+                    continue
                 rng = Random(f"{self.seed} {capability} {unit.key} {number}")  # noqa: S311
                 for place, draft in enumerate(maker.offers(unit, self.ground, rng)):
                     if place >= _DRAFTS:
@@ -171,6 +175,7 @@ class _Making:
                     task = self._settle(draft)
                     if task is not None:
                         found += 1
+                        of_page[unit.url] += 1
                         yield task
                         break
             if not found:

@@ -152,11 +152,42 @@ def header_unit(header: str) -> str:
     return found[1] if found and found[1].lower() not in {"s", "es", "ies"} else ""
 
 
-def noun(header: str) -> Noun | None:
-    """What to call a column with this header, None where that would not be plain English."""
+_PROPER = re.compile(
+    r"\b(?:olympic|european|american|asian|african|english|british|french|german|italian|spanish|chinese|japanese|indian|"
+    r"roman|latin|greek|grammy|oscar|emmy)(?=s?\b)"
+)
+
+
+def noun(header: str, title: str = "") -> Noun | None:
+    """What to call a column with this header, None where that would not be plain English. A page's title shows which
+    of its words are names: "Ivy League championships".
+    """
+    found = _noun(header)
+    if found is None:
+        return None
+    names = [name for name in re.findall(r"(?:[A-Z][a-z]+ )+[A-Z][a-z]+", title) if name in header]
+
+    def cased(text: str) -> str:
+        for name in names:
+            text = text.replace(name.lower(), name)
+        return _PROPER.sub(lambda word: word[0].title(), text)
+
+    return Noun(cased(found.one), cased(found.many), found.sort)
+
+
+def _single(low: str) -> str:
+    """A measure in the singular: of "boiling points", each has one."""
+    known = _OWN.get(low[:-1]) or _WORDS.get(low[:-1]) if low.endswith("s") else None
+    return low[:-1] if known and known.sort == "measure" else low
+
+
+def _noun(header: str) -> Noun | None:
     text = " ".join(_OPTIONAL.sub("", header).split()).rstrip(".:")
     text = re.sub(r"^names? of (?:the )?", "", text, flags=re.IGNORECASE)
     low = text.lower()
+    low = _single(low)
+    if low in {"percentage", "status"}:
+        return None  # of what, and since when?
     if low in _OWN:
         return _OWN[low]
     if low in _WORDS:

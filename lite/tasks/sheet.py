@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from lite.tasks.nouns import Noun, header_unit, noun, row_noun
@@ -19,6 +19,8 @@ _VOLATILE = re.compile(
     re.IGNORECASE,
 )
 _DATED = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
+# What rows have, however different they are: a game is no opponent.
+_BESIDE = {"opponent", "home team", "away team", "visiting team", "result", "score"}
 _NAMES = {"person", "thing", "place", "name", "winner"}
 
 
@@ -64,9 +66,12 @@ class Sheet:
         kind = kinds.pop() if len(kinds) == 1 and len(units) == 1 else ""
         if kind in {"empty", "odd", "several"}:
             kind = ""
-        unit = (units.pop() if len(units) == 1 else "") or header_unit(header)
+        unit = (units.pop() if len(units) == 1 else "") or (header_unit(header) if kind == "number" else "")
         texts = {same_text(cell.text) for cell in cells}
-        called = None if header in repeated else noun(header)
+        called = None if header in repeated else noun(header, self.title)
+        if called and called.sort == "count" and called.one.endswith("s") and not unit:
+            whole = all((cell.number or 0.0).is_integer() for cell in cells)
+            kind = kind if whole else ""  # 26,849.185 passengers are a slip of the pen
         return Column(at, header, called, kind, unit, len(texts) == len(cells))
 
     @cached_property
@@ -75,23 +80,39 @@ class Sheet:
         named = [column for column in self.columns if column.noun and column.noun.sort in _NAMES]
         coded = [column for column in self.columns if column.noun and column.noun.sort == "code"]
         for column in (*named, *coded):
+            if column.noun and (column.noun.one in _BESIDE or self._of_event(column)):
+                continue
             cells = [row[column.at] for row in self.rows]
             words = sum(cell.value.kind == "text" for cell in cells)
             if column.distinct and 2 * words > len(cells):
                 numbered = sum(bool(re.match(r"\d+[. ]", cell.text)) for cell in cells)
-                if column.kind != "text" or 2 * numbered > len(cells):
-                    return -1  # it names the rows, but one of its cells cannot be read, or all are numbered
+                left = self.columns[: column.at]
+                if any(other.noun and other.noun.sort == "name" for other in left):
+                    return -1  # they have names, and some share one: the towns that they lie in are not what they are
+                nameless = any(not other.noun and other.distinct and other.kind == "text" for other in left)
+                if column.kind != "text" or 2 * numbered > len(cells) or nameless:
+                    return -1  # it names the rows, but a cell cannot be read, all are numbered, or others name them
                 return column.at
         for column in self.columns:
             if column.noun and column.distinct and column.kind == "year" and column.noun.sort == "time":
                 return column.at
         return -1
 
+    def _of_event(self, column: Column) -> bool:
+        """Whether a place is only where the rows' events were held."""
+        held = column.noun is not None and (column.noun.sort == "place" or column.noun.one in {"venue", "stadium"})
+        nouns = (other.noun.one.rpartition(" ")[2] for other in self.columns[: column.at] if other.noun)
+        return held and any(one in _EVENTS for one in nouns)
+
     @cached_property
     def rows_are(self) -> Noun:
         """What the rows are."""
         found = row_noun(self.header[self.subject], (self.title, *self.heading))
-        return PEOPLE if self.people and found.sort == "entry" else found
+        if self.people and found.sort not in {"person", "winner"}:
+            return PEOPLE  # "Sports - Basketball" lists people
+        if found.one == "title" and self.heading:
+            return next((kind for what, kind in _TITLES if what.fullmatch(self.heading[-1])), found)
+        return found
 
     @cached_property
     def label(self) -> str:
@@ -109,8 +130,10 @@ class Sheet:
                 return False
             if _TOTAL.match(texts[0]) or _TOTAL.match(texts[self.subject]):
                 return False
-            if self.rows_are.sort == "person" and set(texts[self.subject]) & set(",/&;"):
-                return False  # some rows are about several people
+            if self.rows_are.sort == "person" and _several_people(texts[self.subject]):
+                return False
+            if _words(self.title) and _words(texts[self.subject]) == _words(self.title):
+                return False  # the whole among its parts
         return not self.volatile
 
     @property
@@ -128,10 +151,21 @@ class Sheet:
     def value_columns(self) -> list[Column]:
         """Columns that something can be asked of: named, not the subject, and fit for what the rows are."""
         rows = self.rows_are
-        return [c for c in self.columns if c.noun and c.at != self.subject and suits(c.noun, rows)]
+        found = [c for c in self.columns if c.noun and c.at != self.subject and suits(c.noun, rows)]
+        if rows.one in {"team", "club"}:
+            found = [replace(c, noun=_GROUND) if c.noun and c.noun.one == "capacity" else c for c in found]
+        return found
 
 
+_EVENTS = {"competition", "tournament", "event", "race", "meeting", "championship", "match", "game"}
+_GROUND = Noun("stadium capacity", "", "count")  # a team has none of its own
+_TITLES = (  # titles under such a heading are
+    (re.compile(r"(?:feature |selected |short )?films?", re.IGNORECASE), Noun("film", "films")),
+    (re.compile(r"television(?: series)?|tv", re.IGNORECASE), Noun("television show", "television shows")),
+    (re.compile(r"video games?", re.IGNORECASE), Noun("video game", "video games")),
+)
 PEOPLE = Noun("person", "people", "person")
+_NOT_PERSONAL = {"type", "source", "result", "version", "date", "title"}
 _LIVES = {"born", "died", "elected", "appointed", "ordained", "consecrated", "inducted", "inaugurated", "commissioned"}
 _PARTICLES = re.compile(
     r"\b(?:de|da|do|dos|del|della|di|la|le|van|von|der|den|al|el|bin|ibn|ben|of|the|y|e|st)\b|[.'\u2019-]|\b(?:Jr|Sr|II|III|IV)\b"
@@ -140,6 +174,8 @@ _PARTICLES = re.compile(
 
 def suits(column: Noun, rows: Noun) -> bool:
     """Whether rows can have it: an artist is not "released", a bridge is not "born"."""
+    if rows.sort == "person" and column.one in _NOT_PERSONAL:
+        return False
     if column.sort != "event":
         return rows.sort != "place" or "capacity" not in column.one
     return (
@@ -149,11 +185,32 @@ def suits(column: Noun, rows: Noun) -> bool:
     )
 
 
+def _several_people(text: str) -> bool:
+    """Whether a cell names more than one person; between some the line breaks are lost."""
+    return bool(set(text) & set(",/&;")) or " and " in text or (len(text.split()) > 4 and not _PARTICLES.search(text))
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in same_text(text).split() if len(word) > 3}
+
+
+_COUNTRIES = {"country", "nation", "nationality", "state", "home state"}
+_CODE = re.compile(r"(?!(?:USA?|UK|UAE|USSR)$)[A-Z]{2,3}")
+_ONE_CODE = re.compile(r"[\w.+-]+")
+_DIGIT = re.compile(r"\d")
+
+
 def says(cell: Cell, column: Column) -> bool:
     """Whether a cell's text can stand in a question or an answer as what its column says it is."""
     text = cell.text
     if not phrase(text) or column.noun is None or "(" in text:
         return False
+    if column.noun.one in _COUNTRIES and _CODE.fullmatch(text):
+        return False  # "JPN" for Japan
+    if column.noun.sort == "code" and not _ONE_CODE.fullmatch(text):
+        return False  # "CPT/FACT", "AG5 SP5"
+    if column.noun.one == "position" and _DIGIT.search(text):
+        return False  # "DNF-11"
     if column.noun.sort in {"thing", "winner"} and ", " in text and not cell.link:
         return False  # "Rhein-Neckar Löwen, Paris Saint-Germain"
     if column.noun.sort == "person":  # "Roger Black Carol Vorderman" are two, "Day, Arkansas" is more than a name

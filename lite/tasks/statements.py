@@ -126,9 +126,16 @@ def _prose(text: str, subject: str) -> Iterator[Statement]:
             if (relation in _FIRST and number > 0) or not about:
                 continue
             found = pattern.search(sentence)
-            if found and not (relation == "population" and _WIDER.search(sentence[: found.start()])):
+            if found and not _of_another(relation, sentence[: found.start()]):
                 yield from _said(relation, found, start + place)
         place += len(sentence)
+
+
+def _of_another(relation: str, before: str) -> bool:
+    """Whether what comes `before` shows that something else than the page's subject is meant."""
+    if relation in {"born", "lived"}:
+        return bool(re.search(r"\b(?:is|are|was|were)\b", before))  # "X is a band of Ann (born 1970) and Bob"
+    return relation == "population" and bool(_WIDER.search(before))
 
 
 def _said(relation: str, found: re.Match[str], base: int) -> Iterator[Statement]:
@@ -150,8 +157,8 @@ def _said(relation: str, found: re.Match[str], base: int) -> Iterator[Statement]
             value.kind == "several" and name in {"base", "birthplace"}
         ):
             value = value._replace(kind="text") if value.kind == "several" else value
-            if len(said) < 3:
-                continue
+            if len(said) < 3 or re.search(r"-(?:born|based|American)\b", said):
+                continue  # "Iranian-born Babak Anvari"
             yield Statement(name, value, "", base + found.start(group), base + found.end(group))
 
 

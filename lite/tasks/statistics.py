@@ -11,14 +11,16 @@ from lite.tasks.enumeration import known_of_all
 from lite.tasks.ground import Ground
 from lite.tasks.nouns import Noun, key_noun
 from lite.tasks.sheet import Column, Sheet, cell_fits, says
-from lite.tasks.values import phrase
+from lite.tasks.values import phrase, same_text
 from lite.tasks.wording import PARTICIPLES, asked, condition, counts, source
 
 CAPABILITY = "statistics"
+_LOOKED_AT = 200  # peers that are tried for something in common
 _APART = 30  # times: more is not put side by side
 PAGES = True  # statements too, not only tables
 _PLACES = {2: "second", 3: "third", 4: "fourth"}
 _MEAN_TOLERANCE = 0.005  # a mean or a ratio may be rounded
+_LEAST_RATIO = 1.2  # of what is nearly the same no one asks how many times it is the other
 _MOST_ROWS = 25  # a sum of more is a test of patience
 
 
@@ -51,6 +53,8 @@ def _measured(sheet: Sheet, rng: Random) -> list[Column]:
 
 
 def _two_rows(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
+    if sheet.columns[sheet.subject].kind == "year":
+        return  # "the population of 2001" is no one's
     for column in _measured(sheet, rng):
         assert column.noun is not None  # noqa: S101
         one, other = rng.sample(range(len(sheet.rows)), 2)
@@ -66,7 +70,7 @@ def _two_rows(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
             or column.noun.sort != "count"
             or column.unit == "%"
             or not values[1]
-            or values[0] / values[1] > 100
+            or not _LEAST_RATIO <= values[0] / values[1] <= 100
         ):
             if counts(sheet, column):
                 core = rng.choice(
@@ -117,10 +121,10 @@ def _clauses(sheet: Sheet, rng: Random) -> list[tuple[list[list[object]], str]]:
     return found
 
 
-def _picked(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
+def _picked(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     """The row with the most, the least, or the second or third most."""
     rows = sheet.rows_are
-    if sheet.columns[sheet.subject].kind != "text":
+    if sheet.columns[sheet.subject].kind != "text" or rows.one == "entry" or not ground.whole(sheet):
         return
     for column in _measured(sheet, rng):
         assert column.noun is not None  # noqa: S101
@@ -130,23 +134,24 @@ def _picked(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
             among = f" among the {rows.many} {clause}" if clause else ""
             op = rng.choice(("most", "least", "rank"))
             node: Node = {"op": op, "of": find, "by": column.header}
-            rank = "most" if counts(sheet, column) else "highest"
-            if op == "least":
-                rank = "fewest" if counts(sheet, column) else "lowest"
-            elif op == "rank":
+            high, low = ("most", "fewest") if counts(sheet, column) else big_and_small(noun)
+            rank = low if op == "least" else high
+            if op == "rank":
                 node["n"] = rng.choice(sorted(_PLACES))
                 rank = f"{_PLACES[node['n']]} {rank}"
             core = rng.choice(
                 (
                     f"which {rows.one} has the {rank} {noun}{among}",
-                    f"what is the {rows.one} with the {rank} {noun}{among}",
+                    f"{'who' if rows.sort == 'person' else 'what'} is the {rows.one} with the {rank} {noun}{among}",
                 )
             )
             yield _draft(sheet, core, node, rng, "", op)
 
 
-def _summed(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
+def _summed(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     rows = sheet.rows_are
+    if rows.one == "entry" or not ground.whole(sheet):
+        return
     for column in _measured(sheet, rng):
         assert column.noun is not None  # noqa: S101
         noun = column.noun.one
@@ -157,14 +162,17 @@ def _summed(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
                 continue
             if column.noun.sort == "count" and column.unit != "%" and rng.random() < 0.6:
                 node["op"] = "sum"
+                be = "are" if noun.endswith("s") and not noun.endswith("ss") else "is"
                 core = rng.choice((
-                    f"what is the total {noun} of all the {rows.many}{tail}",
+                    f"what {be} the total {noun} of all the {rows.many}{tail}",
                     f"what do the figures for {noun} of the {rows.many}{tail} add up to",
                 ))  # fmt: skip
                 if counts(sheet, column):
                     core = rng.choice((f"how many {noun} do all the {rows.many}{tail} have in total", core))
                 yield _draft(sheet, core, node, rng, column.unit, "sum")
             else:
+                if counts(sheet, column):
+                    noun = f"number of {noun}"
                 core = rng.choice((
                     f"what is the mean {noun} of the {rows.many}{tail}, to two decimal places",
                     f"what is the average {noun} of the {rows.many}{tail}, to two decimal places",
@@ -192,6 +200,8 @@ def _years_apart(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
     yield _draft(sheet, f"how many years after {b} {did}", node, rng, "", "years apart")
 
 
+_LARGE = {"area", "population", "capacity", "attendance", "enrollment", "enrolment", "margin", "budget"}
+_GREAT = {"length", "width", "height", "depth", "weight", "mass", "distance", "diameter", "span", "wingspan"}
 _EXTREMES = {  # relation -> (most, least): what the row with the latest or largest, and the earliest or smallest, is
     "born": ("was born last", "was born first"),
     "died": ("died last", "died first"),
@@ -202,7 +212,7 @@ _EXTREMES = {  # relation -> (most, least): what the row with the latest or larg
 def _by_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
     """The row whose own page states the most or the least: that table and all those pages are needed."""
     rows, subject = sheet.rows_are, sheet.header[sheet.subject]
-    if sheet.columns[sheet.subject].kind != "text":
+    if sheet.columns[sheet.subject].kind != "text" or rows.one == "entry" or not ground.whole(sheet):
         return
     for where, clause, chosen in _groups(sheet, rng):
         for relation in known_of_all(chosen, ground):
@@ -213,9 +223,11 @@ def _by_page(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
             find: Node = {"op": "find", "table": [sheet.url, sheet.nth], "where": where, "get": subject}
             node: Node = {"op": op, "of": find, "by": ["of", subject, relation]}
             verb = most if op == "most" else least
-            of = f"of the {rows.many} {clause}" if clause else f"of all the {rows.many} listed"
-            core = rng.choice((f"which {rows.one} {verb}, {of}", f"{of}, which one {verb}"))
-            yield _draft(sheet, core, node, rng, "", f"{op} by page")
+            of = f"{rows.many} {clause} in {source(sheet, rng)}" if clause else f"{rows.many} in {source(sheet, rng)}"
+            question = rng.choice(
+                (f"Of the {of}, which one {verb}?", f"Among the {of}, which one {verb}?", f"Which of the {of} {verb}?")
+            )
+            yield Draft(CAPABILITY, question, node, form=f"{op} by page")
 
 
 def _groups(sheet: Sheet, rng: Random) -> Iterator[tuple[list[list[object]], str, Sheet]]:
@@ -235,6 +247,14 @@ def _same_kind(sheet: Sheet, relation: str, ground: Ground) -> bool:
     return len(kinds) == 1 and kinds.pop()[0] in {"date", "year", "number"}
 
 
+def big_and_small(noun: str) -> tuple[str, str]:
+    """What the most and the least of an amount are called."""
+    last = noun.rpartition(" ")[2]
+    if last in _LARGE:
+        return "largest", "smallest"
+    return ("greatest", "smallest") if last in _GREAT else ("highest", "lowest")
+
+
 def extreme_words(relation: str) -> tuple[str, str]:
     """Clauses for the latest or largest and for the earliest or smallest of a relation; "" where there is none."""
     if relation in _EXTREMES:
@@ -245,7 +265,8 @@ def extreme_words(relation: str) -> tuple[str, str]:
         return f"had the largest {relation}", f"had the smallest {relation}"
     noun = key_noun(relation)
     if noun and noun.sort in {"count", "measure"}:
-        return f"has the highest {noun.one}", f"has the lowest {noun.one}"
+        high, low = big_and_small(noun.one)
+        return f"has the {high} {noun.one}", f"has the {low} {noun.one}"
     return "", ""
 
 
@@ -259,6 +280,9 @@ def _of_pages(url: str, ground: Ground, rng: Random) -> Iterator[Draft]:
         if item.value.kind != "number" or noun is None:
             continue
         peers = _near(url, name, ground.peers(url, relation))
+        if ", " not in name:
+            rng.shuffle(peers)
+            peers = [peer for peer in peers[:_LOOKED_AT] if _share(url, peer, ground)]
         for peer in rng.sample(peers, min(2, len(peers))):
             other, name_of = ground.stated(peer, relation), ground.named_alone(peer)
             if not other or not name_of or other.value.kind != "number" or other.value.unit != item.value.unit:
@@ -287,6 +311,15 @@ def _near(url: str, name: str, peers: list[str]) -> list[str]:
     return [peer for peer, address in bare.items() if (address.endswith(tail) if place else ",_" not in address)]
 
 
+def _share(url: str, peer: str, ground: Ground) -> bool:
+    """Whether two pages state one same name: of their county, their country, their series."""
+    here, there = ground.statements(url), ground.statements(peer)
+    return any(
+        item.value.kind == "text" and name in there and same_text(there[name].text) == same_text(item.text)
+        for name, item in here.items()
+    )
+
+
 def _amount(relation: str) -> Noun | None:
     if relation.startswith("population at the "):
         return Noun(relation, "", "count")
@@ -306,7 +339,7 @@ def _pair(relation: str, noun: Noun, pages: list[tuple[str, str, float]], unit: 
     if noun.sort == "count":
         shapes.append(("sum", f"What do the figures for the {noun.one} of {a} and {b} add up to?", None))
         shapes.append(("sum", f"Taken together, what is the {noun.one} of {a} and {b}?", None))
-    if low > 0:
+    if low > 0 and high / low >= _LEAST_RATIO:
         shapes.append(
             ("ratio", f"To two decimal places, the {noun.one} of {a} is how many times that of {b}?", _MEAN_TOLERANCE)
         )

@@ -17,15 +17,20 @@ MONTHS = (
 )
 _MONTH = {name[:length]: n for n, name in enumerate(MONTHS, 1) for length in (3, len(name))} | {"sept": 9}
 _EMPTY = re.compile(
-    r"[\s\-\u2010-\u2015\u2212.*/]*|n/?a|none|nil|various|several|multiple|same|tb[acd]|unknown|unk\.?|vacant|[x\u2713\u2714?]",
+    r"[\s\-\u2010-\u2015\u2212.*/]*|n/?a|pass|reports?|details|links?|none|nil|various|several|multiple|same|tb[acd]|unknown|unk\.?|vacant|[x\u2713\u2714?]",
     re.IGNORECASE,
 )
 _NOTE = re.compile(
     r"\s*\[(?:\d{1,3}|[a-z]{1,2}|[A-Z]|(?:note|nb|n|fn|lower-alpha) ?\d{1,2}|citation needed)\]", re.IGNORECASE
 )
-_MARK = re.compile(r"\s*[†‡§¶*^#]+$")
+_MARK = re.compile(r"\s*[†‡§¶*^#♦♠♣♥★☆●○◊◆■□▲△▼]+$")
 _MARKUP = re.compile(
     r"align ?=|style ?=|span ?=|width ?=|\{\{|\}\}|<[a-z/]|&[a-z]+;|\bscope ?=|\\|\uFFFD|\||^/|/$", re.IGNORECASE
+)
+# "at Dallas Cowboys" is where they were played, "Fort Sherman - Closed" and "X, former Y" are more than names.
+_MORE = re.compile(
+    r"(?:at|vs\.?|v\.?|versus|@) [A-Z]|.+(?: [-\u2013] |, )(?i:closed|defunct|demolished|retired|deceased|cancell?ed|"
+    r"abandoned|destroyed|disused|proposed|planned|under construction|former(?:ly)?|previously|now|also|later|aka)\b"
 )
 _NUMBER = re.compile(
     r"(?P<money>[$€£¥]|US\$|A\$|C\$|NZ\$)?\s?(?P<sign>[+-])?(?P<value>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
@@ -111,11 +116,14 @@ def _words(text: str, raw: str) -> Value:
         return Value("several", text)
     if re.search(r"\b(?:others?|etc\.?|et al\.?)$", text):
         return Value("several", text)
+    if len(targets) == 1 and re.fullmatch(rf"{re.escape(targets[0][1])} [A-Z]\w+", text):
+        return Value("odd", text)  # "[Genoa](...) Genova": more than the name
     letters = sum(char.isalpha() for char in text)
     if (
         letters < 2
         or 2 * letters < len(text.replace(" ", ""))
         or _HEDGE.search(text)
+        or _MORE.match(text)
         or text.count("(") != text.count(")")
         or text.count('"') % 2
     ):

@@ -13,6 +13,7 @@ _PLURAL_COUNT = re.compile(r"(?:[a-z]+s|people)$")
 _ONE_COUNT = {"loss", "gross", "mass", "radius", "attendance", "series"}
 # What a thing, not a person or a place, can be said to have: "films whose genre is", "clubs whose stadium is".
 _OWNED = set(WORDS["owned"])
+_PERSONAL = {"nationality", "club", "team", "college", "school", "university", "position", "occupation", "profession"}
 NAMED = 5  # words: a longer name of a thing is a description
 
 
@@ -88,15 +89,16 @@ def value_of(what: str, column: Column, sheet: Sheet, rng: Random) -> str:
         return rng.choice((f"which {one} is given for {what}", f"which {one} is listed for {what}"))
     if one in _IN and rows.sort in {"thing", "place"}:
         return rng.choice((f"in which {one} is {what}", f"which {one} is given for {what}"))
-    if rows.sort in {"thing", "place"}:
-        return rng.choice(
-            (
-                f"which {one} is listed for {what}",
-                f"what is the {one} of {what}",
-                f"what is given as the {one} of {what}",
-            )
-        )
-    return rng.choice((f"which {one} is listed for {what}", f"what is given as the {one} of {what}"))
+    forms = [f"which {one} is listed for {what}", f"which {one} is given for {what}"]
+    if has_one(noun) and (rows.sort != "place" or noun.sort in {"place", "count", "measure"}):  # no venue of a city
+        forms += [f"what is given as the {one} of {what}"]
+        forms += [f"what is the {one} of {what}"] if rows.sort in {"thing", "place"} else []
+    return rng.choice(forms)
+
+
+def has_one(noun: Noun) -> bool:
+    """Whether "the X of Y" is plain English: a film's genre and a player's club, not a film's role."""
+    return noun.sort in {"place", "count", "measure"} or noun.one.rpartition(" ")[2] in _OWNED | _PERSONAL
 
 
 def when(what: str, participle: str, rng: Random) -> str:
@@ -111,8 +113,11 @@ def condition(column: Column, how: str, value: str, sheet: Sheet, rng: Random) -
     noun = column.noun
     assert noun is not None  # noqa: S101
     one = noun.one
+    if value.startswith(f"the {one} listed for "):  # a description
+        return f"with the same {one} as {value.removeprefix(f'the {one} listed for ')}"
     if noun.sort == "event":
-        words = {"in": "in", "is": "in", ">": "after", "<": "before"}[how]
+        on = "on" if len(value.split()) > 2 or value.count("-") > 1 else "in"
+        words = {"in": "in", "is": on, ">": "after", "<": "before"}[how]
         return f"who died {words} {value}" if one == "died" else f"{one} {words} {value}"
     if how in "<>":
         more, fewer = ("more than", "fewer than" if counts(sheet, column) else "less than")
@@ -174,7 +179,7 @@ def predicate(clause: str) -> str:
         return clause.removeprefix("who ")
     if clause.startswith("whose "):
         noun, _, value = clause.removeprefix("whose ").partition(" is ")
-        return f"has {value} as {noun}"
+        return f"is in {value}" if noun in _IN else f"has {value} as {noun}"
     return f"has {clause.removeprefix('with ')}" if clause.startswith("with ") else f"was {clause}"
 
 
@@ -211,8 +216,10 @@ _ASKED = {
 def about_page(relation: str, kind: str, what: str, rng: Random) -> str | None:
     """A question for what a page states of its subject; None where it cannot be put in words."""
     forms = list(_forms(relation, kind))
-    if len(what.split()) > NAMED:  # a description is better not followed by much
-        forms = [form for form in forms if "{}'s" not in form and (form.endswith("{}?") or not form.startswith("{}"))]
+    if len(what.split()) > NAMED:  # a description is better not followed by much, and never by a stranded "in"
+        last = [form for form in forms if form.endswith("{}?")]
+        short = [form for form in forms if re.search(r"^\w.* \{\} (?!in\b|for\b)[a-z]+\?$", form)]
+        forms = last + short if len(what.split()) < 16 else last
     if not forms:
         return None
     question = rng.choice(forms).format(what)
@@ -243,6 +250,7 @@ def _forms(relation: str, kind: str) -> Sequence[str]:  # noqa: C901  # one rela
             f"For which college did {{}} play {sport}?",
             f"Where did {{}} play college {sport}?",
             f"Which college team did {{}} play {sport} for?",
+            f"What was the college {sport} team of {{}}?",
         )
     if relation.startswith("population at the "):
         census = relation.removeprefix("population at ")

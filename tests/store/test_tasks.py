@@ -112,6 +112,7 @@ def test_hops_and_capabilities_asked_for(world, tmp_path):
         ({"question": "Tell me of it."}, "closed"),
         ({"question": "Why is Alba a club?"}, "closed"),
         ({"question": "Who is the current captain of Alba?"}, "bound to time"),
+        ({"question": f"Who is the captain of {'really ' * 40}Alba?"}, "readable"),
         ({"question": "Who is it?"}, "self-contained"),
         ({"evidence": ()}, "evidence"),
         ({"evidence": ("https://t.test/none",)}, "evidence"),
@@ -152,6 +153,42 @@ def test_a_second_table_of_the_same_name_makes_it_ambiguous(world, made, tmp_pat
     with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as other:
         _, rejected = check_all(other, [task])
     assert rejected[task.id].check == "unambiguous"
+
+
+def test_tables_that_all_end_at_one_row_are_no_ground_for_counting(tmp_path):
+    def page(n: int, rows: int) -> dict[str, str]:
+        lines = [
+            f"| Club{chr(97 + n // 9)}{chr(97 + n % 9)}{chr(97 + row)} | {'Rome' if row < 3 else 'Oslo'} |"
+            for row in range(rows)
+        ]
+        text = "## Teams\n\n| Club | City |\n|---|---|\n" + "\n".join(lines) + "\n"
+        return {"url": f"https://t.test/{n}", "title": f"{1900 + n} league", "doc": text}
+
+    def counting(n: int) -> Task:
+        find = {"op": "find", "table": [f"https://t.test/{n}", 0], "where": [["City", "is", "Rome"]], "get": "Club"}
+        return Task(
+            id=str(n),
+            question=f'How many clubs whose city is Rome are there in the "Teams" table of the article on {1900 + n} league?',
+            answers=("3",),
+            evidence=(f"https://t.test/{n}",),
+            derivation={"op": "count", "of": find},
+            hops=1,
+            answer_type="number",
+        )
+
+    pages = [page(n, 12) for n in range(60)] + [page(n, 8) for n in range(60, 65)]
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(one) + "\n" for one in pages))
+    with World.build(tmp_path / "pages.jsonl", tmp_path / "world") as cut:
+        sound, rejected = check_all(cut, [counting(3), counting(62)])
+        tally = make(cut, tmp_path / "t.jsonl", 40, capabilities=["enumeration", "direct"])
+    assert rejected["3"].check == "complete", rejected
+    assert [task.id for task in sound] == ["62"]
+    assert "complete" not in tally.rejected  # makers do not propose what is rejected anyway
+    assert {
+        task.evidence[0].rpartition("/")[2]
+        for task in read_tasks(tmp_path / "t.jsonl")
+        if task.capability == "enumeration"
+    } == {str(n) for n in range(60, 65)}
 
 
 def test_a_page_that_changed_is_seen(made, tmp_path, league_pages):

@@ -10,7 +10,7 @@ from lite.cli import lite as command
 from lite.errors import UsageError
 from lite.evaluate import read_tasks
 from lite.models.scripted import Scripted
-from lite.tasks.check import check_all
+from lite.tasks.check import check_all, worded_badly
 from lite.tasks.make import make
 
 COUNT = 60
@@ -37,8 +37,10 @@ def politely(task) -> str:
 
 
 def fits(task) -> bool:
-    """Whether it is a question still (no order, which would be none in the middle), and not twice as long."""
-    return "?" in task.question and len(politely(task)) <= 1.8 * len(task.question)
+    """Whether it is a question still (no order, which would be none in the middle), not twice as long, and readable."""
+    said = politely(task)
+    readable = not worded_badly(task.model_copy(update={"question": said}))
+    return "?" in task.question and len(said) <= 1.8 * len(task.question) and readable
 
 
 def test_a_rewording_that_keeps_everything_is_taken_and_the_template_kept_beside_it(league, tmp_path, plain):

@@ -87,6 +87,8 @@ def test_the_same_words_for_another_page_leave_it_open_what_is_meant():
             return sheet_of(url, "Films", "", table)
 
     language = find([["Film", "is", "Moon"]], "Language")
+    with pytest.raises(Underivable, match="links to several pages"):
+        derive({"op": "list", "of": find([["Language", "is", "Hindi"]], "Film")}, Films())
     with pytest.raises(Underivable, match="links elsewhere"):
         derive(find([["Language", "is", language]], "Film"), Films())
     text = text.replace("[Hindi](https://t.test/hindustani)", "[Urdu](https://t.test/hindi)")

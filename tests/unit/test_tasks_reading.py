@@ -23,6 +23,7 @@ from lite.tasks.values import read_date, read_value
         ("12%", 12, "%"),
         ("42[1]", 42, ""),
         ("42†", 42, ""),
+        ("42 ♦", 42, ""),
         ("[1,200](https://a.test/x)", 1200, ""),
     ],
 )
@@ -51,10 +52,19 @@ def test_numbers(raw, number, unit):
         "1980-81",
         "Ohio (3)",
         "{{x}}",
+        "at Dallas Cowboys",
+        "[Genoa](https://a.test/g) Genova",
+        "Fort Sherman - Closed",
+        "[Howard](https://a.test/h) Airport, former Howard Air Force Base",
     ],
 )
 def test_what_reads_two_ways_is_odd(raw):
     assert read_value(raw).kind in {"odd", "several"}
+
+
+@pytest.mark.parametrize("raw", ["BAR - Honda", "At the Movies", "Walker, Texas Ranger", "Alsoville, Ohio"])
+def test_names_with_dashes_and_commas_are_names(raw):
+    assert read_value(raw).kind == "text"
 
 
 @pytest.mark.parametrize("raw", ["", " - ", "—", "N/A", "TBD", "?", "none", "Various"])
@@ -129,6 +139,16 @@ def test_the_subject_is_the_column_that_names_the_rows():
     assert sheet("Rank | Player | Club", "1 | Ann Lee | Alba", "2 | Bob Roe | Alba", "3 | Cy Poe | Bor").subject == 1
     assert sheet("Year | Winner", "1990 | Alba", "1991 | Bor", "1992 | Alba").subject == 0
     assert sheet("Club | Manager", "U2 | Ann Lee", "Bor | Bob Roe", "Cal | Cy Poe").subject == -1  # U2 cannot be read
+    # What no plain word can be made of names the rows: they are not about the constructors.
+    assert sheet("Handle | Constructor", "Axy | Alba", "Boz | Bor", "Cix | Cal").subject == -1
+    # Races are not the towns that they were run in.
+    races = ("World Cup | Oslo", "World Cup | Rome", "Euro Cup | Bonn")
+    assert sheet("Competition | Venue", *races).subject == -1
+    # Centres of one name are not the towns that they lie in.
+    towns = ("Krishi Kendra | Ambala", "Krishi Kendra | Karnal", "Krishi Kendra | Hisar")
+    assert sheet("Name | Location", *towns).subject == -1
+    # A game is not its opponent.
+    assert sheet("Week | Opponent | Points", "1 | Alba | 3", "2 | Bor | 4", "3 | Cal | 5").subject == -1
 
 
 @pytest.mark.parametrize(
@@ -136,6 +156,7 @@ def test_the_subject_is_the_column_that_names_the_rows():
     [
         ("Alba | 1", "Bor | 2", "Total | 3"),
         ("Alba | 1", "Bor | 2", "Average | 1.5"),
+        ("Alba | 1", "Bor | 2", "All the Things | 3"),  # the page's subject: the whole among its parts
         ("Alba | 1", "Bor | 2"),  # too short to ask about
     ],
 )
@@ -166,6 +187,10 @@ def test_nouns():
     assert noun("Area (km²)").one == "area"
     assert noun("Director (s)").one == "director"
     assert noun("Names of town").one == "town"
+    assert noun("Ivy League Championships", "Ivy League").one == "Ivy League championships"
+    assert noun("Ivy League Championships", "Leagues").one == "ivy league championships"
+    assert noun("Boiling points (°C)").one == "boiling point"
+    assert noun("Olympic titles").one == "Olympic titles"
     assert [plural(word) for word in ("city", "church", "city or town", "country of origin")] == [
         "cities",
         "churches",
@@ -205,6 +230,10 @@ def test_first_sentences():
 def test_a_population_of_something_wider_is_not_the_subjects(sentence):
     assert stated(f"Alba is a town. {sentence}", "Alba") == {}
     assert stated("Alba is a town. It had a population of 1,753 at the 2011 census.", "Alba")
+
+
+def test_the_birth_of_a_member_is_not_that_of_the_band():
+    assert stated("Trio is a band of the sisters Ann Lee (born May 1, 1970) and Bea Lee.", "Trio") == {}
 
 
 def test_two_values_for_one_relation_are_none():
