@@ -109,7 +109,7 @@ def test_an_episode_goes_on_from_what_was_said(source: str) -> None:
         ("it is iron\n</think>\n\n<answer>iron</answer>", "it is iron", "iron", ()),
         ("<think>\nit is iron\n</think>\n<answer>iron</answer>", "it is iron", "iron", ()),  # opened it once more
         ("it is iron <answer>iron</answer>", "it is iron", "iron", ("unclosed_think",)),
-        ("it <answer>iron</answer>\n</think>", "it", "iron", ("action_inside_think",)),
+        ("it <answer>iron</answer>\n</think>\n\nso", "it", "iron", ("action_inside_think",)),
         ("</think>\n\n<answer>iron</answer>", "", "iron", ()),  # thought nothing
     ],
 )
@@ -124,8 +124,9 @@ def test_a_thought_that_the_template_opened_is_read_and_shown_again(
     assert (parsed.think, parsed.answer, parsed.repairs) == (think, answer, repairs)
     shown = template.render(dialogue(text, wrap_response("Error: again.")))
     history = shown.split("<|im_start|>assistant\n")[1].partition("<|im_end|>")[0]
-    assert history.count("<think>") == 1, "opened once in the history, whoever opened it"
-    assert parse_turn(history).answer == answer
+    if "</think>" in written:
+        assert history.count("<think>") == 1, "opened once in the history, whoever opened it"
+    assert history.endswith(written.partition("</think>")[2].strip() or text)
     assert said.text == written, "what is held in the cache has the tag in its prompt"
 
 
