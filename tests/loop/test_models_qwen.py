@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from lite.agent import system_prompt
 from lite.dialect import parse_turn, quote, wrap_response
 from lite.models import load_model
 from lite.models.llamacpp import LlamaCpp
 from lite.records import Generate, Message, Reply, Sampling
-from lite.tools import schema_lines
 
 FILE = Path(os.environ.get("LITE_QWEN_GGUF", "/tmp/models/qwen2.5-coder-0.5b.gguf"))
 pytestmark = [
@@ -24,16 +24,12 @@ pytestmark = [
 ]
 
 GREEDY = Sampling(temperature=0, presence_penalty=0)
-ASK = (
-    "You answer questions with the tools in <tools></tools>.\n<tools>\n"
-    + schema_lines()
-    + '\n</tools>\nCall one: <tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>'
-)
+ASK = system_prompt("2026-11-26")
 
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[LlamaCpp]:
-    loaded = load_model(f"llamacpp:{FILE}", context=2048, threads=1)
+    loaded = load_model(f"llamacpp:{FILE}", context=2048, threads=1, grammar=True)
     assert isinstance(loaded, LlamaCpp)
     yield loaded
     loaded.close()
@@ -81,18 +77,21 @@ def test_the_vocabularys_own_tokens_for_our_tags_come_out_as_text(model: LlamaCp
 
 
 def test_a_turn_calls_a_tool_and_the_next_goes_on_from_it(model: LlamaCpp) -> None:
-    question = "Who discovered radium? Search first."
-    first = Generate(messages=dialogue(question, system=ASK), max_tokens=80, sampling=GREEDY, conversation="qwen")
+    """Held to the grammar: 0.5 billion parameters as often say what they would search for and leave it at that."""
+    question = "Who discovered oxygen?"
+    first = Generate(
+        messages=dialogue(question, system=ASK), max_tokens=200, sampling=GREEDY, conversation="q", form="call"
+    )
     [reply] = model.generate([first])
     assert isinstance(reply, Reply)
-    assert reply.finish == "stop"
-    parsed = parse_turn(reply.text)
+    parsed = parse_turn(reply.text, strict=True)
     assert parsed.call is not None, reply.text
-    assert parsed.call.tool == "search"
-    response = wrap_response("Radium was discovered by Marie and Pierre Curie in 1898.")
+    response = wrap_response("Oxygen was discovered by Carl Wilhelm Scheele in 1771.")
     messages = dialogue(question, reply.text, response, system=ASK)
-    [second] = model.generate([Generate(messages=messages, max_tokens=40, sampling=GREEDY, conversation="qwen")])
+    again = Generate(messages=messages, max_tokens=200, sampling=GREEDY, conversation="q", form="answer")
+    [second] = model.generate([again])
     assert isinstance(second, Reply)
     spoken = sum(not model._weights.ends_turn(token) for token in reply.token_ids or ())
     assert second.cached_tokens == reply.prompt_tokens + spoken
-    assert "Curie" in second.text
+    assert parse_turn(second.text, strict=True).answer is not None
+    assert "Scheele" in second.text, "it has read the response"
