@@ -27,7 +27,7 @@ from lite.world import World
 SHARED = Path("/work/shared/data")
 SETS = ("wikitables", "multihop")
 QUESTIONS = 30
-LIMITS: dict[str, Any] = {"turns": 6, "results": 5, "visit_words": 200, "turn_tokens": 256}
+LIMITS: dict[str, Any] = {"turns": 4, "results": 5, "visit_words": 200, "turn_tokens": 192}
 SETTINGS: dict[str, dict[str, Any]] = {
     "closed": {"limits": {"calls": 0}},
     "search": {"tools": "search"},

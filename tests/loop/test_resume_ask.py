@@ -93,8 +93,8 @@ def ask(server: Server, world: Path, out: Path, *, deadly: int | None = None) ->
     command = [sys.executable, "-m", "lite.cli", "ask", str(world), QUESTION, "--model", model, "--save", str(out)]
     environment = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
     server.asked, server.deadly = 0, deadly
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server.child = subprocess.Popen([*command, "--context", "8192"], env=environment, **quiet)
+    nowhere = subprocess.DEVNULL
+    server.child = subprocess.Popen(command, env=environment, stdin=nowhere, stdout=nowhere, stderr=nowhere)
     return server.child.wait(timeout=300)
 
 
