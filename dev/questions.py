@@ -54,13 +54,13 @@ def run(path: Path, folder: Path, setting: str) -> None:
     """One setting, both sets."""
     chosen = SETTINGS[setting]
     limits = LIMITS | chosen.get("limits", {})
-    more = {"context": 16384} | {key: value for key, value in chosen.items() if key != "limits"}
-    if setting == "closed":
-        more["prompt"] = str(folder / "closed.txt")
+    more: dict[str, Any] = {"context": 16384} | {key: value for key, value in chosen.items() if key != "limits"}
+    # Left free, the 0.5B model answers from memory at once, most of the time, and no tool is tried.
+    more |= {"prompt": str(folder / "closed.txt")} if setting == "closed" else {"grammar": True}
     for name in SETS:
         out = folder / path.stem / f"{setting}-{name}"
         spent = time.process_time()
-        model = LlamaCpp(path, context=more["context"], threads=1)
+        model = LlamaCpp(path, context=more["context"], threads=1, grammar=more.get("grammar", False))
         report = evaluate(
             folder / f"{name}.jsonl",
             world=folder / f"world-{name}",
