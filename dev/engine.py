@@ -20,14 +20,12 @@ import zstandard
 
 from lite.agent import system_prompt
 from lite.dialect import wrap_response
-from lite.evaluate import read_tasks
 from lite.models.llamacpp import LlamaCpp
 from lite.models.smollm2 import smollm2_gguf
 from lite.records import Generate, Message, Reply, Sampling
 from lite.shipped import shipped
 
-WIDTHS = (1, 4, 8, 16)
-ROUNDS = 3
+ROUNDS = {1: 4, 4: 2, 8: 2, 16: 1}  # by how many episodes there are
 TOKENS = 64  # a turn
 CONTEXT = 4096
 TURNS, EPISODES, OBSERVATION = 10, 8, 120  # of the second part; words a page
@@ -35,18 +33,22 @@ SAMPLING = Sampling()  # upstream's
 SYSTEM = Message(role="system", content=system_prompt("2026-11-26"))
 
 
+def atlas() -> list[dict[str, str]]:
+    """Its pages."""
+    with zstandard.open(shipped("data/atlas.jsonl.zst"), "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
 def questions(count: int) -> list[str]:
-    """Distinct ones, of the atlas."""
-    tasks = [task for name in ("train", "test") for task in read_tasks(shipped(f"data/tasks/{name}.jsonl.zst"))]
-    return [task.question for task in tasks[:count]]
+    """Distinct ones, one about each page of the atlas."""
+    titles = dict.fromkeys(page["title"] for page in atlas())
+    return [f"What is the most surprising fact about {title}, and where is it written?" for title in titles][:count]
 
 
 def pages(count: int) -> list[str]:
     """Texts of the atlas, of equal length."""
-    with zstandard.open(shipped("data/atlas.jsonl.zst"), "rt", encoding="utf-8") as lines:
-        texts = [json.loads(line)["doc"].split() for line, _ in zip(lines, range(20 * count), strict=False)]
-    long = [" ".join(words[:OBSERVATION]) for words in texts if len(words) >= OBSERVATION]
-    return [long[n % len(long)] for n in range(count)]
+    texts = [page["doc"].split() for page in atlas()]
+    return [" ".join(words[:OBSERVATION]) for words in texts if len(words) >= OBSERVATION][:count]
 
 
 class Ours:
@@ -119,14 +121,14 @@ def speed(path: Path) -> None:
     """The first part: tokens a second."""
     ours = Ours(path)
     theirs = Theirs(path, ours.ids)
-    fresh = iter(questions(2 + 2 * ROUNDS * sum(WIDTHS)))
+    fresh = iter(questions(3 + 2 * sum(width * rounds for width, rounds in ROUNDS.items())))
     for side in (ours, theirs):
         side.generate([next(fresh)], 2)  # the system prompt
-    ours.generate([next(fresh)] + [f"{n}?" for n in range(max(WIDTHS) - 1)], 2)  # room for all of them
+    ours.generate([next(fresh)] + [f"{n}?" for n in range(max(ROUNDS) - 1)], 2)  # room for all of them
     print("| episodes | engine | whole: tok/CPU-s | tok/s | decoding: tok/CPU-s | tok/s |\n|---|---|---|---|---|---|")
-    for width in WIDTHS:
+    for width, rounds in ROUNDS.items():
         totals: dict[tuple[str, str], Counter[str]] = {}
-        for number in range(ROUNDS):
+        for number in range(rounds):
             whole, held = [next(fresh) for _ in range(width)], [next(fresh) for _ in range(width)]
             for side in (ours, theirs) if number % 2 else (theirs, ours):
                 groups = [held] if side is ours else [[text] for text in held]
