@@ -1,6 +1,6 @@
 """Our llama.cpp engine against llama-cpp-python's own `create_completion`: same file, prompts, sampling and threads.
 
-    python dev/engine.py [MODEL.gguf ...]       SmolLM2 without one
+    python dev/engine.py [WIDTH ...] [MODEL.gguf ...]       1 4 8 16, SmolLM2; a width of 0 is for the second part alone
 
 The one decodes 1, 4, 8 or 16 episodes together, the other does the same episodes one after the other; they take turns
 in one process, one thread each. Tokens are counted as sampled; `whole` has the prompt's own part computed too (the
@@ -117,16 +117,16 @@ def spent(work: Callable[[], int]) -> tuple[int, float, float]:
     return tokens, time.process_time() - cpu, time.perf_counter() - wall
 
 
-def speed(path: Path) -> None:
+def speed(path: Path, widths: Sequence[int]) -> None:
     """The first part: tokens a second."""
     ours = Ours(path)
     theirs = Theirs(path, ours.ids)
     fresh = iter(questions(3 + 2 * sum(width * rounds for width, rounds in ROUNDS.items())))
     for side in (ours, theirs):
         side.generate([next(fresh)], 2)  # the system prompt
-    ours.generate([next(fresh)] + [f"{n}?" for n in range(max(ROUNDS) - 1)], 2)  # room for all of them
+    ours.generate([next(fresh)] + [f"{n}?" for n in range(max(widths) - 1)], 2)  # room for all of them
     print("| episodes | engine | whole: tok/CPU-s | tok/s | decoding: tok/CPU-s | tok/s |\n|---|---|---|---|---|---|")
-    for width, rounds in ROUNDS.items():
+    for width, rounds in [(width, ROUNDS[width]) for width in widths]:
         totals: dict[tuple[str, str], Counter[str]] = {}
         for number in range(rounds):
             whole, held = [next(fresh) for _ in range(width)], [next(fresh) for _ in range(width)]
@@ -182,10 +182,13 @@ def prefill(path: Path) -> None:
 
 def main() -> None:
     """Both parts, for each model."""
-    for path in [Path(name) for name in sys.argv[1:]] or [smollm2_gguf()]:
+    widths = [int(word) for word in sys.argv[1:] if word.isdigit()] or [*ROUNDS]
+    for path in [Path(word) for word in sys.argv[1:] if not word.isdigit()] or [smollm2_gguf()]:
         print(f"\n{path.name}")
-        speed(path)
-        prefill(path)
+        if any(widths):
+            speed(path, [width for width in widths if width])
+        if 0 in widths or len(widths) == len(ROUNDS):
+            prefill(path)
 
 
 if __name__ == "__main__":
