@@ -36,6 +36,8 @@ GRAMMARS = {  # by the form that a Generate asks for
     "call": "root ::= think call" + _GRAMMAR,
     "answer": "root ::= think answer" + _GRAMMAR,
 }
+# Where the chat template has written the tag already.
+OPENED_GRAMMARS = {form: source.replace('"<think>" ', "", 1) for form, source in GRAMMARS.items()}
 
 # The protocol's tags, and what the chat templates in use spell their control tokens with: <|im_end|> (DeepSeek has
 # wide bars), </s>, <end_of_turn>, [INST], <<SYS>>.

@@ -95,8 +95,10 @@ class Prices(Settings):
 
     search: float = Field(default=8.0, ge=0)  # 1,000 queries
     visit: float = Field(default=1.6, ge=0)  # 1,000 pages
-    source: str = "Tavily pay-as-you-go: $0.008 a query and for five pages, docs.tavily.com"
-    date: str = "2026-11"
+    source: str = (
+        "Tavily pay-as-you-go, basic: $0.008 a query and for five pages, docs.tavily.com/documentation/api-credits"
+    )
+    date: str = "2026-11-26"
 
 
 class EvalSettings(NamedAgent):

@@ -49,6 +49,10 @@ def _to_json(value: Any, **options: Any) -> str:
 class ChatTemplate:
     """A model file's Jinja chat template.
 
+    Attributes:
+        takes_system: whether it knows a system role.
+        opens: what it writes of the model's turn: `<think>` and a line break (QwQ, Qwen3's thinking models), or ''.
+
     Raises (constructor and `render`):
         ValueError: the template cannot be compiled, or refuses these messages.
     """
@@ -66,6 +70,7 @@ class ChatTemplate:
         except TemplateSyntaxError as error:
             raise ValueError(f"its chat template cannot be read: {error}") from None
         self.takes_system = self._renders_system()
+        self.opens = self._opened()
 
     def _renders_system(self) -> bool:
         probe = [Message(role="system", content="\uf8f0"), Message(role="user", content="hello")]
@@ -73,6 +78,14 @@ class ChatTemplate:
             return "\uf8f0" in self._render(probe)
         except ValueError:
             return False
+
+    def _opened(self) -> str:
+        try:
+            rendered = self.render([Message(role="user", content="hello")])
+        except ValueError:
+            return ""
+        tail = rendered[max(0, rendered.rfind("<think>")) :]
+        return tail if tail.strip() == "<think>" else ""
 
     def _render(self, messages: Sequence[Message]) -> str:
         chat = [{"role": message.role, "content": message.content} for message in messages]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lite.dialect import GRAMMARS
+from lite.dialect import GRAMMARS, OPENED_GRAMMARS
 from lite.errors import ModelError
 from lite.extras import need
 from lite.models.cache import PromptCache, Slot
@@ -75,7 +75,7 @@ class LlamaCpp:
             template, control = _chat_template(self._weights, path), self._weights.control_tokens()
             self.prompts = Prompts(self._weights, template, control, self.context)
             if grammar:
-                for form, source in GRAMMARS.items():
+                for form, source in (OPENED_GRAMMARS if template.opens else GRAMMARS).items():
                     self._grammars[form] = Grammar(self._weights, source if grammar is True else grammar)
             self._cache = PromptCache(self._weights, self.context, 1, self._threads)
             if adapter is not None:

