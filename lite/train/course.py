@@ -49,6 +49,9 @@ class Course:
     def __init__(self, settings: TrainSettings, folder: Path, tell: Tell) -> None:
         for library in ("torch", "trl", "peft", "datasets", "gguf"):
             need(library, "train")
+        from lite.train.policy import base_of
+
+        self._base = base_of(settings.policy.model)
         self.settings, self.folder, self._tell = settings, folder, tell
         self._train, self._dev = tasks_of(settings, "train"), tasks_of(settings, "dev")
         self._run = Run.start(folder, settings.model_dump(mode="json"))
@@ -63,18 +66,15 @@ class Course:
         Raises:
             ModelError: a stage collapsed twice, or a worker died.
         """
-        from lite.train.policy import base_of
-
         with ExitStack() as stack:
             stack.enter_context(self._run)
             world = stack.enter_context(self._world())
-            base = base_of(self.settings.policy.model)
             if self.settings.sft and "sft" not in self._state:
-                self._cold_start(self.settings.sft, world, base)
+                self._cold_start(self.settings.sft, world)
             best = self._path("sft")
             for number in range(1, len(self.settings.stages) + 1):
                 if f"stage-{number}" not in self._state:
-                    self._stage(number, best, world, base)
+                    self._stage(number, best, world)
                 best = self._path(f"stage-{number}") or best
         return best
 
@@ -96,8 +96,8 @@ class Course:
             self._tell(f"building the world of {named.name}")
         return World.build([named], built)
 
-    def _sampler(self, world: World, base: Path, context: int, policy: Any) -> Sampler:
-        chosen = self.settings.sampler
+    def _sampler(self, world: World, context: int, policy: Any) -> Sampler:
+        chosen, base = self.settings.sampler, self._base
         if chosen.engine == "transformers" or base.is_dir():
             model = Transformers(policy.model, policy.tokenizer, name=str(base), context=context)
             return Inline(model, world, chosen.width)
@@ -159,7 +159,7 @@ class Course:
         self._metric({"demonstrations": len(kept), "tokens": tokens, "dropped": dropped})
         return sequences
 
-    def _cold_start(self, cold: ColdStart, world: World, base: Path) -> None:
+    def _cold_start(self, cold: ColdStart, world: World) -> None:
         from lite.train.policy import Policy
         from lite.train.sft import train_on
         from lite.train.signals import look
@@ -168,12 +168,12 @@ class Course:
         settings, folder = self.settings, self.folder / "sft"
         policy = Policy.load(settings.policy, seed=settings.seed)
         agent = agent_of(settings.agent, None)
-        reader = Transformers(policy.model, policy.tokenizer, name=str(base), context=agent.context)
+        reader = Transformers(policy.model, policy.tokenizer, name=str(self._base), context=agent.context)
         sequences = self._demonstrations(cold, world, reader.prompts, reader.count)
         held_out = self._held_out()
         best: list[Look] = []
         worse = 0
-        sampler = self._sampler(world, base, agent.context, policy)
+        sampler = self._sampler(world, agent.context, policy)
 
         def looked(step: int, logged: dict[str, float]) -> bool:
             nonlocal worse
@@ -201,7 +201,7 @@ class Course:
 
     # ------------------------------------------------------------ stages
 
-    def _stage(self, number: int, start: Path | None, world: World, base: Path) -> None:
+    def _stage(self, number: int, start: Path | None, world: World) -> None:
         from lite.train.policy import ADAPTER, Policy
         from lite.train.stage import Stage, agent_of, newest_checkpoint
 
@@ -212,7 +212,7 @@ class Course:
         resume = newest_checkpoint(folder)
         policy = Policy.load(settings.policy, seed=settings.seed, adapter=resume or self._healthy(number) or start)
         agent = agent_of(settings.agent, stage)
-        sampler = self._sampler(world, base, agent.context, policy)
+        sampler = self._sampler(world, agent.context, policy)
         try:
             adapter = start / ADAPTER if start else None
             tasks = self._selected(number, sampler, agent, adapter)
@@ -226,14 +226,14 @@ class Course:
                 sampler,
                 folder,
                 self._metric,
-                self._anchors(policy, base) if settings.updates.anchor else (),
+                self._anchors(policy) if settings.updates.anchor else (),
             )
             ended = at_work.run(policy, resume)
         finally:
             sampler.close()
         if ended.alarm is not None:
             self._collapsed(number, collapses, ended.alarm.why)
-            self._stage(number, start, world, base)
+            self._stage(number, start, world)
             return
         best = f"stage-{number}/best" if ended.best else None
         found = ended.look
@@ -302,11 +302,11 @@ class Course:
         write_tasks(kept, path)
         return kept
 
-    def _anchors(self, policy: Any, base: Path) -> Sequence[Row]:
+    def _anchors(self, policy: Any) -> Sequence[Row]:
         path = self.folder / "demonstrations.jsonl"
         if not path.exists():
             raise UsageError("updates.anchor needs demonstrations: give the recipe an [sft] part, or set it to 0")
-        reader = Transformers(policy.model, policy.tokenizer, name=str(base), context=self.settings.agent.context)
+        reader = Transformers(policy.model, policy.tokenizer, name=str(self._base), context=self.settings.agent.context)
         found = (one for one in read_demonstrations(path) if isinstance(one, Trajectory))
         sequences = [reader.prompts.tokens(before, turns) for one in found for before, turns in one.sequences()]
         return [Row(one.ids, one.sampled, None) for one in sequences]
