@@ -4,7 +4,7 @@
 
 The one decodes 1, 4, 8 or 16 episodes together, the other does the same episodes one after the other; they take turns
 in one process, one thread each. Tokens are counted as sampled; `whole` has the prompt's own part computed too (the
-system prompt is held by both), `decoding` has it computed beforehand. Then ten turns of eight episodes: how much of
+system prompt is held by both), `decoding` has it computed beforehand. Then ten turns of four episodes: how much of
 their prompts had to be computed.
 """
 
@@ -28,7 +28,7 @@ from lite.shipped import shipped
 ROUNDS = {1: 4, 4: 2, 8: 2, 16: 1}  # by how many episodes there are
 TOKENS = 64  # a turn
 CONTEXT = 4096
-TURNS, EPISODES, OBSERVATION = 10, 8, 120  # of the second part; words a page
+TURNS, EPISODES, OBSERVATION, SHORT = 10, 4, 120, 8  # of the second part; words a page, tokens a turn
 SAMPLING = Sampling()  # upstream's
 SYSTEM = Message(role="system", content=system_prompt("2026-11-26"))
 
@@ -157,7 +157,7 @@ def prefill(path: Path) -> None:
     cpu = time.process_time()
     for turn in range(TURNS):
         asked = [
-            Generate(messages=tuple(talk), max_tokens=TOKENS // 2, sampling=SAMPLING, conversation=str(n), turn=turn)
+            Generate(messages=tuple(talk), max_tokens=SHORT, sampling=SAMPLING, conversation=str(n), turn=turn)
             for n, talk in enumerate(talks)
         ]
         for talk, reply in zip(talks, model.generate(asked), strict=True):
