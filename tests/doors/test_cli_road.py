@@ -186,7 +186,8 @@ def test_ctrl_c_is_one_line_and_130(world: Path, tmp_path: Path) -> None:
 
     pipe = tmp_path / "script.json"
     os.mkfifo(pipe)
-    command = [sys.executable, "-m", "lite.cli", "ask", str(world), "Why?", "--model", f"scripted:{pipe}"]
+    default = ["env", "--default-signal=INT"]  # a shell's background job ignores it, and so would its children
+    command = [*default, sys.executable, "-m", "lite.cli", "ask", str(world), "Why?", "--model", f"scripted:{pipe}"]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     writer = os.open(pipe, os.O_WRONLY)  # returns when the command has opened its end: it is reading now
     child.send_signal(signal.SIGINT)
