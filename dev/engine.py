@@ -75,7 +75,7 @@ class Ours:
 
     def ids(self, text: str) -> list[int]:
         """The prompt of a question, for both."""
-        prompts = self.model.prompts  # noqa: SLF001  # the other gets the very same ids
+        prompts = self.model.prompts  # the other gets the very same ids
         return prompts.ids(prompts.render([SYSTEM, Message(role="user", content=text)]))
 
 
