@@ -214,7 +214,7 @@ class _Work:
             raise WorldError(f"{out / STAGING} is damaged ({error}): {mend}") from None
         try:
             self._check_same()
-        except WorldError:
+        except BaseException:  # a full disk, for one: the lock must not stay with an object that nobody gets
             self._staging.close()
             raise
 

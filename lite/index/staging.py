@@ -55,12 +55,19 @@ class Staging:
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path.resolve().as_uri(), uri=True, isolation_level=None)
+        self._compress = zstandard.ZstdCompressor(level=1).compress
+        self._decompress = zstandard.ZstdDecompressor().decompress
+        try:
+            self._prepare()
+        except BaseException:  # a full disk: nobody gets this object to close, and its lock would stay
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
         self._db.execute("pragma locking_mode = exclusive")  # no shared memory file, which a full disk would break
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = normal")
         self._db.execute("pragma cache_size = -65536")
-        self._compress = zstandard.ZstdCompressor(level=1).compress
-        self._decompress = zstandard.ZstdDecompressor().decompress
         with self._db:
             self._db.execute("begin immediate")
             self._make_tables()
