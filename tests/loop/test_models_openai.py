@@ -17,6 +17,7 @@ from lite.models import load_model, openai
 from lite.models.openai import OpenAI
 from lite.records import Call, Fault, Generate, Message, Reply, Sampling
 from lite.world import World
+from tests.loop.conftest import serving
 
 Answer = Callable[["Handler", dict[str, Any]], None]
 
@@ -112,13 +113,8 @@ def echo(handler: Handler, body: dict[str, Any]) -> None:
 def server(monkeypatch) -> Iterator[Server]:
     monkeypatch.setattr(openai, "_PAUSE", 0.01)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    running = Server()
-    thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
+    with serving(Server()) as running:
+        yield running
 
 
 def request(text: str = "hi", conversation: str = "c", **more: Any) -> Generate:

@@ -1,6 +1,5 @@
 """A run that is killed, at any turn, goes on behind its last whole turn."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ from lite.evaluate import evaluate
 from lite.models.scripted import Scripted
 from lite.records import Call, Fault, Reply, Task
 from lite.run import Journal, read_trajectories
-from lite.world import World
 
 TURNS = 4  # searches before the answer
 
@@ -43,15 +41,6 @@ class Player(Scripted):
     def generate(self, requests):
         self.asked += len(requests)
         return super().generate(requests)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("resume")
-    pages = [{"url": f"https://e.test/{n}", "title": f"Fact {n}", "doc": f"This is fact {n}."} for n in range(9)]
-    (folder / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages))
-    World.build(folder / "pages.jsonl", folder / "world", date="2026-01-02").close()
-    return folder / "world"
 
 
 @pytest.fixture

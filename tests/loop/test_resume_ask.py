@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from lite.dialect import render_turn
 from lite.records import Call, Trajectory
 from lite.run import read_trajectories
-from lite.world import World
+from tests.loop.conftest import serving
 
 TURNS = 4  # searches before the answer
 QUESTION = "Which fact is the fourth?"
@@ -69,22 +68,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    running = Server()
-    thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ask")
-    pages = [{"url": f"https://e.test/{n}", "title": f"Fact {n}", "doc": f"This is fact {n}."} for n in range(9)]
-    (folder / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages))
-    World.build(folder / "pages.jsonl", folder / "world", date="2026-01-02").close()
-    return folder / "world"
+    with serving(Server()) as running:
+        yield running
 
 
 def ask(server: Server, world: Path, out: Path, *, deadly: int | None = None) -> int:
