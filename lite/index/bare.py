@@ -13,6 +13,7 @@ import zstandard
 
 from lite.index import generation, manifest
 from lite.index.lexical import query_terms
+from lite.index.vectors import PROBES
 
 
 def parts_of(world: Path) -> tuple[Path, manifest.WorldInfo]:
@@ -61,7 +62,7 @@ class BareVectors:
             scores = self._matrix @ vector
             best = np.argpartition(-scores, min(k, len(scores) - 1))[:k]
             return best[np.argsort(-scores[best])].tolist()
-        query = self._table.search(vector).distance_type("cosine").nprobes(55).refine_factor(2).limit(k)
+        query = self._table.search(vector).distance_type("cosine").nprobes(PROBES).refine_factor(2).limit(k)
         return query.select(["id", "_distance"]).to_arrow()["id"].to_pylist()
 
 

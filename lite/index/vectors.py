@@ -28,7 +28,7 @@ _FILE = "vectors.lance"
 _INDEX = "vector_idx"
 _DELETED = 10_000  # ids a predicate
 _PARTS = 8  # an index that has been appended to more often is made anew
-_PROBES = 55  # partitions a search looks into: at a million rows a fifth of them
+PROBES = 55  # partitions a search looks into: at a million rows a fifth of them
 _CANDIDATES = 1.25  # times the rows asked for
 _TIES = 1000  # rows that may follow the k-th for having its score
 _BATCH = 2048  # rows
@@ -196,7 +196,7 @@ async def _candidates(table: Any, vector: np.ndarray, limit: int) -> np.ndarray:
 
     As one coroutine: the synchronous query goes to LanceDB's loop and back five times, which costs a millisecond.
     """
-    query = table.query().nearest_to(vector).distance_type("cosine").nprobes(_PROBES).limit(limit)
+    query = table.query().nearest_to(vector).distance_type("cosine").nprobes(PROBES).limit(limit)
     return (await query.select(["_distance"]).with_row_id().to_arrow())["_rowid"].to_numpy()
 
 
