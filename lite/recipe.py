@@ -123,14 +123,12 @@ class PolicySettings(Settings):
     """What is trained: a base model and a LoRA adapter on it."""
 
     model: str = "smollm2"  # or llamacpp:FILE.gguf, transformers:FOLDER
-    loader: Literal["transformers", "unsloth"] = "transformers"
     dtype: Literal["bfloat16", "float32", "float16"] = "bfloat16"
     rank: int = Field(default=16, ge=1)
     alpha: float = Field(default=32, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: str | tuple[str, ...] = "all-linear"
     gradient_checkpointing: bool = False
-    load_in_4bit: bool = False  # Unsloth, on a GPU
 
 
 class SamplerSettings(Settings):
@@ -182,7 +180,6 @@ class Updates(Settings):
     loss: Literal["grpo", "dapo", "dr_grpo"] = "grpo"  # grpo: sequence-mean of token-means
     clip_low: float = Field(default=0.2, gt=0)
     clip_high: float = Field(default=0.4, gt=0)
-    beta: float = Field(default=0.0, ge=0)  # KL to the base model
     scale: Literal["group", "none"] = "group"  # advantages by the group's standard deviation
     truncation: float = Field(default=2.0, ge=0)  # of the importance weight between trainer and sampler; 0: none
     updates: int = Field(default=1, ge=1)  # optimizer steps on the same rollouts [num_iterations]
@@ -224,12 +221,10 @@ class TrainSettings(Settings):
     """A recipe of `lite train`. Paths are taken from the recipe's folder."""
 
     name: str
-    about: str = ""
     seed: int = 0
     world: str  # a world's folder, or a corpus file: then a lexical world is built of it
     train: str  # tasks
     dev: str
-    test: str | None = None
     capabilities: tuple[str, ...] = ()  # only these; empty: all
     hops: int | None = Field(default=None, ge=1)  # at most so many
     policy: PolicySettings = PolicySettings()

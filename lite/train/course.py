@@ -7,13 +7,15 @@ done; a killed run goes on where it stopped.
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from lite.curriculum import select
 from lite.errors import ModelError, UsageError
+from lite.evaluate import read_tasks
 from lite.extras import need
 from lite.models.transformers import Transformers
 from lite.models.turn import Tokens
@@ -21,11 +23,13 @@ from lite.recipe import AgentSettings, ColdStart, TrainSettings
 from lite.records import Broken, Task, Trajectory
 from lite.run import Run
 from lite.tasks.files import write_tasks
-from lite.train.demos import demonstrations, read_demonstrations, why_not
+from lite.train.demos import demonstrations, keep, read_demonstrations
+from lite.train.draw import Drawer
 from lite.train.groups import Row
+from lite.train.policy import ADAPTER, Policy, base_of
 from lite.train.recipes import tasks_of
 from lite.train.rollouts import Attempt, Inline, Sampler, Workers
-from lite.train.signals import Look
+from lite.train.signals import Look, look
 from lite.world import World
 
 Tell = Callable[[str], None]
@@ -49,8 +53,6 @@ class Course:
     def __init__(self, settings: TrainSettings, folder: Path, tell: Tell) -> None:
         for library in ("torch", "trl", "peft", "datasets", "gguf"):
             need(library, "train")
-        from lite.train.policy import base_of
-
         self._base = base_of(settings.policy.model)
         self.settings, self.folder, self._tell = settings, folder, tell
         self._train, self._dev = tasks_of(settings, "train"), tasks_of(settings, "dev")
@@ -96,12 +98,15 @@ class Course:
             self._tell(f"building the world of {named.name}")
         return World.build([named], built)
 
-    def _sampler(self, world: World, context: int, policy: Any) -> Sampler:
-        chosen, base = self.settings.sampler, self._base
-        if chosen.engine == "transformers" or base.is_dir():
-            model = Transformers(policy.model, policy.tokenizer, name=str(base), context=context)
-            return Inline(model, world, chosen.width)
-        return Workers(base, world.path, context=context, workers=chosen.workers, width=chosen.width)
+    def _sampler(self, world: World, context: int, policy: Policy) -> Sampler:
+        chosen = self.settings.sampler
+        if chosen.engine == "transformers" or self._base.is_dir():
+            return Inline(self._reader(policy, context), world, chosen.width)
+        return Workers(self._base, world.path, context=context, workers=chosen.workers, width=chosen.width)
+
+    def _reader(self, policy: Policy, context: int) -> Transformers:
+        """The policy itself as a model of the loop."""
+        return Transformers(policy.model, policy.tokenizer, name=str(self._base), context=context)
 
     def _held_out(self) -> list[Task]:
         count: dict[str, int] = {}
@@ -121,55 +126,52 @@ class Course:
 
     # ------------------------------------------------------------ cold start
 
-    def _demonstrations(self, cold: ColdStart, world: World, prompts: Any, count: Any) -> list[Tokens]:
+    def _demonstrations(self, cold: ColdStart, world: World, reader: Transformers) -> list[Tokens]:
         """What the cold start learns from, as ids: the expert's episodes and those of files, kept by the same rules."""
         wanted = _balanced(self._train, cold.balance)
         kept: list[Trajectory] = []
-        dropped: dict[str, int] = {}
-        by_id = {task.id: task for task in self._train}
+        dropped: Counter[str] = Counter()
 
-        def take(found: Trajectory) -> None:
-            reason = why_not(by_id[found.task_id], found) if found.task_id in by_id else "unknown task"
-            if reason is None:
-                kept.append(found)
+        def take(found: Iterable[Trajectory]) -> None:
+            worth, not_worth = keep(self._train, found)
+            kept.extend(one for _, one in worth)
+            dropped.update(not_worth)
+
+        known = {task.id for task in self._train}
+        for found in (one for file in cold.files for one in read_demonstrations(file)):
+            if isinstance(found, Broken):
+                dropped["broken"] += 1
+            elif found.task_id not in known:
+                dropped["unknown task"] += 1
             else:
-                dropped[reason] = dropped.get(reason, 0) + 1
-
-        for file in cold.files:
-            for found in read_demonstrations(file):
-                if isinstance(found, Broken):
-                    dropped["broken"] = dropped.get("broken", 0) + 1
-                else:
-                    take(found)
-        room = cold.demonstrations - len(kept)
-        while room > 0 and wanted:
+                take([found])
+        while wanted and (room := cold.demonstrations - len(kept)) > 0:
             batch, wanted = wanted[: 2 * room], wanted[2 * room :]
-            for found in demonstrations(
-                batch, world, self.settings.agent, seed=self.settings.seed, attempts=cold.attempts,
-                detours=cold.detours, count=count,
-            ):  # fmt: skip
-                take(found)
-            room = cold.demonstrations - len(kept)
+            take(
+                demonstrations(
+                    batch, world, self.settings.agent, seed=self.settings.seed, attempts=cold.attempts,
+                    detours=cold.detours, count=reader.count,
+                )
+            )  # fmt: skip
         kept = kept[: cold.demonstrations]
         if not kept:
-            raise UsageError(f"no demonstration was worth keeping ({dropped}): give the agent more context or words")
+            raise UsageError(
+                f"no demonstration was worth keeping ({dict(dropped)}): give the agent more context or words"
+            )
         self._run.write("demonstrations.jsonl", "".join(one.to_json() + "\n" for one in kept))
-        sequences = [prompts.tokens(before, turns) for one in kept for before, turns in one.sequences()]
+        sequences = _as_tokens(kept, reader)
         tokens = sum(len(one.ids) for one in sequences)
-        self._metric({"demonstrations": len(kept), "tokens": tokens, "dropped": dropped})
+        self._metric({"demonstrations": len(kept), "tokens": tokens, "dropped": dict(dropped)})
         return sequences
 
     def _cold_start(self, cold: ColdStart, world: World) -> None:
-        from lite.train.policy import Policy
         from lite.train.sft import train_on
-        from lite.train.signals import look
         from lite.train.stage import agent_of
 
         settings, folder = self.settings, self.folder / "sft"
         policy = Policy.load(settings.policy, seed=settings.seed)
         agent = agent_of(settings.agent, None)
-        reader = Transformers(policy.model, policy.tokenizer, name=str(self._base), context=agent.context)
-        sequences = self._demonstrations(cold, world, reader.prompts, reader.count)
+        sequences = self._demonstrations(cold, world, self._reader(policy, agent.context))
         held_out = self._held_out()
         best: list[Look] = []
         worse = 0
@@ -180,9 +182,7 @@ class Course:
             adapter = policy.write_gguf(folder / "current.gguf")
             now = look(sampler, held_out, agent, adapter)
             told = {name: logged[name] for name in ("loss", "entropy", "grad_norm") if name in logged}
-            self._metric(
-                {"stage": 0, "step": step, **told, "look": json.loads(now.to_json()), "accuracy": now.accuracy}
-            )
+            self._metric({"stage": 0, "step": step, **told, **now.told})
             if not best or now.accuracy > best[0].accuracy:
                 best[:] = [now]
                 worse = 0
@@ -197,12 +197,11 @@ class Course:
             train_on(policy, sequences, cold, settings.policy, folder, looked, seed=settings.seed)
         finally:
             sampler.close()
-        self._done("sft", best="sft/best", look=json.loads(best[0].to_json()), accuracy=best[0].accuracy)
+        self._done("sft", best="sft/best", **best[0].told)
 
     # ------------------------------------------------------------ stages
 
     def _stage(self, number: int, start: Path | None, world: World) -> None:
-        from lite.train.policy import ADAPTER, Policy
         from lite.train.stage import Stage, agent_of, newest_checkpoint
 
         settings, stage = self.settings, self.settings.stages[number - 1]
@@ -228,21 +227,15 @@ class Course:
                 self._metric,
                 self._anchors(policy) if settings.updates.anchor else (),
             )
-            ended = at_work.run(policy, resume)
+            at_work.run(policy, resume)
         finally:
             sampler.close()
-        if ended.alarm is not None:
-            self._collapsed(number, collapses, ended.alarm.why)
+        if at_work.alarm is not None:
+            self._collapsed(number, collapses, at_work.alarm.why)
             self._stage(number, start, world)
             return
-        best = f"stage-{number}/best" if ended.best else None
-        found = ended.look
-        self._done(
-            f"stage-{number}",
-            best=best,
-            look=json.loads(found.to_json()) if found else None,
-            accuracy=found.accuracy if found else None,
-        )
+        told = at_work.look.told if at_work.look else {}  # it begins with a look, so there is one
+        self._done(f"stage-{number}", best=f"stage-{number}/best", **told)
 
     def _healthy(self, number: int) -> Path | None:
         """The best adapter of a stage that collapsed and begins again."""
@@ -269,9 +262,6 @@ class Course:
 
     def _selected(self, number: int, sampler: Sampler, agent: AgentSettings, adapter: Path | None) -> list[Task]:
         """The tasks of a stage: those of a rated pool that the policy solves sometimes."""
-        from lite.evaluate import read_tasks
-        from lite.train.draw import Drawer
-
         stage, path = self.settings.stages[number - 1], self.folder / "stages" / f"{number}.jsonl"
         if path.exists():
             return read_tasks(path)
@@ -302,20 +292,21 @@ class Course:
         write_tasks(kept, path)
         return kept
 
-    def _anchors(self, policy: Any) -> Sequence[Row]:
+    def _anchors(self, policy: Policy) -> Sequence[Row]:
         path = self.folder / "demonstrations.jsonl"
         if not path.exists():
             raise UsageError("updates.anchor needs demonstrations: give the recipe an [sft] part, or set it to 0")
-        reader = Transformers(policy.model, policy.tokenizer, name=str(self._base), context=self.settings.agent.context)
         found = (one for one in read_demonstrations(path) if isinstance(one, Trajectory))
-        sequences = [reader.prompts.tokens(before, turns) for one in found for before, turns in one.sequences()]
-        return [Row(one.ids, one.sampled, None) for one in sequences]
+        reader = self._reader(policy, self.settings.agent.context)
+        return [Row(one.ids, one.sampled, None) for one in _as_tokens(found, reader)]
+
+
+def _as_tokens(trajectories: Iterable[Trajectory], reader: Transformers) -> list[Tokens]:
+    return [reader.prompts.tokens(before, turns) for one in trajectories for before, turns in one.sequences()]
 
 
 def _balanced(tasks: Sequence[Task], shares: dict[str, float]) -> list[Task]:
     """Tasks by turns of their capabilities, each as often as its share says."""
-    from lite.train.draw import Drawer
-
     names = {task.capability or "all" for task in tasks}
     rest = max(0.0, 1 - sum(shares.values())) / max(1, len(names - set(shares)))
     whole = {name: shares.get(name, rest) for name in sorted(names)}

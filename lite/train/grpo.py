@@ -23,7 +23,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from lite.recipe import PolicySettings, StageSettings, Updates
 from lite.train.groups import Row, parts_of
-from lite.train.policy import Policy
+from lite.train.policy import Policy, trainer_settings
 
 RowsOf = Callable[[int], Sequence[Row]]  # step, from 0 -> the rows of its update
 Batch = dict[str, torch.Tensor]
@@ -44,22 +44,13 @@ def config_of(
         loss_type=updates.loss,
         epsilon=updates.clip_low,
         epsilon_high=updates.clip_high,
-        beta=updates.beta,
         max_grad_norm=updates.max_grad_norm,
         max_completion_length=context,
         temperature=stage.temperature,
-        bf16=policy.dtype == "bfloat16",
-        use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=policy.gradient_checkpointing,
-        optim="adamw_torch",
-        logging_steps=1,
         save_strategy="steps",
         save_steps=1,
         save_total_limit=2,
-        dataloader_pin_memory=False,
-        disable_tqdm=True,
-        report_to=[],
-        seed=seed,
+        **trainer_settings(policy, seed),
     )
 
 

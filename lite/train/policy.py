@@ -1,6 +1,5 @@
 """The policy: a language model with a LoRA adapter that is trained, and the file by which llama.cpp wears it."""
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -100,17 +99,24 @@ class Policy:
         return path
 
 
+def trainer_settings(settings: PolicySettings, seed: int) -> dict[str, Any]:
+    """What every trainer of a policy is told, whatever it trains on."""
+    return {
+        "bf16": settings.dtype == "bfloat16",
+        "use_cpu": not need("torch", "train").cuda.is_available(),
+        "gradient_checkpointing": settings.gradient_checkpointing,
+        "optim": "adamw_torch",
+        "logging_steps": 1,
+        "dataloader_pin_memory": False,
+        "disable_tqdm": True,
+        "report_to": [],
+        "seed": seed,
+    }
+
+
 def _score_what_counts() -> None:
     """Without Triton (on a CPU) TRL 1.16 computes logits for the prompt's tokens too: most of them, for nothing."""
     from trl.trainer import utils
 
     if hasattr(utils, "_use_triton"):
         utils._use_triton = lambda _device: True  # noqa: SLF001  # pyright: ignore[reportPrivateImportUsage]
-
-
-def checkpoint_base(folder: Path) -> str:
-    """What a checkpoint says its base is. Raises UsageError when it is none."""
-    try:
-        return str(json.loads((folder / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"])
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"{folder} is no checkpoint of an adapter ({error}): name another folder") from None

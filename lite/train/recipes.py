@@ -10,7 +10,7 @@ from lite.models import located
 from lite.recipe import TrainSettings, read_toml
 from lite.records import Task
 
-_FILES = ("world", "train", "dev", "test")
+_FILES = ("world", "train", "dev")
 
 
 def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> TrainSettings:
@@ -32,7 +32,7 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> TrainSettings:
     def place(name: str) -> str:
         return str((folder / name).resolve())
 
-    found: dict[str, Any] = {name: place(getattr(settings, name)) for name in _FILES if getattr(settings, name)}
+    found: dict[str, Any] = {name: place(getattr(settings, name)) for name in _FILES}
     if settings.agent.prompt:
         found["agent"] = settings.agent.model_copy(update={"prompt": place(settings.agent.prompt)})
     if settings.sft and settings.sft.files:
@@ -50,27 +50,25 @@ def _set(values: dict[str, Any], change: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text
     *path, last = name.strip().split(".")
-    for place, part in enumerate(path):
-        inner = values.setdefault(part, {})
-        if isinstance(inner, list) and path[place + 1 :] == [] and last.isdigit():
-            raise UsageError(f"--set {change!r}: a list's member has settings of its own, name one of them")
-        if isinstance(inner, list):  # stages.0.steps
-            _set_in_list(inner, [*path[place + 1 :], last], value, change)
-            return
-        if not isinstance(inner, dict):
-            raise UsageError(f"--set {change!r}: {part} is a value and has no settings of its own")
-        values = inner
-    values[last] = value
+    inner: Any = values
+    for part in path:
+        inner = _inside(inner, part, change)
+    if not isinstance(inner, dict):
+        raise UsageError(f"--set {change!r}: {path[-1]} is a value and has no settings of its own")
+    inner[last] = value
 
 
-def _set_in_list(members: list[Any], path: list[str], value: Any, change: str) -> None:
-    if len(path) != 2 or not path[0].isdigit() or int(path[0]) >= len(members):
-        raise UsageError(f"--set {change!r}: there are {len(members)} of these, from 0 on: write stages.0.steps=10")
-    members[int(path[0])][path[1]] = value
+def _inside(settings: Any, part: str, change: str) -> Any:
+    """A group of settings, a member of a list by its number, or a value."""
+    if isinstance(settings, dict):
+        return settings.setdefault(part, {})
+    if isinstance(settings, list) and not (part.isdigit() and int(part) < len(settings)):
+        raise UsageError(f"--set {change!r}: there are {len(settings)} of these, from 0 on: write stages.0.steps=10")
+    return settings[int(part)] if isinstance(settings, list) else settings
 
 
 def tasks_of(settings: TrainSettings, which: str) -> list[Task]:
-    """The tasks of "train", "dev" or "test" that the recipe is about.
+    """The tasks of "train" or "dev" that the recipe is about.
 
     Raises:
         UsageError: the file cannot be read, or holds none of them.

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from lite.drive import Episode, drive, start
 from lite.errors import ModelError
 from lite.models import load_model
+from lite.models.transformers import Transformers
 from lite.models.turn import Tokens
 from lite.recipe import AgentSettings
 from lite.records import Task, Trajectory
@@ -70,17 +71,15 @@ def finished(attempt: Attempt, trajectory: Trajectory, model: Any) -> Rollout:
 
 
 class Inline:
-    """Rollouts in this process, on a model that is loaded already (`transformers`: the very one in training)."""
+    """Rollouts in this process, on the very model that is in training."""
 
-    def __init__(self, model: Any, world: World, width: int) -> None:
+    def __init__(self, model: Transformers, world: World, width: int) -> None:
         self._model, self._world, self._width = model, world, width
 
     def roll(self, attempts: Sequence[Attempt], settings: AgentSettings, adapter: Path | None) -> Iterator[Rollout]:
-        """Every attempt's rollout, in the order they end. The weights are those the model has now."""
-        if hasattr(self._model, "wear"):
-            self._model.wear(adapter)
-        else:
-            self._model.forget()
+        """Every attempt's rollout, in the order they end. The weights are those the model has now, not a file's."""
+        del adapter
+        self._model.forget()
         episodes = (episode_of(attempt, self._world, self._model, settings) for attempt in attempts)
         for index, trajectory in drive(episodes, self._model, width=self._width):
             yield finished(attempts[index], trajectory, self._model)
@@ -130,8 +129,8 @@ class Workers:
         Raises:
             ModelError: a worker died, or could not wear the adapter.
         """
-        for index, attempt in enumerate(attempts):
-            self._todo.put((index, attempt))
+        for attempt in attempts:
+            self._todo.put(attempt)
         for ours, _ in self._orders:
             self._todo.put(None)
             ours.send((settings, adapter, min(self._width, -(-len(attempts) // len(self._processes)))))
@@ -171,12 +170,6 @@ class Workers:
         self._done.close()
         self._todo.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 def _work(base: Path, world: Path, context: int, orders: Any, todo: Any, done: Any) -> None:
     """A worker's life: an order comes, attempts are taken from the common queue until it is empty."""
@@ -202,8 +195,8 @@ def _carry_out(
 
     def episodes() -> Iterator[Episode]:
         while (found := todo.get()) is not None:
-            taken.append(found[1])
-            yield episode_of(found[1], world, model, settings)
+            taken.append(found)
+            yield episode_of(found, world, model, settings)
 
     for index, trajectory in drive(episodes(), model, width=width):
         done.put(finished(taken[index], trajectory, model))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from trl.trainer.sft_config import SFTConfig
@@ -15,7 +14,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from lite.models.turn import Tokens
 from lite.recipe import ColdStart, PolicySettings
-from lite.train.policy import Policy
+from lite.train.policy import Policy, trainer_settings
 
 Looked = Callable[[int, dict[str, float]], bool]  # (updates done, what was logged last) -> whether to end
 
@@ -29,7 +28,6 @@ def train_on(
     looked: Looked,
     *,
     seed: int,
-    resume: Path | None = None,
 ) -> None:
     """Train `policy` on demonstrations.
 
@@ -38,10 +36,9 @@ def train_on(
         sequences: with the tokens that count marked as sampled.
         settings: how long and how fast.
         precision: bf16 or not.
-        folder: for TRL's checkpoints.
+        folder: TRL's; nothing is kept in it, so a cold start that is killed begins again.
         looked: called every `settings.every` updates and at the end.
         seed: of the order of the sequences.
-        resume: a checkpoint in `folder` to go on from.
     """
     updates = max(1, round(settings.epochs * len(sequences) / settings.rows))
     args = SFTConfig(
@@ -55,18 +52,8 @@ def train_on(
         max_length=None,
         packing=False,
         loss_type="nll",
-        bf16=precision.dtype == "bfloat16",
-        use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=precision.gradient_checkpointing,
-        optim="adamw_torch",
-        logging_steps=1,
-        save_strategy="steps",
-        save_steps=settings.every,
-        save_total_limit=2,
-        dataloader_pin_memory=False,
-        disable_tqdm=True,
-        report_to=[],
-        seed=seed,
+        save_strategy="no",
+        **trainer_settings(precision, seed),
     )
     rows = Dataset.from_dict(
         {
@@ -82,7 +69,7 @@ def train_on(
         callbacks=[_Looking(looked, settings.every, updates)],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    trainer.train()
 
 
 class _Looking(TrainerCallback):

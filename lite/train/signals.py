@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from pydantic import Field
 
@@ -24,6 +25,11 @@ class Look(Record):
         """The mean over capabilities: an easy one that is frequent counts no more than a hard one."""
         shares = [self.right.get(name, 0) / tries for name, tries in self.tries.items() if tries]
         return fmean(shares) if shares else 0.0
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """As it stands in a line of metrics."""
+        return {"look": self.model_dump(mode="json", exclude_defaults=True), "accuracy": self.accuracy}
 
     @property
     def by_capability(self) -> dict[str, float]:

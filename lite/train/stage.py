@@ -37,15 +37,6 @@ class State(Record):
 
 
 @dataclass
-class Ended:
-    """How a stage ended: its alarm if it collapsed, else None; the best adapter and the look that chose it."""
-
-    alarm: Alarm | None
-    best: Path | None
-    look: Look | None
-
-
-@dataclass
 class Stage:
     """A stage at work.
 
@@ -59,6 +50,10 @@ class Stage:
         folder: for checkpoints; `best/` is the best adapter.
         write: takes a line of metrics.
         anchors: demonstrations beside the rollouts, if the recipe wants them.
+
+    Attributes:
+        alarm: why it collapsed, if it did.
+        look: the best look, whose adapter is `best/`.
     """
 
     number: int
@@ -75,7 +70,7 @@ class Stage:
     _signals: dict[str, float] = field(default_factory=dict)
     _started: float = 0.0
 
-    def run(self, policy: Policy, resume: Path | None) -> Ended:
+    def run(self, policy: Policy, resume: Path | None) -> None:
         """Carry the steps out, from a checkpoint where there is one."""
         state = State.from_json((resume / STATE).read_bytes()) if resume else None
         self._policy = policy
@@ -97,8 +92,6 @@ class Stage:
         self._trainer = GroupTrainer(policy, args, self.settings.updates, self._rows, [_Steps(self)])
         self._started = time.monotonic()
         self._trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-        best = self.folder / "best"
-        return Ended(self.alarm, best if best.exists() else None, self.look)
 
     # ------------------------------------------------------------ rollouts
 
@@ -153,7 +146,8 @@ class Stage:
                     turn.model_copy(update={"token_ids": None, "logprobs": None}) for turn in rollout.trajectory.turns
                 )
                 told = rollout.trajectory.model_copy(update={"turns": turns})
-                lines.append(json.dumps({"step": step, "reward": reward, "trajectory": json.loads(told.to_json())}))
+                whole = told.model_dump(mode="json", exclude_defaults=True)
+                lines.append(json.dumps({"step": step, "reward": reward, "trajectory": whole}))
         (self.folder / "rollouts").mkdir(exist_ok=True)
         (self.folder / "rollouts" / f"{step:05}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
 
@@ -176,7 +170,7 @@ class Stage:
     def _look_now(self, step: int) -> None:
         adapter = self._policy.write_gguf(self.folder / "current.gguf")
         now = look(self.sampler, self.held_out, self._agent, adapter)
-        self.write({"stage": self.number, "step": step, "look": json.loads(now.to_json()), "accuracy": now.accuracy})
+        self.write({"stage": self.number, "step": step, **now.told})
         alarm = self._sentinel.look(now)
         if self.look is None or now.accuracy > self.look.accuracy:
             self.look = now
