@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lite.dialect import STOP, replayed
 from lite.models.chat import ChatTemplate, ControlTokens
 from lite.models.sampling import choose, log_probability, random_for
-from lite.records import Fault, Generate, Message, Reply
+from lite.records import Fault, Generate, Message, Reply, Trajectory
 from lite.records import Turn as SaidTurn
 
 _STOP = STOP.encode()
@@ -208,16 +208,17 @@ class Prompts:
             random=random_for(request.sampling.seed, request.conversation, request.number),
         )
 
-    def tokens(self, before: Sequence[Message], turns: Sequence[SaidTurn]) -> Tokens:
+    def sequences(self, trajectory: Trajectory) -> list[Tokens]:
         """The ids of a conversation, made as its prompts were: what was sampled is never tokenised again.
 
-        Turns without ids (a demonstration's) are tokenised, each with the token that ends it.
-
-        Args:
-            before: what stood before the turns.
-            turns: all of them under one prefix (see `Trajectory.sequences`).
+        One for each prefix that turns were written behind (see `Trajectory.sequences`). Turns without ids (a
+        demonstration's) are tokenised, each with the token that ends it.
         """
-        said, row = Said(), Tokens([], [], [])
+        said = Said()  # one for all: what memory leaves of earlier turns keeps the ids they were sampled with
+        return [self._tokens(before, turns, said) for before, turns in trajectory.sequences()]
+
+    def _tokens(self, before: Sequence[Message], turns: Sequence[SaidTurn], said: Said) -> Tokens:
+        row = Tokens([], [], [])
         for place, turn in enumerate(turns):
             rendered = self.render(replayed(before, turns[: place + 1])[: -1 - (turn.observation is not None)])
             chars, count = said.stands_for(rendered)

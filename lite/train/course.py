@@ -302,7 +302,7 @@ class Course:
 
 
 def _as_tokens(trajectories: Iterable[Trajectory], reader: Transformers) -> list[Tokens]:
-    return [reader.prompts.tokens(before, turns) for one in trajectories for before, turns in one.sequences()]
+    return [sequence for one in trajectories for sequence in reader.prompts.sequences(one)]
 
 
 def _balanced(tasks: Sequence[Task], shares: dict[str, float]) -> list[Task]:

@@ -66,8 +66,7 @@ def episode_of(attempt: Attempt, world: World, model: Any, settings: AgentSettin
 def finished(attempt: Attempt, trajectory: Trajectory, model: Any) -> Rollout:
     """A trajectory, graded and as ids."""
     graded = trajectory.model_copy(update={"reward": grade(attempt.task, trajectory)})
-    sequences = tuple(model.prompts.tokens(before, turns) for before, turns in graded.sequences())
-    return Rollout(attempt, graded, sequences)
+    return Rollout(attempt, graded, tuple(model.prompts.sequences(graded)))
 
 
 class Inline:

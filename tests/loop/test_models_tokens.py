@@ -8,7 +8,7 @@ import pytest
 from lite.drive import drive, start
 from lite.models import load_model
 from lite.recipe import AgentSettings
-from lite.records import Message, Task, Trajectory
+from lite.records import Message, Stop, Task, Trajectory
 from lite.records import Turn as SaidTurn
 from lite.world import World
 
@@ -44,9 +44,11 @@ def researched(model, world: World, **limits) -> list[Trajectory]:
 
 @pytest.mark.parametrize("memory", ["stop", "keep-last"])
 def test_they_are_the_ids_the_model_was_given_and_sampled(model, pages_world: World, memory: str) -> None:
-    for trajectory in researched(model, pages_world, memory=memory, visit_words=60, results=2):
-        for before, turns in trajectory.sequences():
-            tokens = model.prompts.tokens(before, turns)
+    trajectories = researched(model, pages_world, memory=memory, visit_words=60, results=4, turns=6)
+    assert any(one.segments for one in trajectories) == (memory == "keep-last")
+    for trajectory in trajectories:
+        sequences = model.prompts.sequences(trajectory)
+        for (_, turns), tokens in zip(trajectory.sequences(), sequences, strict=True):
             assert len(tokens.ids) == len(tokens.sampled) == len(tokens.logprobs)
             # The last prompt was computed from these very ids, and the last reply stands behind it.
             last = turns[-1]
@@ -58,9 +60,10 @@ def test_they_are_the_ids_the_model_was_given_and_sampled(model, pages_world: Wo
 
 
 def test_a_demonstration_is_tokenised_and_ends_its_turns(model) -> None:
-    before = [Message(role="user", content="Which river?")]
-    turns = [SaidTurn(text="<think>I look.</think>", observation="none"), SaidTurn(text="<answer>Nile</answer>")]
-    tokens = model.prompts.tokens(before, turns)
+    before = (Message(role="user", content="Which river?"),)
+    turns = (SaidTurn(text="<think>I look.</think>", observation="none"), SaidTurn(text="<answer>Nile</answer>"))
+    demonstration = Trajectory(task_id="t", question="q", messages=before, turns=turns, stop=Stop.ANSWERED)
+    [tokens] = model.prompts.sequences(demonstration)
     ends = [place for place, token in enumerate(tokens.ids) if model.prompts.vocabulary.ends_turn(token)]
     wrote = [token for token, its in zip(tokens.ids, tokens.sampled, strict=True) if its]
     vocabulary = model.prompts.vocabulary
