@@ -1,5 +1,5 @@
 """A training run from recipe to checkpoint: world, demonstrations, cold start, stages. Each part that is done stays
-done; a killed run goes on where it stopped.
+done; a killed run goes on behind the last whole step of a stage, and begins a cold start again.
 
     runs/NAME/  manifest.json  metrics.jsonl  state.json  world/  demonstrations.jsonl  sft/  stages/N.jsonl  stage-N/
 """
