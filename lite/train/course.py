@@ -147,12 +147,8 @@ class Course:
                 take([found])
         while wanted and (room := cold.demonstrations - len(kept)) > 0:
             batch, wanted = wanted[: 2 * room], wanted[2 * room :]
-            take(
-                demonstrations(
-                    batch, world, self.settings.agent, seed=self.settings.seed, attempts=cold.attempts,
-                    detours=cold.detours, count=reader.count,
-                )
-            )  # fmt: skip
+            agent, seed = self.settings.agent, self.settings.seed
+            take(demonstrations(batch, world, agent, cold, seed=seed, count=reader.count))
         kept = kept[: cold.demonstrations]
         if not kept:
             raise UsageError(

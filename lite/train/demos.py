@@ -16,7 +16,7 @@ from lite.corpus.streams import filled_lines
 from lite.dialect import RESPONSE, parse_turn, quote
 from lite.drive import drive, start
 from lite.memory import Count
-from lite.recipe import AgentSettings
+from lite.recipe import AgentSettings, ColdStart
 from lite.records import Broken, Message, Stop, Task, Trajectory, Turn, storable
 from lite.reward import abstains, contains_answer, grade, members
 from lite.run import digest
@@ -50,17 +50,16 @@ def demonstrations(
     tasks: Sequence[Task],
     world: World,
     settings: AgentSettings,
+    cold: ColdStart,
     *,
     seed: int = 0,
-    attempts: int = 1,
-    detours: float = 0.25,
     width: int = 16,
     count: Count | None = None,
 ) -> Iterator[Trajectory]:
-    """The scripted expert's episodes, `attempts` at each task in varied words, graded; not all are worth keeping.
+    """The scripted expert's episodes in varied words, graded; not all are worth keeping.
 
     Args:
-        detours: share of episodes with a hasty first query.
+        cold: how many attempts at each task, how many detours, how many pages in one call.
         width: episodes run in step.
         count: tokens of messages by the model that is to learn from them; by default a cautious estimate.
     """
@@ -74,8 +73,8 @@ def demonstrations(
         except Unplanned:
             return None
 
-    expert = Expert(plan, seed=seed, detours=detours, context=settings.context, count=count or estimated)
-    todo = [(task, attempt) for task in tasks for attempt in range(attempts)]
+    expert = Expert(plan, cold, seed=seed, context=settings.context, count=count or estimated)
+    todo = [(task, attempt) for task in tasks for attempt in range(cold.attempts)]
     episodes = (start(task, world, expert, settings, attempt=attempt) for task, attempt in todo)
     try:
         for index, ended in drive(episodes, expert, width=width):

@@ -8,6 +8,7 @@ from random import Random
 from lite.dialect import ASK_FOR_ANSWER, RESPONSE, quote, render_turn
 from lite.index.text import plain
 from lite.memory import Count
+from lite.recipe import ColdStart
 from lite.records import Call, Fault, Generate, Message, Reply
 from lite.reward import contains_answer
 from lite.train.plan import Look, Plan
@@ -52,6 +53,12 @@ _FOUND = (
     "Result: {title}. I look at the page itself.",
     "I open {title} to check it.",
 )
+_FOUND_ALL = (
+    "{title} are among the results. I visit them.",
+    "I open {title}.",
+    "Results: {title}. I look at the pages themselves.",
+    "{title} should have it. I read both.",
+)
 _FOLLOWED = (
     "The link to {title} is there, so I visit it for the {wanted}.",
     "{title} is linked. I open it for the {wanted}.",
@@ -85,20 +92,20 @@ class Expert:
 
     Args:
         plan: the plan of a task, by its id; None where there is none: the expert abstains.
+        cold: says how many episodes begin one look-up with a hasty query, and how many pages one call asks for.
         seed: with the conversation's name, decides every choice of words.
-        detours: share of episodes that begin one look-up with a hasty query.
         context: window in tokens.
         count: tokens of the prompt that some messages make, by the model that is to learn from it.
     """
 
     def __init__(
-        self, plan: Callable[[str], Plan | None], *, seed: int, detours: float, context: int, count: Count
+        self, plan: Callable[[str], Plan | None], cold: ColdStart, *, seed: int, context: int, count: Count
     ) -> None:
         self.name = "expert"
         self.context = context
         self._count = count
         self._plan = plan
-        self._seed, self._detours = seed, detours
+        self._seed, self._detours, self._together = seed, cold.detours, cold.together
         self._playing: dict[str, Generator[str, _Seen, None]] = {}
 
     def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
@@ -138,7 +145,7 @@ class Expert:
             rng = Random(f"{self._seed} {request.conversation}")  # noqa: S311  # words, no secrets
             plan = self._plan(request.conversation.rpartition("/")[0])
             detour = rng.randrange(len(plan.looks)) if plan and rng.random() < self._detours else None
-            self._playing[request.conversation] = _play(plan, rng, detour)
+            self._playing[request.conversation] = _play(plan, rng, detour, self._together)
             return next(self._playing[request.conversation])
         found = RESPONSE.match(said[-1])
         seen = _Seen(plain(found[1] if found else said[-1]), "\n".join(said))
@@ -148,48 +155,67 @@ class Expert:
             return render_turn("There was no room for my answer.", answer=_ABSTAINS)
 
 
-def _play(plan: Plan | None, rng: Random, detour: int | None) -> Generator[str, _Seen, None]:
+def _play(plan: Plan | None, rng: Random, detour: int | None, together: int) -> Generator[str, _Seen, None]:
     """The turns of one episode; each is answered by what stands before the next."""
     if plan is None:
         yield render_turn("I do not see how to look this up.", answer=_ABSTAINS)
         return
     note, names, seen = "", (), _Seen("", "")
-    for nth, look in enumerate(plan.looks):
-        if not (nth and _address(look) in seen.window and rng.random() < _FOLLOWS):
-            seen = yield from _search(look, rng, note, seen, hasty=nth == detour)
-            if _address(look) not in seen.window:
-                yield _give_up(look, rng)
+    for first, looks in _grouped(plan.looks, together):
+        shown = all(_address(look) in seen.window for look in looks)
+        if not (first and shown and rng.random() < _FOLLOWS):
+            hasty = detour is not None and first <= detour < first + len(looks)
+            seen = yield from _search(looks, rng, note, seen, hasty=hasty)
+            if lost := [look for look in looks if _address(look) not in seen.window]:
+                yield _give_up(lost, rng)
                 return
-            note, think = "", _FOUND
+            note, think = "", _FOUND_ALL if len(looks) > 1 else _FOUND
         else:
             think = _FOLLOWED
-        goal = f"which of these are listed: {', '.join(names)}" if look.among else rng.choice(_GOALS)
-        goal = goal.replace("{wanted}", look.wanted)
-        call = Call(tool="visit", arguments={"url": [look.url], "goal": goal})
-        seen = yield render_turn(_thought(think, look, rng, note), call)
-        names = tuple(name for name in look.listed if contains_answer(seen.last, name))[:_NAMES]
-        if not all(contains_answer(seen.last, text) for text in look.needs):
-            yield _give_up(look, rng)
+        goal = f"which of these are listed: {', '.join(names)}" if looks[0].among else rng.choice(_GOALS)
+        goal = goal.replace("{wanted}", _wanted(looks))
+        call = Call(tool="visit", arguments={"url": [look.url for look in looks], "goal": goal})
+        seen = yield render_turn(_thought(think, looks, rng, note), call)
+        names = tuple(name for look in looks for name in look.listed if contains_answer(seen.last, name))[:_NAMES]
+        if lost := [look for look in looks if not all(contains_answer(seen.last, text) for text in look.needs)]:
+            yield _give_up(lost, rng)
             return
-        note = look.says or _listed(names)
+        note = " ".join(look.says or _listed(names) for look in looks)
     if not all(contains_answer(plain(seen.window), text) for look in plan.looks for text in look.needs):
-        yield _give_up(plan.looks[-1], rng)  # memory has given up what it rests on
+        yield _give_up(plan.looks[-1:], rng)  # memory has given up what it rests on
         return
     conclusion = plan.conclusion or rng.choice(_SO).format(answer=plan.answer)
     yield render_turn(f"{note} {conclusion}".strip(), answer=plan.answer)
 
 
-def _search(look: Look, rng: Random, note: str, seen: _Seen, *, hasty: bool) -> Generator[str, _Seen, _Seen]:
-    """Two queries at most until the page's address is shown, and a hasty one before them."""
-    *plain_ones, last = look.queries
-    queries = [rng.choice(plain_ones or [last]), last]
-    if hasty and look.vague:
-        queries = [rng.choice(look.vague), *queries]
-    for nth, query in enumerate(dict.fromkeys(queries)):
+def _grouped(looks: Sequence[Look], together: int) -> list[tuple[int, list[Look]]]:
+    """Look-ups that one call can ask for, each group with the place of its first."""
+    groups: list[tuple[int, list[Look]]] = []
+    for nth, look in enumerate(looks):
+        if groups and not look.after and len(groups[-1][1]) < together:
+            groups[-1][1].append(look)
+        else:
+            groups.append((nth, [look]))
+    return groups
+
+
+def _search(looks: Sequence[Look], rng: Random, note: str, seen: _Seen, *, hasty: bool) -> Generator[str, _Seen, _Seen]:
+    """Two searches at most until the pages' addresses are shown, and a hasty one before them."""
+    queries = {look: [rng.choice(look.queries[:-1] or look.queries), look.queries[-1]] for look in looks}
+    hasty = hasty and any(look.vague for look in looks)
+    if hasty:
+        queries = {look: [rng.choice(look.vague or look.queries), *its] for look, its in queries.items()}
+    tried: set[str] = set()
+    for nth in range(2 + hasty):
+        missing = [look for look in looks if not nth or _address(look) not in seen.window]
+        asked = [query for look in missing if (query := queries[look][nth]) not in tried]
+        if not asked:
+            continue
+        tried.update(asked)
         forms = _MISSED if nth else _HASTY if hasty else _NEXT if note else _FIRST
-        call = Call(tool="search", arguments={"query": [query]})
-        seen = yield render_turn(_thought(forms, look, rng, "" if nth else note), call)
-        if _address(look) in seen.window:
+        call = Call(tool="search", arguments={"query": list(dict.fromkeys(asked))})
+        seen = yield render_turn(_thought(forms, missing, rng, "" if nth else note), call)
+        if all(_address(look) in seen.window for look in looks):
             break
     return seen
 
@@ -198,15 +224,21 @@ def _address(look: Look) -> str:
     return f"]({quote(look.url)})"  # as results and links have it: the whole address, not the head of a longer one
 
 
-def _thought(forms: Sequence[str], look: Look, rng: Random, note: str) -> str:
+def _thought(forms: Sequence[str], looks: Sequence[Look], rng: Random, note: str) -> str:
     """One of the forms, behind what was found; a shorter one where that is long."""
-    texts = [f"{note} {_filled(form, look)}".strip() for form in rng.sample(forms, len(forms))]
+    texts = [f"{note} {_filled(form, looks)}".strip() for form in rng.sample(forms, len(forms))]
     short = [text for text in texts if len(text.split()) <= _LONGEST]
     return short[0] if short else min(texts, key=lambda text: len(text.split()))
 
 
-def _filled(form: str, look: Look) -> str:
-    text = form.replace("{wanted}", look.wanted + look.place).replace("{title}", look.title)
+def _wanted(looks: Sequence[Look]) -> str:
+    return " and the ".join(dict.fromkeys(look.wanted for look in looks))
+
+
+def _filled(form: str, looks: Sequence[Look]) -> str:
+    titles = " and ".join(look.title for look in looks)
+    place = looks[0].place if len(looks) == 1 else f" on the pages {titles}" if looks[0].place else ""
+    text = form.replace("{wanted}", _wanted(looks) + place).replace("{title}", titles)
     return re.sub(r"\bthe (the|The)\b", r"\1", text)
 
 
@@ -215,5 +247,5 @@ def _listed(names: Sequence[str]) -> str:
     return f"I see {', '.join(names[:3])}{more}."
 
 
-def _give_up(look: Look, rng: Random) -> str:
-    return render_turn(_filled(rng.choice(_LOST), look), answer=_ABSTAINS)
+def _give_up(looks: Sequence[Look], rng: Random) -> str:
+    return render_turn(_filled(rng.choice(_LOST), looks), answer=_ABSTAINS)

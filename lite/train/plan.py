@@ -56,6 +56,7 @@ class Look:
         listed: names among which the next look-up searches, as far as they are seen here.
         among: whether the goal names those seen before.
         place: what a thought adds where the same is looked for on several pages.
+        after: whether it can only be made once those before it have been seen.
     """
 
     url: str
@@ -68,6 +69,7 @@ class Look:
     listed: tuple[str, ...] = ()
     among: bool = False
     place: str = ""
+    after: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Planner:
             page = node["page"]
             before = self._looks(page) if isinstance(page, dict) else []
             url = derive(page, self._ground).one().link if isinstance(page, dict) else page
-            return [*before, self._page(url, node["relation"])]
+            return [*before, replace(self._page(url, node["relation"]), after=bool(before))]
         if op in {"count", "list"}:
             return self._table(node["of"], several=True)
         if op in _ORDERED:
@@ -162,6 +164,7 @@ class Planner:
         look = self._on(sheet, wanted, conditions)
         look = replace(
             look,
+            after=bool(before),
             needs=tuple(dict.fromkeys(text for texts in shown for text in texts))
             + tuple(text for part in amounts for text in self._nearest(sheet, part)),
             says=f"{look.title}: {'; '.join(told)}." if many or not told else f"{_one(wanted)}: {shown[0][0]}.",
@@ -219,12 +222,12 @@ class Planner:
         if len(rows) > _MOST_PAGES:
             raise Unplanned(f"more than {_MOST_PAGES} pages of one table's rows")
         _, right, _ = fitting(node, self._ground)
-        looks = []
+        looks: list[Look] = []
         for row in rows:
             looks += [self._page(row[sheet.header.index(column)].link, relation) for _, column, relation in through]
             if not all_of_them and row in right:
                 break
-        return looks
+        return [replace(look, after=nth == 0) for nth, look in enumerate(looks)]
 
     def _lists(self, node: Node) -> list[Look]:
         """Two lists that meet in one: the shorter one first, then those names in the longer one."""
@@ -240,7 +243,7 @@ class Planner:
             place = f" on the page {look.title}"
             looks += [
                 *before,
-                replace(look, place=place, needs=(own,), says=says, listed=listed, among=nth > 0),
+                replace(look, place=place, needs=(own,), says=says, listed=listed, among=nth > 0, after=nth > 0),
             ]
         return looks
 

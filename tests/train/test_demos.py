@@ -7,7 +7,7 @@ import pytest
 
 from lite.agent import system_prompt
 from lite.dialect import parse_turn
-from lite.recipe import AgentSettings
+from lite.recipe import AgentSettings, ColdStart
 from lite.records import Broken, Call, Reward, Stop, Task, Trajectory, Turn
 from lite.run import Run
 from lite.train.demos import demonstrations, imported_tasks, keep, read_demonstrations, why_not
@@ -91,8 +91,11 @@ def settings(**limits) -> AgentSettings:
 
 
 def played(world, tasks=None, *, given=None, **more) -> list[Trajectory]:
-    more = {"seed": 1, "attempts": 1, "detours": 0.0, "width": 4} | more
-    return list(demonstrations(tasks or list(TASKS.values()), world, given or settings(), **more))
+    cold = ColdStart(detours=0.0).model_copy(
+        update={key: more.pop(key) for key in ColdStart.model_fields if key in more}
+    )
+    more = {"seed": 1, "width": 4} | more
+    return list(demonstrations(tasks or list(TASKS.values()), world, given or settings(), cold, **more))
 
 
 def spoken(one: Trajectory) -> str:
@@ -116,6 +119,14 @@ def test_every_kind_is_solved_from_what_was_shown(world):
     assert "Aldburg, Corwen: that makes 2" in counted.turns[-1].think
     passed = next(one for one in found if one.task_id == "through")
     assert f"{SITE}/corwen" not in spoken(passed)  # it stops at the one that is sought
+
+
+def test_pages_that_do_not_lead_to_each_other_are_asked_for_together(world):
+    found = {one.task_id: one for one in played(world, together=2)}
+    assert {name: why_not(TASKS[name], one) for name, one in found.items()} == dict.fromkeys(TASKS)
+    asked = found["sum"].turns
+    assert [len(turn.call.arguments.get("url") or turn.call.arguments["query"]) for turn in asked[:2]] == [2, 2]
+    assert [turn.call.tool for turn in found["chain"].turns if turn.call].count("visit") == 2  # one leads to the other
 
 
 def test_words_depend_on_seed_task_and_attempt_alone(world):
