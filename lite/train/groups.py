@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean, pvariance, stdev
 
 from lite.recipe import RewardWeights
 from lite.records import Task, Trajectory
@@ -98,14 +98,33 @@ def advantages(rewards: Sequence[float | None], *, scale: bool) -> list[float]:
     return [0.0 if reward is None else (reward - mean) / spread for reward in rewards]
 
 
-def rows_of(groups: Sequence[Group], *, scale: bool) -> list[Row]:
-    """The rows of an update: a sequence for each segment of each try that was better or worse than its group."""
+def most_different(rewards: Sequence[float | None], most: int) -> list[int]:
+    """The places of the `most` rewards that differ most from each other, some of the best and some of the worst.
+
+    What a group tells is mostly told by these (PODS: arXiv 2504.13818, section 3.2), at a part of the update's cost.
+    """
+    known = sorted((place for place, one in enumerate(rewards) if one is not None), key=lambda n: (rewards[n], n))
+    if len(known) <= most:
+        return sorted(known)
+    chosen = [known[:low] + known[len(known) - (most - low) :] for low in range(most, -1, -1)]
+    return sorted(max(chosen, key=lambda places: pvariance([rewards[n] or 0.0 for n in places])))
+
+
+def rows_of(groups: Sequence[Group], *, scale: bool, most: int | None = None) -> list[Row]:
+    """The rows of an update: a sequence for each segment of each try that was better or worse than its group.
+
+    With `most`, the group is so many of its tries: those that differ most.
+    """
     rows = []
     for group in groups:
-        for rollout, advantage in zip(group.rollouts, advantages(group.rewards, scale=scale), strict=True):
+        places = most_different(group.rewards, most or len(group.rewards))
+        worth = advantages([group.rewards[n] for n in places], scale=scale)
+        for place, advantage in zip(places, worth, strict=True):
             if advantage:
                 rows += [
-                    Row(one.ids, one.sampled, one.logprobs, advantage) for one in rollout.sequences if any(one.sampled)
+                    Row(one.ids, one.sampled, one.logprobs, advantage)
+                    for one in group.rollouts[place].sequences
+                    if any(one.sampled)
                 ]
     return rows
 

@@ -96,7 +96,8 @@ class GroupTrainer(GRPOTrainer):
         if not again or not self._rows:
             rows = list(self._rows_of(step))
             # What the step asked for: one that learns from half of its groups takes half the step.
-            count = max(len(rows), self._updates.tasks * self._updates.rollouts)
+            each = min(self._updates.rollouts, self._updates.rows or self._updates.rollouts)
+            count = max(len(rows), self._updates.tasks * each)
             tokens = sum(sum(row.sampled) for row in rows)
             self._rows = [self._tensors(part, count, tokens) for part in parts_of(rows, self._updates.tokens)]
         self.offsets = []

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from lite.errors import UsageError
+from lite.models.turn import Tokens
 from lite.recipe import RewardWeights, SentinelSettings
 from lite.records import Call, Reward, Stop, Task, Trajectory, Turn
 from lite.train.draw import Drawer, Drawn
-from lite.train.groups import Row, advantages, parts_of, reward_of, reward_parts
+from lite.train.groups import Group, Row, advantages, most_different, parts_of, reward_of, reward_parts, rows_of
 from lite.train.recipes import read_recipe, tasks_of
+from lite.train.rollouts import Attempt, Rollout
 from lite.train.sentinel import Sentinel
 from lite.train.signals import Look, behaviour
 
@@ -30,6 +32,20 @@ def test_advantages_are_how_much_better_than_the_group_a_try_was() -> None:
 def test_a_failed_try_is_no_part_of_its_group() -> None:
     assert advantages([1.0, None, 0.0], scale=False) == [0.5, 0.0, -0.5]
     assert advantages([1.0, None, 1.0], scale=True) == [0.0, 0.0, 0.0]
+
+
+def test_the_most_different_tries_of_a_group_are_some_of_the_best_and_some_of_the_worst() -> None:
+    assert most_different([0.0, 1.0, 0.0, 0.2, None, 1.0, 0.0], 4) == [0, 1, 2, 5]
+    assert most_different([0.0, 0.0, 1.0, 0.0], 2) == [0, 2]
+    assert most_different([0.0, None, 1.0], 4) == [0, 2]
+    task = Task(id="t", question="q", answers=("a",))
+    rollouts = tuple(
+        Rollout(Attempt(task, n, 0), trajectory(), (Tokens([n, 9], [False, True], [0.0, -1.0]),)) for n in range(8)
+    )
+    group = Group(task, rollouts, (0.0,) * 7 + (1.0,))
+    rows = rows_of([group], scale=False, most=4)
+    assert [(row.ids[0], row.advantage) for row in rows] == [(0, -0.25), (1, -0.25), (2, -0.25), (7, 0.75)]
+    assert len(rows_of([group], scale=False)) == 8
 
 
 def trajectory(**changes) -> Trajectory:
