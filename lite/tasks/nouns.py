@@ -205,7 +205,7 @@ def _noun(header: str) -> Noun | None:
     head = low.partition(" of ")[0].rpartition(" ")[2]
     if head.endswith("s") and not head.endswith(("ss", "us", "is")):
         return None  # "members of parliament": one cell may hold one or several
-    if re.search(r"\b(?:or|and|by|at|for|with|in)\b", low):
+    if re.search(r"\b(?:or|and|by|at|for|with|in|under|on|as)\b", low):
         return None
     return Noun(low)
 

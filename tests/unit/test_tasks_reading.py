@@ -191,6 +191,7 @@ def test_nouns():
     assert noun("Ivy League Championships", "Leagues").one == "ivy league championships"
     assert noun("Boiling points (°C)").one == "boiling point"
     assert noun("Olympic titles").one == "Olympic titles"
+    assert noun("President served under") is None  # "whose president served under is" is no English
     assert [plural(word) for word in ("city", "church", "city or town", "country of origin")] == [
         "cities",
         "churches",
