@@ -22,7 +22,7 @@ LAYERS = (
     ("records", "errors"),
     ("extras", "shipped", "recipe", "corpus", "dialect"),
     ("run", "index", "models", "memory"),
-    ("world", "reward", "curriculum"),
+    ("world", "reward", "curriculum", "agents"),
     ("reading",),
     ("tools",),
     ("agent",),

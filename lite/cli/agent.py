@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -30,6 +30,7 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     """The settings of an episode, the same for `ask` and `eval`; what is not given keeps its default of recipe.py."""
     options = (
         click.option("--model", metavar="SPEC", help=_MODELS),
+        click.option("--agent", metavar="NAME", help="A trained agent whole: atlas, or a TOML file like it."),
         click.option("--max-turns", type=click.IntRange(min=1), help="Turns before an answer is asked for."),
         click.option("--turn-tokens", type=click.IntRange(min=16), help="The most one turn may write."),
         click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Time for one question."),
@@ -49,13 +50,18 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def settings_of(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given, as fields of `lite.recipe.AgentSettings` (or EvalSettings)."""
+    """The options that were given, as fields of `lite.recipe.NamedAgent` (or EvalSettings), over those of --agent."""
     given = {name: value for name, value in options.items() if value is not None}
+    whole: dict[str, Any] = {"limits": {}, "sampling": {}}
+    if "agent" in given:
+        from lite.agents import named_agent
+
+        whole |= named_agent(given.pop("agent")).model_dump(exclude_unset=True)
     limits = {field: given.pop(name) for name, field in _LIMITS.items() if name in given}
     sampling = {name: given.pop(name) for name in ("temperature", "seed") if name in given}
     if "prompt" in given:
         given["prompt"] = str(given["prompt"])
-    return given | {"limits": limits, "sampling": sampling}
+    return whole | given | {"limits": whole["limits"] | limits, "sampling": whole["sampling"] | sampling}
 
 
 @click.command()
@@ -75,8 +81,8 @@ def ask(directory: Path, question: str, save: Path | None, full: bool, as_json: 
     from lite.watch import EpisodeView
     from lite.world import World
 
-    model = options.pop("model") or no_model()
     settings = settings_of(options)
+    model = settings.pop("model", None) or no_model()
     with ExitStack() as stack:
         opened = stack.enter_context(World.open(directory))
         run = journal = None
@@ -95,9 +101,9 @@ def ask(directory: Path, question: str, save: Path | None, full: bool, as_json: 
         raise ModelError(f"the {trajectory.failed} failed ({trajectory.error}): mend that and ask again")
 
 
-def no_model() -> str:
+def no_model() -> NoReturn:
     """Raise the line that says what to add."""
-    raise UsageError("no model is named: add --model smollm2 (lite doctor says what is there)")
+    raise UsageError("no model is named: add --model smollm2 or --agent atlas (lite doctor says what is there)")
 
 
 @click.command("eval")
@@ -130,11 +136,12 @@ def evaluate_command(
                 raise UsageError(f"{tasks_or_run} is a folder, and a run has its settings in it: give no other options")
             report = evaluate_again(tasks_or_run, progress=progress)
         else:
-            needed = {"--world": directory, "--model": options["model"], "--out": out}
+            settings = settings_of(options)
+            needed = {"--world": directory, "--model": settings.get("model"), "--out": out}
             if missing := [name for name, value in needed.items() if value is None]:
                 raise UsageError(f"an evaluation needs {', '.join(missing)}: see lite eval --help")
-            named = {"world": directory, "out": out, "model": options.pop("model")}
-            report = evaluate(tasks_or_run, progress=progress, **named, **settings_of(options))
+            settings |= {"world": directory, "out": out}
+            report = evaluate(tasks_or_run, progress=progress, **settings)
     if as_json:
         console.show_json(report.model_dump(mode="json"))
     else:

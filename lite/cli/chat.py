@@ -34,9 +34,10 @@ def chat(directory: Path, save: Path | None, full: bool, **options: Any) -> None
     from lite.watch import EpisodeView
     from lite.world import World
 
-    name = options.pop("model") or no_model()
-    options["memory"] = options["memory"] or "keep-last"
-    settings = AgentSettings.read(settings_of(options))
+    chosen = settings_of(options)
+    name = chosen.pop("model", None) or no_model()
+    chosen["limits"] = {"memory": "keep-last"} | chosen["limits"]
+    settings = AgentSettings.read(chosen)
     with ExitStack() as stack:
         world = stack.enter_context(World.open(directory))
         run = stack.enter_context(Run.start(save, drive.manifest(settings, world, name))) if save else None

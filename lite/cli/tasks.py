@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lite.cli.agent import agent_options, settings_of
+from lite.cli.agent import agent_options, no_model, settings_of
 from lite.cli.options import as_json, folder
 from lite.errors import UsageError
 
@@ -189,9 +189,10 @@ def tasks_rate(file: Path, directory: Path, out: Path, as_json: bool, **options:
     from lite import console
     from lite.tasks.rate import rate
 
-    if not options["model"]:
-        raise UsageError("no model is named: add --model SPEC (lite doctor says what is there)")
-    named = {name: options.pop(name) for name in ("model", "k", "closed")}
+    named = {name: options.pop(name) for name in ("k", "closed")}
+    settings = settings_of(options)
+    if "model" not in settings:
+        no_model()
     with console.ProgressView("tries") as view:
         rating = rate(
             file,
@@ -199,7 +200,7 @@ def tasks_rate(file: Path, directory: Path, out: Path, as_json: bool, **options:
             out=out,
             progress=lambda stage, done, total: view.update(stage, done, total, done),
             **named,
-            **settings_of(options),
+            **settings,
         )
     if as_json:
         console.show_json(rating.model_dump(mode="json"))
