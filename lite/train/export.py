@@ -18,7 +18,7 @@ def export(checkpoint: Path, out: Path, *, base: str, merge: bool = False, kind:
         out: the file or folder.
         base: the base model, as a recipe names it.
         merge: the adapter becomes part of the weights.
-        kind: of a merged GGUF file: f32, f16, bf16 or q8_0. An adapter's numbers stay in float32.
+        kind: of a GGUF file's numbers: f32, f16, bf16 or q8_0; an adapter's are f32 or f16.
 
     Raises:
         UsageError: the checkpoint is none, or `out` cannot be made of it.
@@ -30,7 +30,7 @@ def export(checkpoint: Path, out: Path, *, base: str, merge: bool = False, kind:
     # The numbers of a merged model are rounded once, when they are written.
     policy = Policy.load(PolicySettings(model=base, dtype="float32"), seed=0, adapter=checkpoint)
     if not merge:
-        policy.write_gguf(out) if out.suffix == ".gguf" else policy.model.save_pretrained(out)
+        policy.write_gguf(out, kind) if out.suffix == ".gguf" else policy.model.save_pretrained(out)
         return
     model = policy.model.merge_and_unload()
     if out.suffix != ".gguf":

@@ -16,6 +16,7 @@ from lite.models.smollm2 import copy_fields
 
 _ARCHITECTURES = {"llama": "LLAMA", "qwen2": "QWEN2", "qwen3": "QWEN3"}
 _TYPES = ("f32", "f16", "bf16", "q8_0")
+_OF_ADAPTERS = {"f32": np.float32, "f16": np.float16}
 _ROTATED = ("q_proj", "k_proj")
 
 
@@ -58,18 +59,21 @@ class Layout:
         return halves.swapaxes(1, 2).reshape(values.shape)
 
 
-def write_adapter(config: Any, lora: Any, tensors: Mapping[str, Any], path: Path) -> None:
-    """Write a LoRA adapter for llama.cpp, in float32, whole or not at all.
+def write_adapter(config: Any, lora: Any, tensors: Mapping[str, Any], path: Path, kind: str = "f32") -> None:
+    """Write a LoRA adapter for llama.cpp, whole or not at all.
 
     Args:
         config: of the base model.
         lora: the adapter's `LoraConfig`.
         tensors: PEFT's state: `….q_proj.lora_A.weight` (rank x in) and `….lora_B.weight` (out x rank).
         path: the file.
+        kind: f32, or f16 for half the size.
 
     Raises:
-        UsageError: the adapter has more than plain LoRA, or the architecture is not known.
+        UsageError: the adapter has more than plain LoRA, or the architecture or the kind is not known.
     """
+    if kind not in _OF_ADAPTERS:
+        raise UsageError(f"an adapter is not written as {kind!r}: use {' or '.join(_OF_ADAPTERS)}")
     layout = Layout(config)
     if lora.use_rslora or lora.use_dora or lora.modules_to_save or lora.rank_pattern or lora.alpha_pattern:
         raise UsageError("only plain LoRA can be written as GGUF: no rslora, dora, saved modules or patterns")
@@ -86,7 +90,7 @@ def write_adapter(config: Any, lora: Any, tensors: Mapping[str, Any], path: Path
         writer.add_string("adapter.type", "lora")
         writer.add_float32("adapter.lora.alpha", float(lora.lora_alpha))
         for name in sorted(found):
-            writer.add_tensor(name, np.ascontiguousarray(found[name]))
+            writer.add_tensor(name, np.ascontiguousarray(found[name], dtype=_OF_ADAPTERS[kind]))
 
     _write(layout, path, fill)
 

@@ -90,12 +90,12 @@ class Policy:
         self.model.save_pretrained(folder)
         return self.write_gguf(folder / ADAPTER)
 
-    def write_gguf(self, path: Path) -> Path:
-        """Write the adapter as llama.cpp wears it."""
+    def write_gguf(self, path: Path, kind: str = "f32") -> Path:
+        """Write the adapter as llama.cpp wears it, its numbers as f32 or f16."""
         peft = need("peft", "train")
         config = self.model.get_base_model().config
         state = peft.get_peft_model_state_dict(self.model)
-        write_adapter(config, self.model.peft_config["default"], state, path)
+        write_adapter(config, self.model.peft_config["default"], state, path, kind)
         return path
 
 
