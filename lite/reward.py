@@ -15,6 +15,7 @@ _NUMBER = re.compile(
     r"^(?:about |c\. ?)?([$€£¥]?)([+-]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
     r"(?:\s*((?:[a-zµ%°]|K$|[KMGT]?W|MHz|GHz|Hz)\S*(?: [a-z]\S*){0,2}))?$"
 )
+_BETWEEN = re.compile(r"[;\n]|, | and ")
 _CURRENCY = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
 _SCALE = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 
@@ -75,13 +76,27 @@ def members(reference: str) -> list[str]:
 
 def lists(answer: str, expected: Sequence[str]) -> bool:
     """Whether `answer` names all of `expected`, in any order and with any commas, and nothing else."""
+    found, rest = _found(answer, expected)
+    return found == len(expected) and not rest
+
+
+def _found(answer: str, expected: Sequence[str]) -> tuple[int, list[str]]:
+    """How many of `expected` an answer names, and the words that name none of them."""
     left = tokens(re.sub(r"(?m)^\s*(?:[-*\u2022]|\d{1,2}[.)])\s+", " ", answer))
+    found = 0
     for member in sorted(map(tokens, expected), key=len, reverse=True):
         places = [n for n in range(len(left) - len(member) + 1) if left[n : n + len(member)] == member]
-        if not places:
-            return False
-        left[places[0] : places[0] + len(member)] = [""]  # what is taken out must not join its neighbours
-    return set(left) <= {"", "and"}
+        if places:
+            found += 1
+            left[places[0] : places[0] + len(member)] = [""]  # what is taken out must not join its neighbours
+    return found, [word for word in left if word not in {"", "and"}]
+
+
+def set_f1(answer: str, expected: Sequence[str]) -> float:
+    """F1 of the members that `answer` names; what stands between separators and is none of them counts as one more."""
+    found, rest = _found(answer, expected)
+    said = max(found + bool(rest), len([part for part in _BETWEEN.split(answer) if part.strip()]) if rest else 0)
+    return 2 * found / (said + len(expected)) if found else 0.0
 
 
 def f1(answer: str, references: Sequence[str]) -> float:
@@ -117,7 +132,7 @@ def abstains(answer: str) -> bool:
 
 
 def grade(task: Task, trajectory: Trajectory) -> Reward:
-    """Grade one trajectory: exact match is its value, F1 stands beside it.
+    """Grade one trajectory: exact match is its value, F1 (of words, or of the members of a list) stands beside it.
 
     A trajectory that failed through no fault of the model's gets no grade at all; one without an answer gets 0.
     """
@@ -126,7 +141,8 @@ def grade(task: Task, trajectory: Trajectory) -> Reward:
     answer = trajectory.answer or ""
     if task.answer_type == "list":
         right = float(any(lists(answer, members(reference)) for reference in task.answers))
+        near = max(set_f1(answer, members(reference)) for reference in task.answers)
     else:
-        right = exact(answer, task.answers, task.tolerance)
-    parts = {"exact": right, "f1": f1(answer, task.answers)}
+        right, near = exact(answer, task.answers, task.tolerance), f1(answer, task.answers)
+    parts = {"exact": right, "f1": near}
     return Reward(value=parts["exact"], parts=parts)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lite.records import Stop, Task, Trajectory
-from lite.reward import contains_answer, exact, f1, grade, number
+from lite.reward import contains_answer, exact, f1, grade, number, set_f1
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,18 @@ def test_no_text_raises_and_every_text_with_words_equals_itself(one: str, other:
     assert 0.0 <= f1(one, [other]) <= 1.0
     assert exact(one, [other]) in (0.0, 1.0)
     assert exact(one, [one]) == (1.0 if f1(one, [one]) else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Oslo; Bergen; Molde", 1.0),
+        ("Bergen and Oslo", 0.8),
+        ("Oslo, Bergen, Molde, Rome", 6 / 7),
+        ("Oslo; Rome; Paris", 1 / 3),
+        ("Rome", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_a_list_is_graded_by_its_members(answer: str, expected: float) -> None:
+    assert set_f1(answer, ["Oslo", "Bergen", "Molde"]) == pytest.approx(expected)
