@@ -123,6 +123,8 @@ class PolicySettings(Settings):
     """What is trained: a base model and a LoRA adapter on it."""
 
     model: str = "smollm2"  # or llamacpp:FILE.gguf, transformers:FOLDER
+    loader: Literal["transformers", "unsloth"] = "transformers"
+    load_in_4bit: bool = False  # the frozen weights (unsloth, on a GPU)
     dtype: Literal["bfloat16", "float32", "float16"] = "bfloat16"
     rank: int = Field(default=16, ge=1)
     alpha: float = Field(default=32, gt=0)

@@ -23,6 +23,7 @@ from lite.recipe import AgentSettings, ColdStart, TrainSettings
 from lite.records import Broken, Task, Trajectory
 from lite.run import Run
 from lite.tasks.files import write_tasks
+from lite.train.checks import of_this_world
 from lite.train.demos import demonstrations, keep, read_demonstrations
 from lite.train.draw import Drawer
 from lite.train.groups import Row
@@ -71,6 +72,8 @@ class Course:
         with ExitStack() as stack:
             stack.enter_context(self._run)
             world = stack.enter_context(self._world())
+            for which, tasks in (("train", self._train), ("dev", self._dev)):
+                of_this_world(tasks, getattr(self.settings, which), world)
             if self.settings.sft and "sft" not in self._state:
                 self._cold_start(self.settings.sft, world)
             best = self._path("sft")
