@@ -3,7 +3,7 @@
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,7 +26,8 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
+            # An unknown key goes first: a misspelt one is also one that is missing.
+            first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
             key = ".".join(str(part) for part in first["loc"])
             if first["type"] == "missing":
                 raise UsageError(f"the setting {key} is missing: add it") from None
@@ -41,9 +42,10 @@ class Settings(BaseModel):
 def _fields(settings: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """The names of the settings at `path` below `settings`."""
     for part in path:
-        inner = settings.model_fields[str(part)].annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            settings = inner
+        if isinstance(part, str):  # a number is the place in a list, whose members are all of one kind
+            annotation = settings.model_fields[part].annotation
+            kinds = (annotation, *get_args(annotation))
+            settings = next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), settings)
     return list(settings.model_fields)
 
 

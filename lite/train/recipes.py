@@ -109,7 +109,7 @@ def estimate(settings: TrainSettings) -> dict[str, Any]:
     ]
     width = settings.sampler.width * settings.sampler.workers
     trained = weights / 4 if settings.policy.load_in_4bit else weights
-    sampling = settings.sampler.workers * weights if settings.sampler.engine == "llamacpp" else 0.0
+    sampling = settings.sampler.workers * weights if settings.sampler.engine == "llamacpp" and base.is_file() else 0.0
     # Keys and values of a small model are about a thousandth of its weights for each hundred tokens.
     held = weights * width * settings.agent.context * 1e-5
     activations = weights * updates.tokens * (2e-4 if settings.policy.gradient_checkpointing else 1e-3)

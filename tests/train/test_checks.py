@@ -81,6 +81,8 @@ def test_what_fits_is_let_through(folder: Path) -> None:
         ({"updates": "{ tokens = 1_000_000_000_000_000_000 }"}, r"GB of memory and .* are free: free some, or lower"),
         ({"stages": "[{ steps = 1_000_000_000_000 }]"}, r"GB and .* GB free: free some, or give another --out"),
         ({"agent": "{ contxt = 1 }"}, "did you mean context"),
+        ({"stages": "[{ stepz = 2 }]"}, r"no setting is called stages\.0\.stepz: did you mean steps"),
+        ({"sft": "{ epoch = 1 }"}, r"no setting is called sft\.epoch: did you mean epochs"),
         ({"seed": '"one"'}, "seed = 'one' does not fit"),
     ],
 )
