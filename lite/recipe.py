@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from lite.errors import UsageError
 from lite.records import Sampling
@@ -133,6 +133,13 @@ class PolicySettings(Settings):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: str | tuple[str, ...] = "all-linear"
     gradient_checkpointing: bool = False
+
+    @field_validator("load_in_4bit")
+    @classmethod
+    def _by_unsloth(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001  # pydantic calls it
+        if value and info.data.get("loader") != "unsloth":
+            raise ValueError('4-bit weights need policy.loader = "unsloth"')
+        return value
 
 
 class SamplerSettings(Settings):

@@ -31,6 +31,7 @@ from lite.train.policy import ADAPTER, Policy, base_of
 from lite.train.recipes import tasks_of
 from lite.train.rollouts import Attempt, Inline, Sampler, Workers
 from lite.train.signals import Look, look
+from lite.train.unsloth import import_first
 from lite.world import World
 
 Tell = Callable[[str], None]
@@ -52,6 +53,8 @@ class Course:
     """
 
     def __init__(self, settings: TrainSettings, folder: Path, tell: Tell) -> None:
+        if settings.policy.loader == "unsloth":
+            import_first()
         for library in ("torch", "trl", "peft", "datasets", "gguf"):
             need(library, "train")
         self._base = base_of(settings.policy.model)

@@ -83,6 +83,7 @@ def test_what_fits_is_let_through(folder: Path) -> None:
         ({"agent": "{ contxt = 1 }"}, "did you mean context"),
         ({"stages": "[{ stepz = 2 }]"}, r"no setting is called stages\.0\.stepz: did you mean steps"),
         ({"sft": "{ epoch = 1 }"}, r"no setting is called sft\.epoch: did you mean epochs"),
+        ({"policy": '{ model = "smollm2", load_in_4bit = true }'}, 'need policy.loader = "unsloth"'),
         ({"seed": '"one"'}, "seed = 'one' does not fit"),
     ],
 )
