@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import math
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -76,15 +77,18 @@ def versions(loader: str) -> Iterator[str]:
 
 
 def _unfit(text: str, whose: str, pins: dict[str, str] | None = None) -> Iterator[str]:
-    from packaging.requirements import Requirement  # transformers brings it, and without that there is nothing to see
+    name = re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0]
+    found = _installed(name) if name in _OURS else None
+    if found is None:
+        return
+    from packaging.requirements import Requirement  # transformers brings it, and so does accelerate
 
     wanted = Requirement(text)
-    if wanted.name not in _OURS or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
+    if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
         return
-    found = _installed(wanted.name)
-    if found and not wanted.specifier.contains(found, prereleases=True):
-        pin = (pins or {}).get(wanted.name, f"{wanted.name}{wanted.specifier}")
-        yield f"{wanted.name} {found} does not fit {whose}, which wants {wanted.specifier}: pip install '{pin}'"
+    if not wanted.specifier.contains(found, prereleases=True):
+        pin = (pins or {}).get(name, f"{name}{wanted.specifier}")
+        yield f"{name} {found} does not fit {whose}, which wants {wanted.specifier}: pip install '{pin}'"
 
 
 def _installed(name: str) -> str | None:

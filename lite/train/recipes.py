@@ -112,7 +112,8 @@ def estimate(settings: TrainSettings) -> dict[str, Any]:
     sampling = settings.sampler.workers * weights if settings.sampler.engine == "llamacpp" and base.is_file() else 0.0
     # Keys and values of a small model are about a thousandth of its weights for each hundred tokens.
     held = weights * width * settings.agent.context * 1e-5
-    activations = weights * updates.tokens * (2e-4 if settings.policy.gradient_checkpointing else 1e-3)
+    # Of SmolLM2 two megabytes a token; with layers and width they grow as the root of the weights.
+    activations = 2e-3 * (weights / 0.27) ** 0.5 * updates.tokens / (5 if settings.policy.gradient_checkpointing else 1)
     return {
         "tasks": len(tasks_of(settings, "train")),
         "held_out": len(tasks_of(settings, "dev")),

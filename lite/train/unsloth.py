@@ -30,6 +30,7 @@ def import_first() -> ModuleType:
     """
     os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")  # else it asks Hugging Face for a file, to be counted
     os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(cache_dir() / "unsloth"))  # else in the folder one stands in
+    os.environ.setdefault("UNSLOTH_RETURN_LOGITS", "1")  # else a GPU's forward with labels has none: no entropy in SFT
     with redirect_stdout(sys.stderr):  # it prints, and a command's output may be JSON
         return need("unsloth", "unsloth")
 
