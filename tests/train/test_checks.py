@@ -1,5 +1,6 @@
 """What a recipe cannot have is one line that ends in the next step, exit 2, before a model is loaded."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -183,4 +184,15 @@ def test_the_command_says_it_and_writes_nothing(
     assert run(["train", str(path), "--out", str(folder / "run"), *flags]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "nowhere: name a world's folder" in line
+    assert not (folder / "run").exists()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("unsloth") is not None, reason="Unsloth is installed")
+def test_a_loader_that_is_not_installed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from lite.cli import run
+
+    path = recipe(folder, policy='{ model = "llamacpp:base.gguf", loader = "unsloth" }')
+    assert run(["train", str(path), "--out", str(folder / "run")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "unsloth is not installed: pip install 'literesearcher-lite[unsloth]'" in line
     assert not (folder / "run").exists()
