@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Literal
 
 from lite import __version__
+from lite.extras import DISTRIBUTION, requirements
 from lite.shipped import cache_dir
 
-DISTRIBUTION = "literesearcher-lite"
 TORCH = "torch==2.13.0"  # tested; in the same pip command it keeps pip from taking the newest
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 LLAMA_WHEELS = "https://abetlen.github.io/llama-cpp-python/whl/cpu"
@@ -138,17 +138,8 @@ def _libraries() -> list[Finding]:
 
 
 def _requirements() -> list[tuple[str, str]]:
-    """(requirement, extra) of what this version declares, from its own metadata, so that the two cannot drift."""
-    try:
-        lines = importlib.metadata.requires(DISTRIBUTION) or []
-    except importlib.metadata.PackageNotFoundError:
-        lines = []  # run from a source tree that was never installed
-    found = []
-    for line in lines:
-        requirement, _, marker = line.partition(";")
-        extra = re.search(r"extra == ['\"]([^'\"]+)['\"]", marker)
-        if (extra[1] if extra else "") in _PURPOSE:
-            found.append((requirement.strip(), extra[1] if extra else ""))
+    """(requirement, extra) of the extras that have a purpose here, those of the base first."""
+    found = [pair for pair in requirements() if pair[1] in _PURPOSE]
     return sorted(found, key=lambda pair: (list(_PURPOSE).index(pair[1]), pair[0]))
 
 

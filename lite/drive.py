@@ -184,12 +184,12 @@ def _go_on(one: Episode, work: _Work, answer: Answer, clock: Callable[[], float]
             return None
 
 
-_NAMES: dict[str, tuple[str, ...]] = {"all": NAMES, "search": ("search",)}
+TOOLS: dict[str, tuple[str, ...]] = {"all": NAMES, "search": ("search",)}
 
 
 def prompt_of(settings: AgentSettings, world: World) -> str:
     """The system prompt of episodes in `world`."""
-    return system_prompt(world.date, settings.prompt, _NAMES[settings.tools])
+    return system_prompt(world.date, settings.prompt, TOOLS[settings.tools])
 
 
 def tools_of(task: Task, world: World, settings: AgentSettings, model: Model | str) -> Toolset:
@@ -211,7 +211,7 @@ def tools_of(task: Task, world: World, settings: AgentSettings, model: Model | s
         mask=task.mask,
         results=limits.results,
         visit_words=limits.visit_words,
-        names=_NAMES[settings.tools],
+        names=TOOLS[settings.tools],
         reader=reader,
         links=limits.links,
     )
@@ -304,7 +304,7 @@ def open_model(stack: ExitStack, model: Model | str, settings: AgentSettings) ->
     """`model` itself, or the one it names, closed again when `stack` is."""
     if not isinstance(model, str):
         return model
-    names = _NAMES[settings.tools] if settings.native_tools else ()
+    names = TOOLS[settings.tools] if settings.native_tools else ()
     tools = [schema for schema in SCHEMAS if schema["function"]["name"] in names]
     loaded = load_model(
         model, context=settings.context, grammar=settings.grammar, threads=settings.threads, tools=tools

@@ -1,9 +1,13 @@
 """Optional libraries: the import, or one line saying what to install."""
 
+import importlib.metadata
+import re
 from importlib import import_module
 from types import ModuleType
 
 from lite.errors import MissingExtra
+
+DISTRIBUTION = "literesearcher-lite"
 
 
 def need(module: str, extra: str) -> ModuleType:
@@ -20,3 +24,17 @@ def need(module: str, extra: str) -> ModuleType:
         raise MissingExtra(
             f"{module} is not installed: pip install 'literesearcher-lite[{extra}]'  (lite doctor says more)"
         ) from None
+
+
+def requirements() -> list[tuple[str, str]]:
+    """(requirement, extra) of what this version declares, from its own metadata, so that the two cannot drift."""
+    try:
+        lines = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        lines = []  # run from a source tree that was never installed
+    found = []
+    for line in lines:
+        requirement, _, marker = line.partition(";")
+        extra = re.search(r"extra == ['\"]([^'\"]+)['\"]", marker)
+        found.append((requirement.strip(), extra[1] if extra else ""))
+    return found

@@ -3,9 +3,9 @@
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from lite.errors import UsageError
 from lite.records import Sampling
@@ -26,7 +26,8 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
+            # An unknown key goes first: a misspelt one is also one that is missing.
+            first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
             key = ".".join(str(part) for part in first["loc"])
             if first["type"] == "missing":
                 raise UsageError(f"the setting {key} is missing: add it") from None
@@ -41,9 +42,10 @@ class Settings(BaseModel):
 def _fields(settings: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """The names of the settings at `path` below `settings`."""
     for part in path:
-        inner = settings.model_fields[str(part)].annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            settings = inner
+        if isinstance(part, str):  # a number is the place in a list, whose members are all of one kind
+            annotation = settings.model_fields[part].annotation
+            kinds = (annotation, *get_args(annotation))
+            settings = next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), settings)
     return list(settings.model_fields)
 
 
@@ -123,12 +125,21 @@ class PolicySettings(Settings):
     """What is trained: a base model and a LoRA adapter on it."""
 
     model: str = "smollm2"  # or llamacpp:FILE.gguf, transformers:FOLDER
+    loader: Literal["transformers", "unsloth"] = "transformers"
+    load_in_4bit: bool = False  # the frozen weights (unsloth, on a GPU)
     dtype: Literal["bfloat16", "float32", "float16"] = "bfloat16"
     rank: int = Field(default=16, ge=1)
     alpha: float = Field(default=32, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: str | tuple[str, ...] = "all-linear"
     gradient_checkpointing: bool = False
+
+    @field_validator("load_in_4bit")
+    @classmethod
+    def _by_unsloth(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001  # pydantic calls it
+        if value and info.data.get("loader") != "unsloth":
+            raise ValueError('4-bit weights need policy.loader = "unsloth"')
+        return value
 
 
 class SamplerSettings(Settings):

@@ -72,7 +72,7 @@ DOORS = {
     "click": ("cli/",),
     "rich": ("console.py", "watch.py"),
 }
-LIGHT = {"pydantic", "pydantic_core", "numpy", "zstandard"}  # small enough to stand anywhere
+LIGHT = {"pydantic", "pydantic_core", "numpy", "zstandard", "packaging"}  # small enough to stand anywhere
 PUBLIC = ["Hit", "LiteError", "Page", "Results", "Task", "Trajectory", "Visit", "World", "ask", "evaluate"]
 
 

@@ -21,14 +21,16 @@ def train(recipe: Path, out: Path | None, changes: tuple[str, ...], resume: bool
 
     Everything it writes is in the run's folder; a killed run goes on with --resume.
     """
-    from lite.train.recipes import estimate, read_recipe
+    from lite.train.checks import check
+    from lite.train.recipes import read_recipe
 
     settings = read_recipe(recipe, changes)
+    folder = out or Path("runs") / settings.name
+    asked = check(settings, folder)
     if dry_run:
-        told = {"settings": settings.model_dump(mode="json"), "estimate": estimate(settings)}
+        told = {"settings": settings.model_dump(mode="json"), "estimate": asked}
         click.echo(json.dumps(told, indent=None if as_json else 2, ensure_ascii=False))
         return
-    folder = out or Path("runs") / settings.name
     if (folder / "manifest.json").exists() and not resume:
         raise UsageError(f"{folder} holds a run already: give --resume to go on with it, or another --out")
     from lite.train.course import Course

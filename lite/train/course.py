@@ -23,6 +23,7 @@ from lite.recipe import AgentSettings, ColdStart, TrainSettings
 from lite.records import Broken, Task, Trajectory
 from lite.run import Run
 from lite.tasks.files import write_tasks
+from lite.train.checks import of_this_world
 from lite.train.demos import demonstrations, keep, read_demonstrations
 from lite.train.draw import Drawer
 from lite.train.groups import Row
@@ -30,6 +31,7 @@ from lite.train.policy import ADAPTER, Policy, base_of
 from lite.train.recipes import tasks_of
 from lite.train.rollouts import Attempt, Inline, Sampler, Workers
 from lite.train.signals import Look, look
+from lite.train.unsloth import import_first
 from lite.world import World
 
 Tell = Callable[[str], None]
@@ -51,6 +53,8 @@ class Course:
     """
 
     def __init__(self, settings: TrainSettings, folder: Path, tell: Tell) -> None:
+        if settings.policy.loader == "unsloth":
+            import_first()
         for library in ("torch", "trl", "peft", "datasets", "gguf"):
             need(library, "train")
         self._base = base_of(settings.policy.model)
@@ -71,6 +75,8 @@ class Course:
         with ExitStack() as stack:
             stack.enter_context(self._run)
             world = stack.enter_context(self._world())
+            for which, tasks in (("train", self._train), ("dev", self._dev)):
+                of_this_world(tasks, getattr(self.settings, which), world)
             if self.settings.sft and "sft" not in self._state:
                 self._cold_start(self.settings.sft, world)
             best = self._path("sft")

@@ -60,9 +60,11 @@ class Drawer:
         return chosen
 
     def favour(self, capability: str, factor: float) -> None:
-        """Give a capability a larger share from now on."""
+        """Give a capability a larger share from now on: of its own, or of the mean where it had none."""
         shares = self.drawn.shares
-        self.drawn = self.drawn.model_copy(update={"shares": shares | {capability: factor * shares[capability]}})
+        if capability in self._tasks:
+            share = shares.get(capability, sum(shares.values()) / len(shares))
+            self.drawn = self.drawn.model_copy(update={"shares": shares | {capability: factor * share}})
 
     def _at(self, name: str, place: int) -> Task:
         round_, index = divmod(place, len(self._tasks[name]))

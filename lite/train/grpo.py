@@ -12,18 +12,23 @@ old log-probabilities staying in the clipped ratio: truncated importance samplin
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 import torch
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
-from trl.trainer.grpo_config import GRPOConfig
-from trl.trainer.grpo_trainer import GRPOTrainer
 
 from lite.recipe import PolicySettings, StageSettings, Updates
 from lite.train.groups import Row, parts_of
 from lite.train.policy import Policy, trainer_settings
+from lite.train.unsloth import stock
+
+if TYPE_CHECKING:
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+else:
+    GRPOConfig, GRPOTrainer = stock("grpo")
 
 RowsOf = Callable[[int], Sequence[Row]]  # step, from 0 -> the rows of its update
 Batch = dict[str, torch.Tensor]

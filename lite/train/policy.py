@@ -7,10 +7,11 @@ from typing import Any
 from lite.errors import ModelError, UsageError
 from lite.extras import need
 from lite.models import read_spec, split_adapter
-from lite.models.huggingface import load
+from lite.models.huggingface import from_gguf, load
 from lite.models.threads import wait_passively
 from lite.recipe import PolicySettings
 from lite.train.gguf import write_adapter
+from lite.train.unsloth import import_first, load_adapted
 
 ADAPTER = "adapter.gguf"
 
@@ -56,33 +57,28 @@ class Policy:
             ModelError: a file cannot be used.
         """
         wait_passively()
-        torch, peft, transformers = need("torch", "train"), need("peft", "train"), need("transformers", "train")
+        if settings.loader == "unsloth":
+            import_first()
+        for library in ("torch", "peft", "transformers"):
+            need(library, "train")
         need("datasets", "train").disable_progress_bars()
         _score_what_counts()
         warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
         base = base_of(settings.model)
-        model, tokenizer = load(base, settings.dtype)
-        transformers.set_seed(seed)
-        if adapter is None:
-            lora = peft.LoraConfig(
-                r=settings.rank,
-                lora_alpha=settings.alpha,
-                lora_dropout=settings.dropout,
-                target_modules=settings.targets if isinstance(settings.targets, str) else list(settings.targets),
-                task_type="CAUSAL_LM",
-            )
-            model = peft.get_peft_model(model, lora)
+        if settings.loader == "unsloth":
+            model, tokenizer = load_adapted(settings, base if base.is_dir() else from_gguf(base), seed=seed)
         else:
-            try:
-                model = peft.PeftModel.from_pretrained(model, adapter, is_trainable=True)
-            except (OSError, ValueError, RuntimeError, KeyError) as error:
-                line = " ".join(str(error).split())[:160]
-                raise ModelError(f"{adapter} is no adapter of {base} ({line}): name another checkpoint") from None
-        if torch.cuda.is_available():
-            model = model.to("cuda")
-        if settings.gradient_checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
-            model.enable_input_require_grads()
+            model, tokenizer = load(base, settings.dtype)
+        try:
+            if settings.loader == "transformers":
+                model = _adapted(model, settings, seed, adapter)
+            elif adapter is not None:
+                model.load_adapter(adapter, "default", is_trainable=True)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            if adapter is None:
+                raise
+            line = " ".join(str(error).split())[:160]
+            raise ModelError(f"{adapter} is no adapter of {base} ({line}): name another checkpoint") from None
         return cls(model, tokenizer, base)
 
     def save(self, folder: Path) -> Path:
@@ -99,12 +95,36 @@ class Policy:
         return path
 
 
+def _adapted(model: Any, settings: PolicySettings, seed: int, adapter: Path | None) -> Any:
+    """The model with its adapter, by PEFT alone."""
+    torch, peft = need("torch", "train"), need("peft", "train")
+    need("transformers", "train").set_seed(seed)
+    if adapter is None:
+        lora = peft.LoraConfig(
+            r=settings.rank,
+            lora_alpha=settings.alpha,
+            lora_dropout=settings.dropout,
+            target_modules=settings.targets if isinstance(settings.targets, str) else list(settings.targets),
+            task_type="CAUSAL_LM",
+        )
+        model = peft.get_peft_model(model, lora)
+    else:
+        model = peft.PeftModel.from_pretrained(model, adapter, is_trainable=True)
+    if torch.cuda.is_available():
+        model = model.to("cuda")
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.enable_input_require_grads()
+    return model
+
+
 def trainer_settings(settings: PolicySettings, seed: int) -> dict[str, Any]:
     """What every trainer of a policy is told, whatever it trains on."""
     return {
         "bf16": settings.dtype == "bfloat16",
         "use_cpu": not need("torch", "train").cuda.is_available(),
-        "gradient_checkpointing": settings.gradient_checkpointing,
+        # Unsloth's own way of it is in the model already; the trainer would put the plain one in its place.
+        "gradient_checkpointing": settings.gradient_checkpointing and settings.loader == "transformers",
         "optim": "adamw_torch",
         "logging_steps": 1,
         "dataloader_pin_memory": False,

@@ -1,6 +1,7 @@
 """A recipe as it will run: read, changed by `--set`, its paths made absolute."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ def estimate(settings: TrainSettings) -> dict[str, Any]:
     """What the recipe asks of the machine, by rule of thumb: rollouts and tokens a step, gigabytes, tokens to compute.
 
     An episode is taken to fill half of its window. Memory: the weights once for torch and once for each sampler, the
-    keys and values of the episodes, and the activations of the largest part that is computed at once.
+    keys and values of the episodes, and the activations of the largest part that is computed at once. Disk: what a
+    run keeps of adapters and optimizers, its rollouts as text, and the world where it is built.
     """
     from lite.train.policy import base_of
 
@@ -106,12 +108,26 @@ def estimate(settings: TrainSettings) -> dict[str, Any]:
         for stage in settings.stages
     ]
     width = settings.sampler.width * settings.sampler.workers
+    trained = weights / 4 if settings.policy.load_in_4bit else weights
+    sampling = settings.sampler.workers * weights if settings.sampler.engine == "llamacpp" and base.is_file() else 0.0
     # Keys and values of a small model are about a thousandth of its weights for each hundred tokens.
     held = weights * width * settings.agent.context * 1e-5
-    activations = weights * updates.tokens * 1e-3
+    # Of SmolLM2 two megabytes a token; with layers and width they grow as the root of the weights.
+    activations = 2e-3 * (weights / 0.27) ** 0.5 * updates.tokens / (5 if settings.policy.gradient_checkpointing else 1)
     return {
         "tasks": len(tasks_of(settings, "train")),
         "held_out": len(tasks_of(settings, "dev")),
         "stages": stages,
-        "gigabytes": round(weights * (1 + settings.sampler.workers) + held + activations + 1.0, 1),
+        "gigabytes": round(trained + sampling + held + activations + 1.0, 1),
+        "disk_gigabytes": round(_disk(settings, weights, stages), 1),
     }
+
+
+def _disk(settings: TrainSettings, weights: float, stages: Sequence[dict[str, Any]]) -> float:
+    """Gigabytes. SmolLM2's adapter of rank 16 has 20 MB; other models' grow with the root of their weights."""
+    adapter = 0.02 * settings.policy.rank / 16 * (weights / 0.27) ** 0.5
+    kept = adapter * (2 * 4 + 3 * (1 + len(stages)))  # two checkpoints with optimizers; of each part the best
+    rollouts = sum(stage["steps"] * stage["rollouts_a_step"] for stage in stages) * 8e-6
+    corpus = Path(settings.world)
+    built = corpus.stat().st_size * 1e-9 if corpus.is_file() else 0.0
+    return kept + rollouts + built * (30 if corpus.suffix in {".zst", ".gz"} else 5)

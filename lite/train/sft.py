@@ -9,12 +9,11 @@ from typing import Any
 
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
-from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
 
 from lite.models.turn import Tokens
 from lite.recipe import ColdStart, PolicySettings
 from lite.train.policy import Policy, trainer_settings
+from lite.train.unsloth import stock
 
 Looked = Callable[[int, dict[str, float]], bool]  # (updates done, what was logged last) -> whether to end
 
@@ -40,8 +39,9 @@ def train_on(
         looked: called every `settings.every` updates and at the end.
         seed: of the order of the sequences.
     """
+    config, trainer_of = stock("sft")
     updates = max(1, round(settings.epochs * len(sequences) / settings.rows))
-    args = SFTConfig(
+    args = config(
         output_dir=str(folder),
         max_steps=updates,
         per_device_train_batch_size=1,  # no padding; and without a mask torch has a quicker attention
@@ -61,7 +61,7 @@ def train_on(
             "assistant_masks": [[int(its) for its in one.sampled] for one in sequences],
         }
     )
-    trainer = SFTTrainer(
+    trainer = trainer_of(
         policy.model,
         args=args,
         train_dataset=rows,

@@ -1,0 +1,197 @@
+"""What a recipe asks for and cannot have here, said in one line before anything heavy is loaded."""
+
+import importlib.metadata
+import math
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from lite.agent import system_prompt
+from lite.dialect import ASK_FOR_ANSWER
+from lite.drive import TOOLS
+from lite.errors import MissingExtra, ModelError, UsageError
+from lite.extras import requirements
+from lite.index import manifest
+from lite.models.engine import available_memory, check_gguf
+from lite.recipe import AgentSettings, Limits, TrainSettings
+from lite.records import Task
+from lite.train.policy import base_of
+from lite.train.recipes import estimate, tasks_of
+from lite.world import World
+
+# What was run beside Unsloth 2026.10.9 (dev/LOG.md). Unsloth's own caps are read from its metadata.
+_BESIDE_UNSLOTH = {"trl": "trl==1.14.2", "transformers": "transformers==5.17.0", "datasets": "datasets==4.8.5"}
+_OURS = ("accelerate", "datasets", "gguf", "peft", "torch", "transformers", "trl")
+_TURN = 64  # tokens; a shorter turn cannot think and call
+_HIT = 60  # tokens of a search hit, at least
+_FRAME = 60  # tokens around a page's evidence, at least
+
+
+def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
+    """Refuse a recipe that cannot be carried out here. Reads small files only.
+
+    Args:
+        settings: the recipe.
+        folder: of the run; it need not exist.
+
+    Returns:
+        What the recipe asks of the machine (`estimate`).
+
+    Raises:
+        MissingExtra: an installed library has a version that does not fit.
+        ModelError: the policy's file is no model.
+        UsageError: the world or the tasks are missing or do not belong together, or context, memory or disk is short.
+    """
+    if unfit := next(versions(settings.policy.loader), None):
+        raise MissingExtra(unfit)
+    base = base_of(settings.policy.model)
+    if base.is_file():
+        check_gguf(base)
+    elif not (base / "config.json").is_file():
+        raise ModelError(f"{base} has no config.json: give the folder of a Hugging Face model, or a GGUF file")
+    _world(settings, folder)
+    _context(settings)
+    asked = estimate(settings)
+    _memory(asked["gigabytes"])
+    _disk(asked["disk_gigabytes"], folder)
+    return asked
+
+
+# ---------------------------------------------------------------- libraries
+
+
+def versions(loader: str) -> Iterator[str]:
+    """A line for each installed library whose version does not fit, with the command that mends it. Imports none.
+
+    Libraries that are not installed are not spoken of: who asks for them says so.
+    """
+    for text, extra in requirements():
+        if extra == "train":
+            yield from _unfit(text, "literesearcher-lite")
+    if loader == "unsloth" and (version := _installed("unsloth")):
+        for text in importlib.metadata.requires("unsloth") or []:
+            yield from _unfit(text, f"unsloth {version}", _BESIDE_UNSLOTH)
+
+
+def _unfit(text: str, whose: str, pins: dict[str, str] | None = None) -> Iterator[str]:
+    name = re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0]
+    found = _installed(name) if name in _OURS else None
+    if found is None:
+        return
+    from packaging.requirements import Requirement  # transformers brings it, and so does accelerate
+
+    wanted = Requirement(text)
+    if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
+        return
+    if not wanted.specifier.contains(found, prereleases=True):
+        pin = (pins or {}).get(name, f"{name}{wanted.specifier}")
+        yield f"{name} {found} does not fit {whose}, which wants {wanted.specifier}: pip install '{pin}'"
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+# ---------------------------------------------------------------- world and tasks
+
+
+def _world(settings: TrainSettings, folder: Path) -> None:
+    """The world is there, or its corpus is; the tasks are read, and compared with a world that is finished."""
+    named = Path(settings.world)
+    if not named.exists():
+        raise UsageError(f"there is no {named}: name a world's folder (lite world build makes one) or a corpus file")
+    tasks = {which: tasks_of(settings, which) for which in ("train", "dev")}
+    ready = next((one for one in (named, folder / "world") if (one / manifest.FILE).is_file()), None)
+    if ready is None:
+        return  # it is built first, and then compared
+    with World.open(ready) as world:
+        for which, those in tasks.items():
+            of_this_world(those, getattr(settings, which), world)
+
+
+def of_this_world(tasks: Sequence[Task], file: str, world: World) -> None:
+    """Refuse tasks that were made in another world, or, where they do not say which, whose pages this one lacks.
+
+    Raises:
+        UsageError: naming the first task.
+    """
+    others = [task for task in tasks if task.world is not None and task.world != world.digest]
+    if others:
+        raise UsageError(
+            f"{file}: {len(others):,} of {len(tasks):,} tasks are of another world than {world.path}, {others[0].id} "
+            f"the first: lite tasks check {file} --world {world.path} --out NEW.jsonl keeps those that hold in this one"
+        )
+    for task in tasks:
+        lost = next((url for url in task.evidence if task.world is None and world.pages.find(url) is None), None)
+        if lost is not None:
+            raise UsageError(f"{file}: {task.id} needs {lost}, which is not in {world.path}: name the tasks' own world")
+
+
+# ---------------------------------------------------------------- what fits
+
+
+def _context(settings: TrainSettings) -> None:
+    """A window has to hold the prompt, a question, a turn, what a tool says, and the last answer.
+
+    Tokens are estimated from characters, rather too few than too many: a recipe that barely fits is let through.
+    """
+    agent, limits = settings.agent, settings.agent.limits
+    prompt = system_prompt("2026-01-01", agent.prompt, TOOLS[agent.tools])
+    parts = {
+        "the prompt": _tokens(prompt),
+        "a question": math.ceil(median(_tokens(task.question) for task in tasks_of(settings, "train"))),
+        "a tool's answer": _observation(agent, limits),
+        "a turn and the answer": _TURN + limits.answer_tokens + _tokens(ASK_FOR_ANSWER),
+    }
+    needed = sum(parts.values())
+    windows = {"agent.context": agent.context}
+    windows |= {f"stages.{n}.context": stage.context for n, stage in enumerate(settings.stages) if stage.context}
+    for name, window in windows.items():
+        if window < needed:
+            told = ", ".join(f"{part} {count}" for part, count in parts.items())
+            raise UsageError(
+                f"{name} = {window} is too small, about {needed} tokens are needed ({told}): raise it, or lower "
+                "agent.limits.results and visit_words"
+            )
+
+
+def _observation(agent: AgentSettings, limits: Limits) -> int:
+    page = _FRAME + round(1.3 * limits.visit_words)
+    return max(limits.results * _HIT, page if agent.tools == "all" else 0)
+
+
+def _tokens(text: str) -> int:
+    """Tokens of a text, by rule of thumb: four Latin characters each, or one and a half others."""
+    latin = sum(character.isascii() for character in text)
+    return math.ceil(latin / 4 + (len(text) - latin) / 1.5)
+
+
+def _memory(needed: float) -> None:
+    """Memory of the machine. On a GPU the weights are elsewhere, and what is free there is not asked."""
+    free = available_memory() / 1e9
+    if needed > free and not shutil.which("nvidia-smi"):
+        raise UsageError(
+            f"the run takes about {needed:,.1f} GB of memory and {free:,.1f} GB are free: free some, or lower "
+            "updates.tokens, sampler.workers or sampler.width"
+        )
+
+
+def _disk(needed: float, folder: Path) -> None:
+    there = next(one for one in _upwards(folder.absolute()) if one.exists())
+    free = shutil.disk_usage(there).free / 1e9
+    if needed > free:
+        raise UsageError(
+            f"the run writes about {needed:,.1f} GB and {there} has {free:,.1f} GB free: free some, or give "
+            "another --out"
+        )
+
+
+def _upwards(folder: Path) -> Iterable[Path]:
+    yield folder
+    yield from folder.parents

@@ -1,0 +1,198 @@
+"""What a recipe cannot have is one line that ends in the next step, exit 2, before a model is loaded."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from lite.errors import MissingExtra, ModelError, UsageError
+from lite.records import Task
+from lite.train import checks
+from lite.train.checks import check, of_this_world, versions
+from lite.train.recipes import read_recipe
+from lite.world import World
+
+SITE = "https://a.test"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("world")
+    pages = ({"url": f"{SITE}/{n}", "title": f"Page {n}", "doc": f"# Page {n}\n\nIts number is {n}."} for n in range(3))
+    (folder / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages))
+    with World.build([folder / "pages.jsonl"], folder / "world") as built:
+        yield built
+
+
+@pytest.fixture
+def folder(tmp_path: Path, world: World) -> Path:
+    """A recipe and what it names; the model is a file that begins as one does."""
+    (tmp_path / "base.gguf").write_bytes(b"GGUF" + bytes(1000))
+    (tmp_path / "world").symlink_to(world.path)
+    (tmp_path / "pages.jsonl").symlink_to(world.path.parent / "pages.jsonl")
+    tasks(tmp_path, world=world.digest)
+    return tmp_path
+
+
+def tasks(folder: Path, **changes) -> None:
+    made = [
+        Task(id=f"t{n}", question=f"What is the number of page {n}?", answers=(str(n),), evidence=(f"{SITE}/{n}",))
+        for n in range(3)
+    ]
+    lines = [task.model_copy(update=changes).to_json() + "\n" for task in made]
+    (folder / "tasks.jsonl").write_text("".join(lines))
+
+
+def recipe(folder: Path, **changes: str) -> Path:
+    told = {
+        "world": '"world"',
+        "train": '"tasks.jsonl"',
+        "dev": '"tasks.jsonl"',
+        "policy": '{ model = "llamacpp:base.gguf" }',
+        "stages": "[{ steps = 2 }]",
+    }
+    path = folder / "mine.toml"
+    path.write_text('name = "mine"\n' + "".join(f"{key} = {value}\n" for key, value in (told | changes).items()))
+    return path
+
+
+def checked(folder: Path, **changes: str) -> dict:
+    return check(read_recipe(recipe(folder, **changes)), folder / "run")
+
+
+def test_what_fits_is_let_through(folder: Path) -> None:
+    asked = checked(folder)
+    assert (asked["tasks"], asked["stages"][0]["steps"]) == (3, 2)
+    assert checked(folder, world='"pages.jsonl"')["tasks"] == 3  # built first, and compared then
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"world": '"nowhere"'}, r"there is no .*nowhere: name a world's folder"),
+        ({"train": '"none.jsonl"'}, r"none\.jsonl"),
+        ({"dev": '"none.jsonl"'}, r"none\.jsonl"),
+        ({"hops": "1", "capabilities": '["direct"]'}, "no task of the capabilities"),
+        ({"policy": '{ model = "llamacpp:none.gguf" }'}, r"there is no .*none\.gguf: name the policy's model"),
+        ({"policy": '{ model = "openai:it@http://localhost/v1" }'}, "cannot be trained"),
+        ({"agent": "{ context = 1200 }"}, r"agent\.context = 1200 is too small, about \d+ tokens .*the prompt \d+"),
+        ({"stages": "[{ steps = 2, context = 800 }]"}, r"stages\.0\.context = 800 is too small"),
+        ({"agent": "{ limits = { visit_words = 9000 } }"}, r"a tool's answer 11760"),
+        ({"updates": "{ tokens = 1_000_000_000_000_000_000 }"}, r"GB of memory and .* are free: free some, or lower"),
+        ({"stages": "[{ steps = 1_000_000_000_000 }]"}, r"GB and .* GB free: free some, or give another --out"),
+        ({"agent": "{ contxt = 1 }"}, "did you mean context"),
+        ({"stages": "[{ stepz = 2 }]"}, r"no setting is called stages\.0\.stepz: did you mean steps"),
+        ({"sft": "{ epoch = 1 }"}, r"no setting is called sft\.epoch: did you mean epochs"),
+        ({"policy": '{ model = "smollm2", load_in_4bit = true }'}, 'need policy.loader = "unsloth"'),
+        ({"seed": '"one"'}, "seed = 'one' does not fit"),
+    ],
+)
+def test_what_does_not_is_one_line(folder: Path, changes: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as error:
+        checked(folder, **changes)
+    assert "\n" not in str(error.value)
+    assert not (folder / "run").exists()
+
+
+def test_a_file_that_is_no_model(folder: Path) -> None:
+    (folder / "base.gguf").write_text("<html>not found</html>")
+    with pytest.raises(ModelError, match="is not a GGUF model file"):
+        checked(folder)
+    (folder / "empty").mkdir()
+    with pytest.raises(ModelError, match=r"has no config\.json"):
+        checked(folder, policy='{ model = "transformers:empty" }')
+
+
+def test_tasks_of_another_world(folder: Path) -> None:
+    tasks(folder, world="0" * 32)
+    with pytest.raises(UsageError, match=r"3 of 3 tasks are of another world .*t0 the first: lite tasks check"):
+        checked(folder)
+
+
+def test_tasks_that_do_not_say_of_which_world_need_its_pages(folder: Path, world: World) -> None:
+    tasks(folder)
+    assert checked(folder)["tasks"] == 3
+    tasks(folder, evidence=(f"{SITE}/99",))
+    with pytest.raises(UsageError, match=r"t0 needs https://a\.test/99, which is not in"):
+        checked(folder)
+
+
+def test_a_world_that_was_built_for_the_run_is_compared_too(folder: Path, world: World) -> None:
+    (folder / "run").mkdir()
+    (folder / "run" / "world").symlink_to(world.path)
+    tasks(folder, world="0" * 32)
+    with pytest.raises(UsageError, match="another world"):
+        checked(folder, world='"pages.jsonl"')
+    with pytest.raises(UsageError, match="1 of 1 tasks"):
+        of_this_world([Task(id="t", question="q", answers=("a",), world="1" * 32)], "tasks.jsonl", world)
+
+
+# ---------------------------------------------------------------- versions, of packages that are only metadata
+
+
+def installed(site: Path, name: str, version: str, *requires: str) -> None:
+    folder = site / f"{name}-{version}.dist-info"
+    folder.mkdir(parents=True)
+    lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {line}" for line in requires)]
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\n" + "\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of packages that goes before all others."""
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    return tmp_path / "site"
+
+
+def ours(site: Path) -> None:
+    installed(site, "literesearcher_lite", "0.1", "trl!=1.15.0,<1.17,>=1.14.2; extra == 'train'", "trl<1; extra == 'x'")
+
+
+def test_a_library_out_of_the_declared_range_is_named_with_the_pin(folder: Path, site: Path) -> None:
+    ours(site)
+    installed(site, "trl", "1.15.0")
+    with pytest.raises(MissingExtra, match=r"trl 1\.15\.0 does not fit literesearcher-lite.*pip install 'trl!=1\.15"):
+        checked(folder)
+
+
+def test_unsloth_has_caps_of_its_own(site: Path) -> None:
+    ours(site)
+    caps = ("trl<=1.15.0", "transformers<=5.17.0", "certifi>=2999", "trl==0.1; extra == 'huggingface'")
+    installed(site, "unsloth", "2026.10.9", *caps)
+    installed(site, "trl", "1.16.0")
+    installed(site, "transformers", "5.17.0")
+    assert list(versions("transformers")) == []
+    [line] = versions("unsloth")
+    assert line == "trl 1.16.0 does not fit unsloth 2026.10.9, which wants <=1.15.0: pip install 'trl==1.14.2'"
+
+
+def test_the_declared_ranges_are_read_at_all() -> None:
+    assert any(text.startswith("trl") and extra == "train" for text, extra in checks.requirements())
+
+
+# ---------------------------------------------------------------- the command
+
+
+@pytest.mark.parametrize("flags", [["--dry-run"], []])
+def test_the_command_says_it_and_writes_nothing(
+    folder: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lite.cli import run
+
+    path = recipe(folder, world='"nowhere"')
+    assert run(["train", str(path), "--out", str(folder / "run"), *flags]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "nowhere: name a world's folder" in line
+    assert not (folder / "run").exists()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("unsloth") is not None, reason="Unsloth is installed")
+def test_a_loader_that_is_not_installed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from lite.cli import run
+
+    path = recipe(folder, policy='{ model = "llamacpp:base.gguf", loader = "unsloth" }')
+    assert run(["train", str(path), "--out", str(folder / "run")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "unsloth is not installed: pip install 'literesearcher-lite[unsloth]'" in line
+    assert not (folder / "run").exists()
