@@ -2,14 +2,16 @@
 done; a killed run goes on behind the last whole step of a stage, and begins a cold start again.
 
     runs/NAME/  manifest.json  metrics.jsonl  state.json  world/  demonstrations.jsonl  sft/  stages/N.jsonl  stage-N/
+                exam/
 """
 
 import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,15 @@ from lite.models.transformers import Transformers
 from lite.models.turn import Tokens
 from lite.recipe import AgentSettings, ColdStart, TrainSettings
 from lite.records import Broken, Task, Trajectory
-from lite.run import Run
+from lite.run import Run, cut_half_line
 from lite.tasks.files import write_tasks
 from lite.train.demos import demonstrations, keep, read_demonstrations
-from lite.train.draw import Drawer
+from lite.train.draw import Drawer, first_of_each
+from lite.train.exam import line_of, sit
 from lite.train.groups import Row
 from lite.train.policy import ADAPTER, Policy, base_of
-from lite.train.recipes import tasks_of
-from lite.train.rollouts import Attempt, Inline, Sampler, Workers
+from lite.train.recipes import exam_tasks, tasks_of
+from lite.train.rollouts import Attempt, Inline, Rollout, Sampler, Workers
 from lite.train.signals import Look, look
 from lite.world import World
 
@@ -56,6 +59,7 @@ class Course:
         self._base = base_of(settings.policy.model)
         self.settings, self.folder, self._tell = settings, folder, tell
         self._train, self._dev = tasks_of(settings, "train"), tasks_of(settings, "dev")
+        self._exam_tasks = exam_tasks(settings)
         self._run = Run.start(folder, settings.model_dump(mode="json"))
         self._began = time.monotonic()
         self._state: dict[str, Any] = {}
@@ -78,6 +82,8 @@ class Course:
                 if f"stage-{number}" not in self._state:
                     self._stage(number, best, world)
                 best = self._path(f"stage-{number}") or best
+            if self._exam_tasks:
+                self._exam(world)
         return best
 
     def _path(self, part: str) -> Path | None:
@@ -109,19 +115,13 @@ class Course:
         return Transformers(policy.model, policy.tokenizer, name=str(self._base), context=context)
 
     def _held_out(self) -> list[Task]:
-        count: dict[str, int] = {}
-        chosen = []
-        for task in self._dev:
-            name = task.capability or "all"
-            count[name] = count.get(name, 0) + 1
-            if count[name] <= self.settings.held_out.tasks:
-                chosen.append(task)
-        return chosen
+        return first_of_each(self._dev, self.settings.held_out.tasks)
 
     def _metric(self, line: dict[str, Any]) -> None:
         told = {"seconds": round(time.monotonic() - self._began, 1), **line}
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(told) + "\n")
+        with (self.folder / "metrics.jsonl").open("ab+") as file:
+            cut_half_line(file.fileno())
+            file.write(json.dumps(told).encode() + b"\n")
         self._tell(_line(told))
 
     # ------------------------------------------------------------ cold start
@@ -299,6 +299,32 @@ class Course:
         found = (one for one in read_demonstrations(path) if isinstance(one, Trajectory))
         reader = self._reader(policy, self.settings.agent.context)
         return [Row(one.ids, one.sampled, None) for one in _as_tokens(found, reader)]
+
+    # ------------------------------------------------------------ exam
+
+    def _exam(self, world: World) -> None:
+        """The base, the cold start and each stage, each on the same tasks; what is done already is left as it is."""
+        parts = ("sft", *(f"stage-{number}" for number in range(1, len(self.settings.stages) + 1)))
+        adapters = {"base": None, **{part: best for part in parts if (best := self._path(part))}}
+        for name, adapter in adapters.items():
+            if f"exam-{name}" not in self._state:
+                path = self.folder / "exam" / f"{name}.jsonl"
+                marks = sit(self._exam_tasks, path, partial(self._examined, adapter, world), self._tell)
+                line = line_of(name, marks)
+                self._metric(line)
+                self._done(f"exam-{name}", accuracy=line["accuracy"])
+
+    def _examined(self, adapter: Path | None, world: World, tasks: Sequence[Task]) -> Iterator[Rollout]:
+        from lite.train.stage import agent_of
+
+        policy = Policy.load(self.settings.policy, seed=self.settings.seed, adapter=adapter)
+        agent = agent_of(self.settings.agent, None)
+        sampler = self._sampler(world, agent.context, policy)
+        try:
+            attempts = [Attempt(task, 0, 0) for task in tasks]
+            yield from sampler.roll(attempts, agent, adapter / ADAPTER if adapter else None)
+        finally:
+            sampler.close()
 
 
 def _as_tokens(trajectories: Iterable[Trajectory], reader: Transformers) -> list[Tokens]:
