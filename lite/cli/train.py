@@ -31,9 +31,20 @@ def train(recipe: Path, out: Path | None, changes: tuple[str, ...], resume: bool
     folder = out or Path("runs") / settings.name
     if (folder / "manifest.json").exists() and not resume:
         raise UsageError(f"{folder} holds a run already: give --resume to go on with it, or another --out")
+    from lite import console
     from lite.train.course import Course
+    from lite.train.curves import read_metrics
+    from lite.train.view import TrainView
 
-    best = Course(settings, folder, lambda line: click.echo(line, err=as_json)).run()
+    if as_json or not console.out.is_terminal:
+        best = Course(settings, folder, lambda line: click.echo(line, err=as_json)).run()
+    else:
+        view = TrainView(settings)
+        course = Course(settings, folder, view.note, view.take)
+        for line in read_metrics(folder):
+            view.take(line)
+        with view.live(console.out):
+            best = course.run()
     if as_json:
         click.echo(json.dumps({"run": str(folder), "best": str(best) if best else None}))
     elif best:

@@ -25,6 +25,7 @@ from lite.recipe import AgentSettings, ColdStart, TrainSettings
 from lite.records import Broken, Task, Trajectory
 from lite.run import Run, cut_half_line
 from lite.tasks.files import write_tasks
+from lite.train.curves import Line, as_text
 from lite.train.demos import demonstrations, keep, read_demonstrations
 from lite.train.draw import Drawer, first_of_each
 from lite.train.exam import line_of, sit
@@ -32,10 +33,11 @@ from lite.train.groups import Row
 from lite.train.policy import ADAPTER, Policy, base_of
 from lite.train.recipes import exam_tasks, tasks_of
 from lite.train.rollouts import Attempt, Inline, Rollout, Sampler, Workers
-from lite.train.signals import Look, look
+from lite.train.signals import Look, look, services
 from lite.world import World
 
 Tell = Callable[[str], None]
+Metric = Callable[[Line], None]
 _ROLLBACKS = 1
 _SLOWER = 0.5  # times the learning rate after a collapse
 
@@ -47,17 +49,19 @@ class Course:
         settings: the recipe.
         folder: the run's; what is in it of the same settings is gone on with.
         tell: takes a line for whoever watches.
+        metric: takes each line of `metrics.jsonl`; None: `tell` gets it as text.
 
     Raises:
         UsageError: the folder holds another run, or the recipe cannot be carried out.
         MissingExtra: the libraries of the extra `train` are not installed.
     """
 
-    def __init__(self, settings: TrainSettings, folder: Path, tell: Tell) -> None:
+    def __init__(self, settings: TrainSettings, folder: Path, tell: Tell, metric: Metric | None = None) -> None:
         for library in ("torch", "trl", "peft", "datasets", "gguf"):
             need(library, "train")
         self._base = base_of(settings.policy.model)
         self.settings, self.folder, self._tell = settings, folder, tell
+        self._told: Metric = metric or (lambda line: tell(as_text(line)))
         self._train, self._dev = tasks_of(settings, "train"), tasks_of(settings, "dev")
         self._exam_tasks = exam_tasks(settings)
         self._run = Run.start(folder, settings.model_dump(mode="json"))
@@ -122,7 +126,7 @@ class Course:
         with (self.folder / "metrics.jsonl").open("ab+") as file:
             cut_half_line(file.fileno())
             file.write(json.dumps(told).encode() + b"\n")
-        self._tell(_line(told))
+        self._told(told)
 
     # ------------------------------------------------------------ cold start
 
@@ -161,7 +165,8 @@ class Course:
         self._run.write("demonstrations.jsonl", "".join(one.to_json() + "\n" for one in kept))
         sequences = _as_tokens(kept, reader)
         tokens = sum(len(one.ids) for one in sequences)
-        self._metric({"demonstrations": len(kept), "tokens": tokens, "dropped": dict(dropped)})
+        counts = {"demonstrations": len(kept), "sequences": len(sequences), "tokens": tokens}
+        self._metric({**counts, "dropped": dict(dropped)})
         return sequences
 
     def _cold_start(self, cold: ColdStart, world: World) -> None:
@@ -273,7 +278,9 @@ class Course:
         pool = list({task.id: task for task in pool}.values())
         attempts = [Attempt(task, n, self.settings.seed) for task in pool for n in range(stage.tries)]
         right: dict[str, list[float]] = {task.id: [] for task in pool}
+        asked: Counter[str] = Counter()
         for rollout in sampler.roll(attempts, agent, adapter):
+            asked.update(services([rollout.trajectory]))
             reward = rollout.trajectory.reward
             if reward is not None and reward.value is not None:
                 right[rollout.attempt.task.id].append(reward.value)
@@ -283,7 +290,8 @@ class Course:
         ]
         kept = select(rated, keep=stage.keep)
         histogram = [sum(task.model_extra["correct"] == n for task in rated) for n in range(stage.tries + 1)]  # type: ignore[index]
-        self._metric({"stage": number, "rated": len(rated), "kept": len(kept), "histogram": histogram})
+        counts = {"rated": len(rated), "kept": len(kept), "histogram": histogram}
+        self._metric({"stage": number, **counts, **asked})
         if not kept:
             raise UsageError(
                 f"stage {number}: no task of {len(rated)} fits {stage.keep!r} (right of {stage.tries}: {histogram}): "
@@ -338,15 +346,3 @@ def _balanced(tasks: Sequence[Task], shares: dict[str, float]) -> list[Task]:
     whole = {name: shares.get(name, rest) for name in sorted(names)}
     drawn = Drawer(tasks, {name: share for name, share in whole.items() if share > 0}, 0).next(len(tasks))
     return list({task.id: task for task in drawn}.values())
-
-
-def _line(told: dict[str, Any]) -> str:
-    """A line of metrics for a terminal."""
-    names = ("stage", "step", "accuracy", "reward", "loss", "entropy", "answered", "visits", "length", "groups_kept",
-             "without_variance", "step_seconds", "demonstrations", "rated", "kept", "collapse", "favoured")  # fmt: skip
-    parts = [f"{name} {told[name]:.3g}" if isinstance(told[name], float) else f"{name} {told[name]}"
-             for name in names if name in told]  # fmt: skip
-    if "look" in told:
-        tries, right = told["look"].get("tries", {}), told["look"].get("right", {})
-        parts.append(" ".join(f"{name} {right.get(name, 0)}/{count}" for name, count in sorted(tries.items())))
-    return f"{told['seconds']:>7.0f} s  " + "  ".join(parts)

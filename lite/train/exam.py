@@ -101,6 +101,8 @@ def line_of(name: str, marks: Sequence[Mark]) -> dict[str, Any]:
         "exam": name,
         "tasks": len(marks),
         "failed": sum(mark.value is None for mark in marks),
+        "queries": sum(mark.searches for mark in marks),
+        "pages": sum(mark.visits for mark in marks),
         "accuracy": fmean(shares.values()) if shares else 0.0,
         "by_capability": shares,
     }

@@ -161,8 +161,8 @@ class Stage:
         told["step_seconds"] = round(time.monotonic() - self._started, 1)
         self._started = time.monotonic()
         line = self._signals | told
-        self.write({"stage": self.number, "step": step, **line})
         self.alarm = self._sentinel.step({name: float(value) for name, value in line.items()})
+        self.write({"stage": self.number, "step": step, **line, "raised": self._sentinel.watch.raised})
         if self.alarm is None and step % self.settings.held_out.every == 0:
             self._look_now(step)
         return self.alarm is not None or self._solved()

@@ -70,6 +70,8 @@ def test_an_exam_is_a_line_of_metrics_and_what_failed_counts_for_nothing(tmp_pat
         "exam": "base",
         "tasks": 7,
         "failed": 1,
+        "queries": 7,
+        "pages": 6,
         "accuracy": 0.5,
         "by_capability": {"direct": 1.0, "statistics": 0.0},
     }
