@@ -19,7 +19,8 @@ from lite.errors import UsageError
 def train(recipe: Path, out: Path | None, changes: tuple[str, ...], resume: bool, dry_run: bool, as_json: bool) -> None:
     """Train a model in its world: demonstrations, then GRPO stage by stage.
 
-    Everything it writes is in the run's folder; a killed run goes on with --resume.
+    Everything it writes is in the run's folder; a killed run goes on with --resume. At a terminal a live view shows how
+    far it is; elsewhere each figure is a line.
     """
     from lite.train.recipes import estimate, read_recipe
 

@@ -231,6 +231,7 @@ class Course:
                 folder,
                 self._metric,
                 self._anchors(policy) if settings.updates.anchor else (),
+                start,
             )
             at_work.run(policy, resume)
         finally:

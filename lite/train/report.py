@@ -137,7 +137,7 @@ def tables(found: TrainReport) -> list[Table]:
     """What a reader wants to know, in that order."""
     made = [_gained(found)] if found.exams else []
     if found.exams:
-        rows = [("", "answered", "searches", "visits", "tokens")]
+        rows: list[tuple[str, ...]] = [("", "answered", "searches", "visits", "tokens")]
         for name, exam in found.exams.items():
             seen = exam.behaviour
             figures = (f"{seen[key]:.2f}" for key in ("searches", "visits"))
@@ -156,7 +156,7 @@ def tables(found: TrainReport) -> list[Table]:
 
 def _gained(found: TrainReport) -> Table:
     exams, gain = found.exams, found.gains[0] if found.gains else None
-    difference = (f"{_called(gain.after)} - {_called(gain.before)}", "") if gain else ()
+    difference = (f"{_called(gain.after)} - {_called(gain.before)}", "verdict") if gain else ()
     rows = [("accuracy, %", "tasks", *map(_called, exams), *difference)]
     newest = list(exams.values())[-1]
     groups = [("mean over capabilities", newest.tasks, "mean")]
@@ -175,8 +175,8 @@ def _gained(found: TrainReport) -> Table:
 
 def _summary(found: TrainReport) -> str:
     said = [
-        f"{_called(one.after)} over {_called(one.before)}: {_points(one.mean)} ({verdict(one.mean)}; "
-        f"{one.tasks} tasks that both tried)"
+        f"{_called(one.after)} over {_called(one.before)}: {_points(one.mean)} points on {one.tasks} tasks, "
+        f"{verdict(one.mean)}"
         for one in found.gains
     ]
     return "; ".join(said) + "." if said else "There is nothing to compare yet."

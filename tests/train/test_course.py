@@ -115,6 +115,7 @@ def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path) -> None:
     assert [line["step"] for line in steps] == [1, 2, 3]
     for name in ("answered", "visits", "length", "malformed", "grad_norm", "entropy", "sampler_offset", "groups_kept"):
         assert all(name in line for line in steps), name
+    assert ["kl_start" in line for line in steps] == [True, False, True]
     assert [line["step"] for line in told if "look" in line] == [2, 0, 2]
     state = json.loads((run / "state.json").read_text())
     assert set(state) == {"sft", "stage-1"}

@@ -105,7 +105,7 @@ def test_a_run_that_is_over_is_reported_whole(whole: tuple[Path, TrainReport]) -
     assert found.parts[1]["happened"] == "collapse: visits went from 1.6 to 0.5"
     assert found.parts[2]["happened"] == "statistics favoured from step 15 on"
     head, mean, *rows = tables(found)[0].rows
-    assert head == ("accuracy, %", "tasks", "base", "SFT", "stage 1", "stage 2", "stage 2 - SFT", "")
+    assert head == ("accuracy, %", "tasks", "base", "SFT", "stage 1", "stage 2", "stage 2 - SFT", "verdict")
     assert mean[:2] == ("mean over capabilities", "120")
     assert mean[6].startswith("+15.0 (+")
     assert [row[0] for row in rows] == [*CAPABILITIES, "1 hop", "2 hops"]
