@@ -218,6 +218,13 @@ class HeldOut(Settings):
     every: int = Field(default=5, ge=1)  # steps
 
 
+class Exam(Settings):
+    """What a run is measured by when it is over: base, cold start and each stage, greedily, as the recipe's agent."""
+
+    of: str  # tasks that the recipe neither trains on nor chooses a checkpoint by
+    tasks: int = Field(default=100, ge=1)  # of each capability, at most
+
+
 class SentinelSettings(Settings):
     """What counts as a collapse."""
 
@@ -249,6 +256,7 @@ class TrainSettings(Settings):
     stages: tuple[StageSettings, ...] = ()
     held_out: HeldOut = HeldOut()
     sentinel: SentinelSettings = SentinelSettings()
+    exam: Exam | None = None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -184,8 +184,8 @@ def _protocol(turns: Sequence[Turn]) -> dict[str, Any]:
         "tool_calls": dict(Counter(turn.call.tool for turn in turns if turn.call)),
         "tool_errors": sum(turn.tool_error for turn in turns),
         "shortened": sum(turn.shortened for turn in turns),
-        "queries": sum(_asked(turn, "search", "query") for turn in turns),
-        "visits": sum(_asked(turn, "visit", "url") for turn in turns),
+        "queries": sum(asked(turn, "search", "query") for turn in turns),
+        "visits": sum(asked(turn, "visit", "url") for turn in turns),
     }
 
 
@@ -205,7 +205,7 @@ def _effort(trajectories: Sequence[Trajectory], turns: Sequence[Turn]) -> dict[s
     }
 
 
-def _asked(turn: Turn, tool: str, argument: str) -> int:
+def asked(turn: Turn, tool: str, argument: str) -> int:
     """Queries or pages that a turn's call asked for and got."""
     if turn.call is None or turn.call.tool != tool or turn.tool_error or turn.observation is None:
         return 0

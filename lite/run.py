@@ -33,7 +33,7 @@ class Run:
         except BlockingIOError:
             self._file.close()
             raise UsageError(f"{path} is being written by another process: wait for it, or name another run") from None
-        _cut_half_line(self._file.fileno())
+        cut_half_line(self._file.fileno())
 
     @classmethod
     def start(cls, path: str | Path, settings: dict[str, Any]) -> Self:
@@ -206,7 +206,7 @@ def _begun(folder: Path) -> bool:
     return any(file.exists() and file.stat().st_size > 0 for file in files)
 
 
-def _cut_half_line(descriptor: int) -> None:
+def cut_half_line(descriptor: int) -> None:
     """Drop what follows the last newline: the line a killed process was writing."""
     end = size = os.fstat(descriptor).st_size
     while end > 0:

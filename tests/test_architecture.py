@@ -69,8 +69,9 @@ DOORS = {
     "uvicorn": ("serve/",),
     "mcp": ("serve/",),
     "anyio": ("serve/",),
+    "matplotlib": ("train/figures.py",),
     "click": ("cli/",),
-    "rich": ("console.py", "watch.py"),
+    "rich": ("console.py", "watch.py", "train/view.py"),
 }
 LIGHT = {"pydantic", "pydantic_core", "numpy", "zstandard", "packaging"}  # small enough to stand anywhere
 PUBLIC = ["Hit", "LiteError", "Page", "Results", "Task", "Trajectory", "Visit", "World", "ask", "evaluate"]

@@ -18,7 +18,7 @@ from lite.cli.doors import mcp, serve, ui
 from lite.cli.installation import demo, doctor
 from lite.cli.look import search, visit
 from lite.cli.tasks import tasks
-from lite.cli.train import export, train
+from lite.cli.train import export, report, train
 from lite.cli.world import world
 from lite.errors import LiteError
 
@@ -91,6 +91,7 @@ for command in (
     world,
     tasks,
     train,
+    report,
     export,
     search,
     visit,

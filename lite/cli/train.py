@@ -19,7 +19,8 @@ from lite.errors import UsageError
 def train(recipe: Path, out: Path | None, changes: tuple[str, ...], resume: bool, dry_run: bool, as_json: bool) -> None:
     """Train a model in its world: demonstrations, then GRPO stage by stage.
 
-    Everything it writes is in the run's folder; a killed run goes on with --resume.
+    Everything it writes is in the run's folder; a killed run goes on with --resume. At a terminal a live view shows how
+    far it is; elsewhere each figure is a line.
     """
     from lite.train.checks import check
     from lite.train.recipes import read_recipe
@@ -33,13 +34,43 @@ def train(recipe: Path, out: Path | None, changes: tuple[str, ...], resume: bool
         return
     if (folder / "manifest.json").exists() and not resume:
         raise UsageError(f"{folder} holds a run already: give --resume to go on with it, or another --out")
+    from lite import console
     from lite.train.course import Course
+    from lite.train.curves import read_metrics
+    from lite.train.view import TrainView
 
-    best = Course(settings, folder, lambda line: click.echo(line, err=as_json)).run()
+    if as_json or not console.out.is_terminal:
+        best = Course(settings, folder, lambda line: click.echo(line, err=as_json)).run()
+    else:
+        view = TrainView(settings)
+        course = Course(settings, folder, view.note, view.take)
+        for line in read_metrics(folder):
+            view.take(line)
+        with view.live(console.out):
+            best = course.run()
     if as_json:
         click.echo(json.dumps({"run": str(folder), "best": str(best) if best else None}))
     elif best:
         click.echo(f"the best adapter is {best}/adapter.gguf: lite ask WORLD --model smollm2+{best}/adapter.gguf")
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="RUN")
+@as_json
+def report(run: Path, as_json: bool) -> None:
+    """Draw the curves of a training run and say what it gained on its exam; of one under way, what there is.
+
+    Writes report.md, index.html, curves.svg and curves.png into RUN/report.
+    """
+    from lite.train.report import as_markdown
+    from lite.train.report import report as write
+
+    found = write(run)
+    if as_json:
+        click.echo(found.model_dump_json())
+    else:
+        click.echo(as_markdown(found))
+        click.echo(f"drawn in {run}/report/index.html")
 
 
 @click.command()

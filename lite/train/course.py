@@ -2,14 +2,16 @@
 done; a killed run goes on behind the last whole step of a stage, and begins a cold start again.
 
     runs/NAME/  manifest.json  metrics.jsonl  state.json  world/  demonstrations.jsonl  sft/  stages/N.jsonl  stage-N/
+                exam/
 """
 
 import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +23,23 @@ from lite.models.transformers import Transformers
 from lite.models.turn import Tokens
 from lite.recipe import AgentSettings, ColdStart, TrainSettings
 from lite.records import Broken, Task, Trajectory
-from lite.run import Run
+from lite.run import Run, cut_half_line
 from lite.tasks.files import write_tasks
 from lite.train.checks import of_this_world
+from lite.train.curves import Line, as_text
 from lite.train.demos import demonstrations, keep, read_demonstrations
-from lite.train.draw import Drawer
+from lite.train.draw import Drawer, first_of_each
+from lite.train.exam import line_of, sit
 from lite.train.groups import Row
 from lite.train.policy import ADAPTER, Policy, base_of
-from lite.train.recipes import tasks_of
-from lite.train.rollouts import Attempt, Inline, Sampler, Workers
-from lite.train.signals import Look, look
+from lite.train.recipes import exam_tasks, tasks_of
+from lite.train.rollouts import Attempt, Inline, Rollout, Sampler, Workers
+from lite.train.signals import Look, look, services
 from lite.train.unsloth import import_first
 from lite.world import World
 
 Tell = Callable[[str], None]
+Metric = Callable[[Line], None]
 _ROLLBACKS = 1
 _SLOWER = 0.5  # times the learning rate after a collapse
 
@@ -46,20 +51,23 @@ class Course:
         settings: the recipe.
         folder: the run's; what is in it of the same settings is gone on with.
         tell: takes a line for whoever watches.
+        metric: takes each line of `metrics.jsonl`; None: `tell` gets it as text.
 
     Raises:
         UsageError: the folder holds another run, or the recipe cannot be carried out.
         MissingExtra: the libraries of the extra `train` are not installed.
     """
 
-    def __init__(self, settings: TrainSettings, folder: Path, tell: Tell) -> None:
+    def __init__(self, settings: TrainSettings, folder: Path, tell: Tell, metric: Metric | None = None) -> None:
         if settings.policy.loader == "unsloth":
             import_first()
         for library in ("torch", "trl", "peft", "datasets", "gguf"):
             need(library, "train")
         self._base = base_of(settings.policy.model)
         self.settings, self.folder, self._tell = settings, folder, tell
+        self._told: Metric = metric or (lambda line: tell(as_text(line)))
         self._train, self._dev = tasks_of(settings, "train"), tasks_of(settings, "dev")
+        self._exam_tasks = exam_tasks(settings)
         self._run = Run.start(folder, settings.model_dump(mode="json"))
         self._began = time.monotonic()
         self._state: dict[str, Any] = {}
@@ -84,6 +92,8 @@ class Course:
                 if f"stage-{number}" not in self._state:
                     self._stage(number, best, world)
                 best = self._path(f"stage-{number}") or best
+            if self._exam_tasks:
+                self._exam(world)
         return best
 
     def _path(self, part: str) -> Path | None:
@@ -115,20 +125,14 @@ class Course:
         return Transformers(policy.model, policy.tokenizer, name=str(self._base), context=context)
 
     def _held_out(self) -> list[Task]:
-        count: dict[str, int] = {}
-        chosen = []
-        for task in self._dev:
-            name = task.capability or "all"
-            count[name] = count.get(name, 0) + 1
-            if count[name] <= self.settings.held_out.tasks:
-                chosen.append(task)
-        return chosen
+        return first_of_each(self._dev, self.settings.held_out.tasks)
 
     def _metric(self, line: dict[str, Any]) -> None:
         told = {"seconds": round(time.monotonic() - self._began, 1), **line}
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(told) + "\n")
-        self._tell(_line(told))
+        with (self.folder / "metrics.jsonl").open("ab+") as file:
+            cut_half_line(file.fileno())
+            file.write(json.dumps(told).encode() + b"\n")
+        self._told(told)
 
     # ------------------------------------------------------------ cold start
 
@@ -163,7 +167,8 @@ class Course:
         self._run.write("demonstrations.jsonl", "".join(one.to_json() + "\n" for one in kept))
         sequences = _as_tokens(kept, reader)
         tokens = sum(len(one.ids) for one in sequences)
-        self._metric({"demonstrations": len(kept), "tokens": tokens, "dropped": dict(dropped)})
+        counts = {"demonstrations": len(kept), "sequences": len(sequences), "tokens": tokens}
+        self._metric({**counts, "dropped": dict(dropped)})
         return sequences
 
     def _cold_start(self, cold: ColdStart, world: World) -> None:
@@ -228,6 +233,7 @@ class Course:
                 folder,
                 self._metric,
                 self._anchors(policy) if settings.updates.anchor else (),
+                start,
             )
             at_work.run(policy, resume)
         finally:
@@ -275,7 +281,9 @@ class Course:
         pool = list({task.id: task for task in pool}.values())
         attempts = [Attempt(task, n, self.settings.seed) for task in pool for n in range(stage.tries)]
         right: dict[str, list[float]] = {task.id: [] for task in pool}
+        asked: Counter[str] = Counter()
         for rollout in sampler.roll(attempts, agent, adapter):
+            asked.update(services([rollout.trajectory]))
             reward = rollout.trajectory.reward
             if reward is not None and reward.value is not None:
                 right[rollout.attempt.task.id].append(reward.value)
@@ -285,7 +293,8 @@ class Course:
         ]
         kept = select(rated, keep=stage.keep)
         histogram = [sum(task.model_extra["correct"] == n for task in rated) for n in range(stage.tries + 1)]  # type: ignore[index]
-        self._metric({"stage": number, "rated": len(rated), "kept": len(kept), "histogram": histogram})
+        counts = {"rated": len(rated), "kept": len(kept), "histogram": histogram}
+        self._metric({"stage": number, **counts, **asked})
         if not kept:
             raise UsageError(
                 f"stage {number}: no task of {len(rated)} fits {stage.keep!r} (right of {stage.tries}: {histogram}): "
@@ -302,6 +311,32 @@ class Course:
         reader = self._reader(policy, self.settings.agent.context)
         return [Row(one.ids, one.sampled, None) for one in _as_tokens(found, reader)]
 
+    # ------------------------------------------------------------ exam
+
+    def _exam(self, world: World) -> None:
+        """The base, the cold start and each stage, each on the same tasks; what is done already is left as it is."""
+        parts = ("sft", *(f"stage-{number}" for number in range(1, len(self.settings.stages) + 1)))
+        adapters = {"base": None, **{part: best for part in parts if (best := self._path(part))}}
+        for name, adapter in adapters.items():
+            if f"exam-{name}" not in self._state:
+                path = self.folder / "exam" / f"{name}.jsonl"
+                marks = sit(self._exam_tasks, path, partial(self._examined, adapter, world), self._tell)
+                line = line_of(name, marks)
+                self._metric(line)
+                self._done(f"exam-{name}", accuracy=line["accuracy"])
+
+    def _examined(self, adapter: Path | None, world: World, tasks: Sequence[Task]) -> Iterator[Rollout]:
+        from lite.train.stage import agent_of
+
+        policy = Policy.load(self.settings.policy, seed=self.settings.seed, adapter=adapter)
+        agent = agent_of(self.settings.agent, None)
+        sampler = self._sampler(world, agent.context, policy)
+        try:
+            attempts = [Attempt(task, 0, 0) for task in tasks]
+            yield from sampler.roll(attempts, agent, adapter / ADAPTER if adapter else None)
+        finally:
+            sampler.close()
+
 
 def _as_tokens(trajectories: Iterable[Trajectory], reader: Transformers) -> list[Tokens]:
     return [sequence for one in trajectories for sequence in reader.prompts.sequences(one)]
@@ -314,15 +349,3 @@ def _balanced(tasks: Sequence[Task], shares: dict[str, float]) -> list[Task]:
     whole = {name: shares.get(name, rest) for name in sorted(names)}
     drawn = Drawer(tasks, {name: share for name, share in whole.items() if share > 0}, 0).next(len(tasks))
     return list({task.id: task for task in drawn}.values())
-
-
-def _line(told: dict[str, Any]) -> str:
-    """A line of metrics for a terminal."""
-    names = ("stage", "step", "accuracy", "reward", "loss", "entropy", "answered", "visits", "length", "groups_kept",
-             "without_variance", "step_seconds", "demonstrations", "rated", "kept", "collapse", "favoured")  # fmt: skip
-    parts = [f"{name} {told[name]:.3g}" if isinstance(told[name], float) else f"{name} {told[name]}"
-             for name in names if name in told]  # fmt: skip
-    if "look" in told:
-        tries, right = told["look"].get("tries", {}), told["look"].get("right", {})
-        parts.append(" ".join(f"{name} {right.get(name, 0)}/{count}" for name, count in sorted(tries.items())))
-    return f"{told['seconds']:>7.0f} s  " + "  ".join(parts)

@@ -1,12 +1,25 @@
 """Which tasks a step tries: each capability by its share, in an order that the seed decides."""
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
 from lite.errors import UsageError
 from lite.records import Record, Task
+
+
+def first_of_each(tasks: Sequence[Task], count: int) -> list[Task]:
+    """The first `count` tasks of each capability."""
+    seen: Counter[str] = Counter()
+    chosen = []
+    for task in tasks:
+        name = task.capability or "all"
+        seen[name] += 1
+        if seen[name] <= count:
+            chosen.append(task)
+    return chosen
 
 
 class Drawn(Record):

@@ -11,6 +11,7 @@ old log-probabilities staying in the clipped ratio: truncated importance samplin
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ else:
 
 RowsOf = Callable[[int], Sequence[Row]]  # step, from 0 -> the rows of its update
 Batch = dict[str, torch.Tensor]
+_MEASURED = 3  # parts of a step on which the distance to the stage's start is measured
 
 
 def config_of(
@@ -68,6 +70,12 @@ class GroupTrainer(GRPOTrainer):
         updates: ours.
         rows_of: gives the rows of a step; it may sample, with the policy as it is then.
         callbacks: transformers' own.
+        as_begun: a context in which the policy is what it was when the stage began; None: nobody asks how far it went.
+        every: steps between two measures of that.
+
+    Attributes:
+        offsets: mean |old - sampler| of the parts of the last step.
+        divergences: KL to the stage's start of those parts of the last step that were measured.
     """
 
     def __init__(
@@ -77,11 +85,15 @@ class GroupTrainer(GRPOTrainer):
         updates: Updates,
         rows_of: RowsOf,
         callbacks: Sequence[TrainerCallback] = (),
+        as_begun: Callable[[], AbstractContextManager[None]] | None = None,
+        every: int = 1,
     ) -> None:
         self._updates, self._rows_of = updates, rows_of
+        self._as_begun, self._every = as_begun, every
         self._rows: list[Batch] = []
         self._batch: Batch = {}
-        self.offsets: list[float] = []  # mean |old - sampler| of the parts of the last step
+        self.offsets: list[float] = []
+        self.divergences: list[float] = []
         steps = Dataset.from_dict({"prompt": ["" for _ in range(args.max_steps)]})
         super().__init__(
             policy.model,
@@ -105,7 +117,9 @@ class GroupTrainer(GRPOTrainer):
             count = max(len(rows), self._updates.tasks * each)
             tokens = sum(sum(row.sampled) for row in rows)
             self._rows = [self._tensors(part, count, tokens) for part in parts_of(rows, self._updates.tokens)]
-        self.offsets = []
+            if self._as_begun is not None and step % self._every == 0:
+                self._note_start(model, self._as_begun)
+        self.offsets, self.divergences = [], []
         total = torch.zeros((), device=self.accelerator.device)
         for batch in self._rows:
             self._batch = batch
@@ -149,6 +163,19 @@ class GroupTrainer(GRPOTrainer):
                 batch["corrected"][place] = 1
         return batch
 
+    def _note_start(self, model: Any, as_begun: Callable[[], AbstractContextManager[None]]) -> None:
+        """Note for some parts how likely the stage's start was to say what is in them.
+
+        The weights change places in doing so: it has to be done before anything is computed that will have gradients.
+        """
+        sampled = [batch for batch in self._rows if batch["corrected"].any()]
+        with as_begun(), torch.no_grad(), self.compute_loss_context_manager():
+            for batch in sampled[:: max(1, -(-len(sampled) // _MEASURED))]:
+                ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+                mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+                found = super()._get_per_token_logps_and_entropies(model, ids, mask, batch["completion_ids"].size(1))
+                batch["start"] = found[0].float()
+
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
         """TRL asks for these first; with them the loss of each token gets its weight."""
         found = super()._get_per_token_logps_and_entropies(*args, **kwargs)
@@ -165,6 +192,10 @@ class GroupTrainer(GRPOTrainer):
         mask = batch["tool_mask"] * batch["corrected"]
         offset = (old - batch["sampler"]) * mask
         self.offsets.append(float(offset.abs().sum() / mask.sum().clamp(min=1)))
+        if "start" in batch:
+            away = (batch["start"] - old) * mask
+            distance = torch.exp(away) - 1 - away  # an estimate of the KL that is never negative: Schulman's k3
+            self.divergences.append(float(distance.sum() / mask.sum()))
         if self._updates.truncation:
             weights = torch.exp(offset).clamp(max=self._updates.truncation)
             batch["advantages"] = batch["advantages"].unsqueeze(1) * weights

@@ -1,6 +1,8 @@
 """The policy: a language model with a LoRA adapter that is trained, and the file by which llama.cpp wears it."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,21 @@ class Policy:
         """Write the adapter, for PEFT and for llama.cpp; the latter's file."""
         self.model.save_pretrained(folder)
         return self.write_gguf(folder / ADAPTER)
+
+    @contextmanager
+    def wearing(self, adapter: Path | None) -> Iterator[None]:
+        """The policy with the adapter of a checkpoint in its own one's place, for a while; None: with none at all."""
+        if adapter is None:
+            with self.model.disable_adapter():
+                yield
+            return
+        peft = need("peft", "train")
+        own = {name: tensor.clone() for name, tensor in peft.get_peft_model_state_dict(self.model).items()}
+        peft.set_peft_model_state_dict(self.model, peft.load_peft_weights(str(adapter)))
+        try:
+            yield
+        finally:
+            peft.set_peft_model_state_dict(self.model, own)
 
     def write_gguf(self, path: Path, kind: str = "f32") -> Path:
         """Write the adapter as llama.cpp wears it, its numbers as f32 or f16."""

@@ -10,6 +10,7 @@ from lite.evaluate import read_tasks
 from lite.models import located
 from lite.recipe import TrainSettings, read_toml
 from lite.records import Task
+from lite.train.draw import first_of_each
 
 _FILES = ("world", "train", "dev")
 
@@ -38,6 +39,8 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> TrainSettings:
         found["agent"] = settings.agent.model_copy(update={"prompt": place(settings.agent.prompt)})
     if settings.sft and settings.sft.files:
         found["sft"] = settings.sft.model_copy(update={"files": tuple(map(place, settings.sft.files))})
+    if settings.exam:
+        found["exam"] = settings.exam.model_copy(update={"of": place(settings.exam.of)})
     found["policy"] = settings.policy.model_copy(update={"model": located(settings.policy.model, place)})
     return settings.model_copy(update=found)
 
@@ -69,12 +72,12 @@ def _inside(settings: Any, part: str, change: str) -> Any:
 
 
 def tasks_of(settings: TrainSettings, which: str) -> list[Task]:
-    """The tasks of "train" or "dev" that the recipe is about.
+    """The tasks of "train", "dev" or "exam" that the recipe is about.
 
     Raises:
         UsageError: the file cannot be read, or holds none of them.
     """
-    path = getattr(settings, which)
+    path = settings.exam.of if which == "exam" and settings.exam else getattr(settings, which)
     tasks = [
         task
         for task in read_tasks(path)
@@ -84,6 +87,23 @@ def tasks_of(settings: TrainSettings, which: str) -> list[Task]:
     if not tasks:
         raise UsageError(f"{path} has no task of the capabilities and hops that the recipe asks for")
     return tasks
+
+
+def exam_tasks(settings: TrainSettings) -> list[Task]:
+    """The exam's tasks, none where the recipe has no exam.
+
+    Raises:
+        UsageError: the file cannot be read, or one of its tasks is trained on or chosen by.
+    """
+    if settings.exam is None:
+        return []
+    chosen = first_of_each(tasks_of(settings, "exam"), settings.exam.tasks)
+    for which in ("train", "dev"):
+        known = {task.id for task in tasks_of(settings, which)}
+        seen = next((task.id for task in chosen if task.id in known), None)
+        if seen is not None:
+            raise UsageError(f"the exam's task {seen} stands in {which} too: name tasks that no other part uses")
+    return chosen
 
 
 def estimate(settings: TrainSettings) -> dict[str, Any]:
@@ -117,6 +137,7 @@ def estimate(settings: TrainSettings) -> dict[str, Any]:
     return {
         "tasks": len(tasks_of(settings, "train")),
         "held_out": len(tasks_of(settings, "dev")),
+        "exam": len(exam_tasks(settings)),
         "stages": stages,
         "gigabytes": round(trained + sampling + held + activations + 1.0, 1),
         "disk_gigabytes": round(_disk(settings, weights, stages), 1),

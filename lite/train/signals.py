@@ -9,6 +9,7 @@ from pydantic import Field
 
 from lite.recipe import AgentSettings
 from lite.records import Record, Stop, Task, Trajectory
+from lite.report import asked
 from lite.train.groups import Group
 from lite.train.rollouts import Attempt, Sampler
 
@@ -52,7 +53,7 @@ def look(sampler: Sampler, tasks: Sequence[Task], settings: AgentSettings, adapt
         name = rollout.attempt.task.capability or "all"
         tries[name] = tries.get(name, 0) + 1
         right[name] = right.get(name, 0) + (reward.value == 1.0)
-    return Look(tries=tries, right=right, signals=behaviour(trajectories))
+    return Look(tries=tries, right=right, signals=behaviour(trajectories) | services(trajectories))
 
 
 def behaviour(trajectories: Sequence[Trajectory]) -> dict[str, float]:
@@ -82,10 +83,20 @@ def behaviour(trajectories: Sequence[Trajectory]) -> dict[str, float]:
     }
 
 
+def services(trajectories: Sequence[Trajectory]) -> dict[str, int]:
+    """Queries and pages that the tools answered, all together: what a service would bill."""
+    turns = [turn for one in trajectories for turn in one.turns]
+    return {
+        "queries": sum(asked(turn, "search", "query") for turn in turns),
+        "pages": sum(asked(turn, "visit", "url") for turn in turns),
+    }
+
+
 def of_groups(groups: Sequence[Group]) -> dict[str, float]:
     """The signals of a step: behaviour, and what its rewards were worth."""
     known = [reward for group in groups for reward in group.known]
-    found = behaviour([one.trajectory for group in groups for one in group.rollouts])
+    trajectories = [one.trajectory for group in groups for one in group.rollouts]
+    found = behaviour(trajectories) | services(trajectories)
     found["reward"] = fmean(known) if known else 0.0
     found["without_variance"] = fmean([not group.varies for group in groups] or [0.0])
     by_capability: dict[str, list[float]] = {}

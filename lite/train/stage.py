@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -50,6 +51,7 @@ class Stage:
         folder: for checkpoints; `best/` is the best adapter.
         write: takes a line of metrics.
         anchors: demonstrations beside the rollouts, if the recipe wants them.
+        start: the adapter that the stage's first go began with; None: none.
 
     Attributes:
         alarm: why it collapsed, if it did.
@@ -65,6 +67,7 @@ class Stage:
     folder: Path
     write: Write
     anchors: Sequence[Row] = ()
+    start: Path | None = None
     alarm: Alarm | None = None
     look: Look | None = None
     _signals: dict[str, float] = field(default_factory=dict)
@@ -89,7 +92,15 @@ class Stage:
             context=self._agent.context,
             seed=self.settings.seed,
         )
-        self._trainer = GroupTrainer(policy, args, self.settings.updates, self._rows, [_Steps(self)])
+        self._trainer = GroupTrainer(
+            policy,
+            args,
+            self.settings.updates,
+            self._rows,
+            [_Steps(self)],
+            as_begun=partial(policy.wearing, self.start),
+            every=self.settings.held_out.every,
+        )
         self._started = time.monotonic()
         self._trainer.train(resume_from_checkpoint=str(resume) if resume else None)
 
@@ -158,11 +169,13 @@ class Stage:
         told = {name: logs[name] for name in ("loss", "grad_norm", "entropy", "learning_rate") if name in logs}
         told |= {name: value for name, value in logs.items() if name.startswith("clip_ratio/region")}
         told["sampler_offset"] = fmean(self._trainer.offsets) if self._trainer.offsets else 0.0
+        if self._trainer.divergences:
+            told["kl_start"] = fmean(self._trainer.divergences)
         told["step_seconds"] = round(time.monotonic() - self._started, 1)
         self._started = time.monotonic()
         line = self._signals | told
-        self.write({"stage": self.number, "step": step, **line})
         self.alarm = self._sentinel.step({name: float(value) for name, value in line.items()})
+        self.write({"stage": self.number, "step": step, **line, "raised": self._sentinel.watch.raised})
         if self.alarm is None and step % self.settings.held_out.every == 0:
             self._look_now(step)
         return self.alarm is not None or self._solved()

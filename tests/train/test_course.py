@@ -115,6 +115,7 @@ def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path) -> None:
     assert [line["step"] for line in steps] == [1, 2, 3]
     for name in ("answered", "visits", "length", "malformed", "grad_norm", "entropy", "sampler_offset", "groups_kept"):
         assert all(name in line for line in steps), name
+    assert ["kl_start" in line for line in steps] == [True, False, True]
     assert [line["step"] for line in told if "look" in line] == [2, 0, 2]
     state = json.loads((run / "state.json").read_text())
     assert set(state) == {"sft", "stage-1"}
@@ -132,6 +133,37 @@ def test_a_run_that_is_over_is_not_run_again(folder: Path) -> None:
     recipe(folder, steps=2)
     with pytest.raises(UsageError, match="other settings"):
         trained(folder, "run")
+
+
+def test_an_exam_measures_base_cold_start_and_stages_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lite.train.rollouts import Inline
+
+    worn = []
+    rolled = Inline.roll
+
+    def roll(self, attempts, settings, adapter):
+        if attempts[0].task.id.endswith("-test"):
+            parameters = dict(self._model._model.named_parameters())
+            change = sum(float(one.detach().abs().sum()) for name, one in parameters.items() if "lora_B" in name)
+            worn.append((adapter and adapter.parent.parent.name, change))
+            assert settings.sampling.temperature == 0
+        return rolled(self, attempts, settings, adapter)
+
+    monkeypatch.setattr(Inline, "roll", roll)
+    path = recipe(folder, steps=1)
+    tasks = [json.loads(line) for line in (folder / "tasks.jsonl").read_text().splitlines()]
+    (folder / "test.jsonl").write_text("".join(json.dumps(one | {"id": one["id"] + "-test"}) + "\n" for one in tasks))
+    path.write_text(path.read_text().replace("[held_out]", '[exam]\nof = "test.jsonl"\ntasks = 3\n\n[held_out]'))
+    run = trained(folder, "run")
+    exams = [line for line in lines(run) if "exam" in line]
+    assert [(line["exam"], line["tasks"]) for line in exams] == [("base", 3), ("sft", 3), ("stage-1", 3)]
+    marks = {path.stem: [json.loads(line) for line in path.open()] for path in (run / "exam").iterdir()}
+    assert set(marks) == {"base", "sft", "stage-1"}
+    assert all({one["task"] for one in found} == {"t0-test", "t1-test", "t2-test"} for found in marks.values())
+    assert [name for name, _ in worn] == [None, "sft", "stage-1"]
+    assert worn[0][1] == 0 < worn[1][1]
+    before = lines(run)
+    assert lines(trained(folder, "run")) == before
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_been(folder: Path) -> None:

@@ -18,12 +18,12 @@ ROWS = [
 ]  # fmt: skip
 
 
-def trainer_of(tiny_folder: Path, folder: Path, rows: list[Row], **changes):
+def trainer_of(tiny_folder: Path, folder: Path, rows: list[Row], *, adapter: Path | None = None, **changes):
     from lite.train.grpo import GroupTrainer, config_of
     from lite.train.policy import Policy
 
     policies = PolicySettings(model=f"transformers:{tiny_folder}", dtype="float32", rank=4, alpha=8)
-    policy = Policy.load(policies, seed=3)
+    policy = Policy.load(policies, seed=3, adapter=adapter)
     stage = StageSettings(
         steps=changes.pop("steps", 1), temperature=0.7, learning_rate=changes.pop("learning_rate", 1e-9)
     )
@@ -146,3 +146,54 @@ def test_four_updates_on_the_same_rollouts_are_clipped_against_the_first(tmp_pat
     assert len(clipped) == 8
     assert clipped[0] == clipped[4] == 0  # on their own rollouts nothing is
     assert max(clipped) > 0
+
+
+@pytest.mark.parametrize("begun", ["base", "adapter"])
+def test_the_distance_to_the_start_is_nothing_at_first_and_then_what_it_is_by_hand(
+    tmp_path: Path, tiny_folder: Path, begun: str
+) -> None:
+    import torch
+
+    start = None
+    if begun == "adapter":
+        _, policy = trainer_of(tiny_folder, tmp_path / "before", ROWS)
+        with torch.no_grad():
+            for name, parameter in policy.model.named_parameters():
+                if "lora_B" in name:
+                    parameter.normal_(0, 0.1)
+        policy.save(start := tmp_path / "start")
+    changes = {"steps": 3, "learning_rate": 0.02, "truncation": 0.0}
+    trainer, policy = trainer_of(tiny_folder, tmp_path, ROWS, adapter=start, **changes)
+    trainer._as_begun, trainer._every = lambda: policy.wearing(start), 2
+    measured, expected = [], []
+
+    def rows_of(step: int) -> list[Row]:
+        now = likelihoods(policy)
+        with policy.wearing(start):
+            then = likelihoods(policy)
+        assert torch.equal(likelihoods(policy), now)  # its own weights again
+        expected.append(float((torch.exp(then - now) - 1 - (then - now)).mean()))
+        measured.append(trainer.divergences)
+        return ROWS
+
+    trainer._rows_of = rows_of
+    trainer.train()
+    found = [*measured[1:], trainer.divergences]
+    assert found[0] == [pytest.approx(0, abs=1e-9)]
+    assert found[1] == []  # only every second step
+    assert found[2] == [pytest.approx(expected[2], rel=1e-3)]
+    assert expected[2] > 1e-3
+    assert all(parameter.requires_grad for name, parameter in policy.model.named_parameters() if "lora" in name)
+
+
+def likelihoods(policy):
+    """The log-probability of each sampled token of ROWS, at the temperature of the stage."""
+    import torch
+
+    found = []
+    with torch.no_grad():
+        for row in ROWS:
+            logits = policy.model(input_ids=torch.tensor([row.ids])).logits[0, :-1].float() / 0.7
+            said = logits.log_softmax(-1).gather(1, torch.tensor(row.ids[1:])[:, None])[:, 0]
+            found.append(said[torch.tensor(row.sampled[1:])])
+    return torch.cat(found)
