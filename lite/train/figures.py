@@ -165,7 +165,7 @@ def _marked(axes: Any, places: Places, *, named: bool) -> None:
         ticks += [(place(step), str(step)) for step in range(every if ticks else 0, part.last + 1, every)]
         if named:
             _name(axes, part, place)
-    axes.set_xlim(0, whole)
+    axes.set_xlim(-0.005 * whole, 1.005 * whole)  # room for the markers at the ends
     axes.set_xticks([x for x, _ in ticks], [label for _, label in ticks])
 
 

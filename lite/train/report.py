@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import Field
 
 from lite.errors import UsageError
-from lite.recipe import TrainSettings
 from lite.records import Record
 from lite.report import Share
 from lite.run import read_manifest
@@ -59,15 +58,14 @@ def report(run: Path) -> TrainReport:
     """Read a run, write `report/` into it, and give what it says.
 
     Raises:
-        UsageError: the folder holds no training run, or one of another version.
+        UsageError: the folder holds no training run.
         MissingExtra: matplotlib is not installed.
     """
     manifest = read_manifest(run)
     if manifest is None or "policy" not in manifest["settings"]:
         raise UsageError(f"{run} is no run of lite train: give its folder (lite eval RUN reports an evaluation)")
-    settings = TrainSettings.read(manifest["settings"])
     curves = Curves.of(read_metrics(run))
-    found = _found(run, settings, curves)
+    found = _found(run, manifest["settings"], curves)
     folder = run / "report"
     folder.mkdir(exist_ok=True)
     pictures = [folder / "curves.svg", folder / "curves.png"]
@@ -79,24 +77,26 @@ def report(run: Path) -> TrainReport:
     return found
 
 
-def _found(run: Path, settings: TrainSettings, curves: Curves) -> TrainReport:
-    names = ["base", *(["sft"] if settings.sft else []), *(f"stage-{n + 1}" for n in range(len(settings.stages)))]
+def _found(run: Path, settings: dict[str, Any], curves: Curves) -> TrainReport:
+    """What there is. Settings are taken as they are written: those of another version may have other names."""
+    exam, stages = settings.get("exam"), settings.get("stages", ())
+    names = ["base", *(["sft"] if settings.get("sft") else []), *(f"stage-{n + 1}" for n in range(len(stages)))]
     missing = list(_unfinished(run, names[1:]))
     marks = {}
-    for name in names if settings.exam else ():
+    for name in names if exam else ():
         path = run / "exam" / f"{name}.jsonl"
         marks[name] = read_marks(path) if path.exists() else []
         if name not in curves.exams:
             missing.append(f"the exam of {name} is not over: {len(marks[name])} tasks so far")
-    if settings.exam is None:
+    if not exam:
         missing.append("the recipe has no exam, so no gain was measured: add [exam] of = TASKS")
     told = {name: found for name, found in marks.items() if any(mark.value is not None for mark in found)}
     last = next((name for name in reversed(names) if name.startswith("stage") and name in told), None)
     pairs = [("sft", last), ("base", last), ("base", "sft")]
     compared = (gains((one, told[one]), (two, told[two])) for one, two in pairs if two and {one, two} <= told.keys())
     return TrainReport(
-        name=settings.name,
-        settings=settings.model_dump(mode="json"),
+        name=settings.get("name", run.name),
+        settings=settings,
         missing=tuple(missing),
         exams={name: accuracy(found) for name, found in told.items()},
         gains=tuple(found for found in compared if found is not None),

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,14 @@ def lines(run: Path) -> list[dict]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path) -> None:
+def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lite.train import stage
+
+    def varied(rollouts, weights):  # a random model is never right: without this there would be nothing to learn
+        return [replace(group, rewards=(1.0, 0.0)) for group in grouped(rollouts, weights)]
+
+    grouped = stage.grouped
+    monkeypatch.setattr(stage, "grouped", varied)
     recipe(folder)
     run = trained(folder, "run")
     told = lines(run)
@@ -116,6 +124,7 @@ def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path) -> None:
     for name in ("answered", "visits", "length", "malformed", "grad_norm", "entropy", "sampler_offset", "groups_kept"):
         assert all(name in line for line in steps), name
     assert ["kl_start" in line for line in steps] == [True, False, True]
+    assert abs(steps[0]["kl_start"]) < 1e-9 < steps[2]["kl_start"]
     assert [line["step"] for line in told if "look" in line] == [2, 0, 2]
     state = json.loads((run / "state.json").read_text())
     assert set(state) == {"sft", "stage-1"}

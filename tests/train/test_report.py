@@ -146,6 +146,9 @@ def test_a_run_without_an_exam_says_so_and_one_that_just_began_has_no_picture(tm
     assert "the recipe has no exam" in found.missing[-1]
     assert (found.exams, found.parts) == ({}, ())
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["index.html", "report.md"]
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["settings"]["policy"]["loader"] = "a setting of another version"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "state.json").write_text(json.dumps({"sft": {}, "collapses": {"1": ["visits fell", "visits fell"]}}))
     assert report(tmp_path).missing[0] == "stage 1 collapsed twice, which ended the run"
 
