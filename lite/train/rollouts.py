@@ -5,11 +5,14 @@ A worker holds one engine and one open world. What a rollout says depends on its
 """
 
 import multiprocessing
+import os
 import queue
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -113,7 +116,7 @@ class Workers:
                 target=_work,
                 args=(base, world, context, theirs, self._todo, self._done),
                 name=f"lite-rollouts-{number}",
-                daemon=True,  # they end with us, however we end
+                daemon=True,
             )
             for number, (_, theirs) in enumerate(self._orders)
         ]
@@ -172,6 +175,7 @@ class Workers:
 
 def _work(base: Path, world: Path, context: int, orders: Any, todo: Any, done: Any) -> None:
     """A worker's life: an order comes, attempts are taken from the common queue until it is empty."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(KeyboardInterrupt):  # the terminal sends it to all; whoever started us ends us
         try:
             model = load_model(f"llamacpp:{base}", context=context, threads=1)
@@ -184,6 +188,14 @@ def _work(base: Path, world: Path, context: int, orders: Any, todo: Any, done: A
             return
         except Exception:  # noqa: BLE001  # whatever it is has to reach the process that can say it
             done.put(traceback.format_exc(limit=-3))
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, killed or not: the queues would never say so."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _carry_out(
