@@ -4,9 +4,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 from lite import console
+from lite.agents import named_agent
 from lite.drive import Listener
 from lite.evaluate import evaluate, read_tasks
-from lite.recipe import DemoSettings, read_toml
+from lite.recipe import DemoSettings, NamedAgent, read_toml
 from lite.records import Trajectory
 from lite.report import rows
 from lite.run import read_trajectories
@@ -30,18 +31,19 @@ def demonstrate(directory: Path | None, count: int) -> None:
     with world:
         info = world.info()
         console.say(f"   {root / 'world'}: {info.pages:,} pages, {info.links:,} links")
-        console.say(f"2. The agent: SmolLM2-135M through llama.cpp; questions: {count}", "bold")
-        run = root / "runs" / _name(world, recipe, count)
+        console.say(f"2. The agent: SmolLM2-135M, trained here, through llama.cpp; questions: {count}", "bold")
+        agent = named_agent(recipe.agent)
+        run = root / "runs" / _name(world, agent, count)
         tasks = _choose(count, run.with_suffix(".jsonl"))
         watch = _FirstInFull()
-        report = evaluate(tasks, world=world, out=run, listener=watch, **dict(recipe.agent))
+        report = evaluate(tasks, world=world, out=run, listener=watch, **dict(agent))
     if not watch.seen:
         console.say(f"   All of them were asked before ({run}); here is the first one again.")
         show_trajectory(next(read_trajectories(run)))
     console.say("3. The table", "bold")
     console.table(rows(report))
-    console.say(f"   The model is tiny and untrained for this; every step of it is in {run}.")
-    console.say(f'   Yours to ask: lite ask {root / "world"} "QUESTION" --model smollm2 --grammar')
+    console.say(f"   The model is tiny ({shipped('recipes/atlas')} says what it learnt); every step of it is in {run}.")
+    console.say(f'   Yours to ask: lite ask {root / "world"} "QUESTION" --agent {recipe.agent}')
 
 
 def default_folder() -> Path:
@@ -60,9 +62,9 @@ def _choose(count: int, file: Path) -> Path:
     return file
 
 
-def _name(world: World, recipe: DemoSettings, count: int) -> str:
+def _name(world: World, agent: NamedAgent, count: int) -> str:
     """A run's folder name that changes with whatever would change its outcome."""
-    return "demo-" + blake2b(f"{world.index_id} {count} {recipe}".encode(), digest_size=4).hexdigest()
+    return "demo-" + blake2b(f"{world.index_id} {count} {agent}".encode(), digest_size=4).hexdigest()
 
 
 class _FirstInFull(Listener):

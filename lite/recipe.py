@@ -118,7 +118,7 @@ class DemoSettings(Settings):
     """What `lite demo` runs: `recipes/demo.toml`."""
 
     embedder: str
-    agent: NamedAgent
+    agent: str  # a shipped one, or its file (lite.agents)
 
 
 class PolicySettings(Settings):

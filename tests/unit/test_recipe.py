@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from lite.agents import named_agent
 from lite.errors import UsageError
-from lite.recipe import DemoSettings, EvalSettings, Limits, read_toml
+from lite.recipe import DemoSettings, EvalSettings, Limits, NamedAgent, read_toml
 from lite.shipped import shipped
 
 
@@ -14,8 +15,8 @@ def test_an_unknown_key_names_the_nearest_known_one() -> None:
         Limits.read({"turn": 3})
     with pytest.raises(UsageError, match="no setting is called xyzzy: known: turns, calls"):
         Limits.read({"xyzzy": 3})
-    with pytest.raises(UsageError, match=r"no setting is called agent\.limits\.turn: did you mean turns"):
-        DemoSettings.read({"embedder": "none", "agent": {"model": "smollm2", "limits": {"turn": 1}}})
+    with pytest.raises(UsageError, match=r"no setting is called limits\.turn: did you mean turns"):
+        NamedAgent.read({"model": "smollm2", "limits": {"turn": 1}})
 
 
 @pytest.mark.parametrize("values", [{"turns": 0}, {"turns": "many"}, {"seconds": -1}])
@@ -27,8 +28,26 @@ def test_a_value_that_does_not_fit_is_one_line(values: dict) -> None:
 
 def test_the_demos_recipe_is_one() -> None:
     recipe = DemoSettings.read(read_toml(shipped("recipes/demo.toml")))
-    assert recipe.agent.grammar
-    assert set(dict(recipe.agent)) < set(EvalSettings.model_fields)
+    agent = named_agent(recipe.agent)
+    assert set(dict(agent)) < set(EvalSettings.model_fields)
+    base, adapter = agent.model.split("+")
+    assert (base, Path(adapter).name) == ("smollm2", "adapter.gguf")
+    assert Path(adapter).stat().st_size < 10_000_000
+    assert agent.prompt
+    assert Path(agent.prompt).is_file()
+
+
+def test_an_agent_of_a_file_takes_paths_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('model = "llamacpp:base.gguf+x.gguf"\nlimits = { turns = 3 }\n')
+    agent = named_agent(str(tmp_path / "mine.toml"))
+    assert agent.model == f"llamacpp:{tmp_path}/base.gguf+{tmp_path}/x.gguf"
+    assert (agent.limits.turns, agent.prompt) == (3, None)
+
+
+@pytest.mark.parametrize("name", ["atlantis", "none.toml"])
+def test_an_agent_that_is_not_there_is_one_line(name: str) -> None:
+    with pytest.raises(UsageError, match="no agent is called|cannot be read"):
+        named_agent(name)
 
 
 def test_a_file_that_is_no_toml_is_one_line(tmp_path: Path) -> None:
