@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite.models.engine import BATCH, Adapter, Sequences, Weights
+from lite.models.lookup import GUESSED
 from lite.models.turn import Said, common
 
 _WORTH_COPYING = 64  # tokens: a slot is copied whole, which costs about as much as computing these
@@ -36,9 +37,8 @@ class PromptCache:
     """
 
     def __init__(self, weights: Weights, window: int, slots: int, threads: tuple[int, int]) -> None:
-        # The spare sequence stands beside the last slot, see `_beside`.
-        self._sequences = Sequences(weights, window, slots + weights.exact, threads)
-        self._window, self._exact, self._can_copy = window, weights.exact, not weights.recurrent
+        self._sequences = Sequences(weights, window + GUESSED, slots, threads)
+        self._can_copy = not weights.recurrent
         self._slots = [Slot(number) for number in range(slots)]
         self._clock = 0
 
@@ -91,46 +91,33 @@ class PromptCache:
             raise
         return slot, cached, logits[0]
 
-    def write(self, steps: Sequence[tuple[Slot, int]]) -> list[NDArray[np.float32]]:
-        """Add one token to each of these slots; the logits that follow it, in order.
+    def write(self, steps: Sequence[tuple[Slot, Sequence[int]]]) -> list[list[NDArray[np.float32]]]:
+        """Add tokens to each of these slots, as many to each; the logits that follow each of them, in order.
+
+        llama.cpp multiplies float weights with one row in another way than with two or more, which all agree to the
+        last bit: with several tokens a reply depends on nothing but its own conversation.
 
         Raises:
             RuntimeError: llama.cpp failed; the slots are empty.
         """
-        tokens = {slot.number: (token, len(slot.held), slot.number) for slot, token in steps}
-        beside = self._beside(tokens)
-        rows = sorted([*tokens.values(), *beside], key=lambda row: row[2])  # neighbours are computed together
-        place = {row[2]: index for index, row in enumerate(rows)}
+        ordered = sorted(steps, key=lambda step: step[0].number)  # neighbours are computed together
+        rows = [(token, len(slot.held) + n, slot.number) for slot, tokens in ordered for n, token in enumerate(tokens)]
         try:
-            computed = self._sequences.decode(rows, range(len(rows)))
+            computed = iter(self._sequences.decode(rows, range(len(rows))))
         except BaseException:
-            for _, _, number in rows:
-                self.clear(number)
+            for slot, _ in steps:
+                self.clear(slot.number)
             raise
-        for _, position, number in beside:
-            self._sequences.cut(number, position)
-        for slot, token in steps:
-            slot.held.append(token)
-        return [computed[place[slot.number]] for slot, _ in steps]
+        logits = {slot.number: [next(computed) for _ in tokens] for slot, tokens in ordered}
+        for slot, tokens in steps:
+            slot.held += tokens
+        return [logits[slot.number] for slot, _ in steps]
 
-    def _beside(self, tokens: Collection[int]) -> list[tuple[int, int, int]]:
-        """Rows (token, position, sequence) that are computed for company and thrown away.
-
-        llama.cpp multiplies float weights with one row in another way than with two or more, which all agree to the
-        last bit. So no sequence is computed without a neighbour, and a reply depends on nothing but its own
-        conversation. Quantised weights give no such agreement, and get no company.
-        """
-        if not self._exact:
-            return []
-        rows: dict[int, tuple[int, int, int]] = {}
-        for number in tokens:
-            if not any(other in tokens or other in rows for other in (number - 1, number + 1)):
-                position = 0
-                if number + 1 < len(self._slots):
-                    position = min(len(self._slots[number + 1].held), self._window - 1)
-                    del self._slots[number + 1].held[position:]
-                rows[number + 1] = (0, position, number + 1)
-        return list(rows.values())
+    def keep(self, slot: Slot, length: int) -> None:
+        """Take back what a slot holds beyond `length` tokens."""
+        if length < len(slot.held):
+            self._sequences.cut(slot.number, length)
+            del slot.held[length:]
 
     def release(self, slot: Slot) -> None:
         """The turn is over: what is held may be gone on from, copied, or given up."""

@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lite.dialect import GRAMMARS, OPENED_GRAMMARS
 from lite.errors import ModelError
 from lite.extras import need
 from lite.models.cache import PromptCache, Slot
 from lite.models.chat import ChatTemplate
 from lite.models.engine import Adapter, Grammar, Weights, available_memory
+from lite.models.lookup import Lookup
 from lite.models.threads import cores, wait_passively
 from lite.models.turn import Prompts, Turn, in_order
 from lite.records import Fault, Generate, Message, Reply
@@ -31,7 +35,15 @@ class _Live:
     """A turn in its slot."""
 
     turn: Turn
+    lookup: Lookup
     slot: Slot | None = None
+
+    def sample(self, logits: NDArray[np.float32], weights: Weights) -> None:
+        """Choose the next token."""
+        known = len(self.turn.sampled)
+        self.turn.sample(logits, weights)
+        for token in self.turn.sampled[known:]:
+            self.lookup.add(token)
 
 
 class LlamaCpp:
@@ -137,7 +149,8 @@ class LlamaCpp:
         try:
             while waiting or live:
                 while waiting and len(live) < cache.slots:
-                    live.append(_Live(waiting.pop(0)))
+                    turn = waiting.pop(0)
+                    live.append(_Live(turn, Lookup(turn.ids)))
                     self._read(live[-1], cache, expected)
                 for one in [one for one in live if one.turn.finish]:
                     live.remove(one)
@@ -185,23 +198,32 @@ class LlamaCpp:
         turn, started = live.turn, time.perf_counter()
         try:
             live.slot, turn.cached, logits = cache.read(turn.request.conversation, turn.ids, expected)
-            turn.sample(logits, self._weights)
+            live.sample(logits, self._weights)
         except RuntimeError as error:
             turn.finish, turn.error = "failed", str(error)
         turn.seconds += time.perf_counter() - started
 
     def _write(self, live: Sequence[_Live], cache: PromptCache) -> None:
-        """One more token for each turn. The time is shared among them."""
+        """One more token for each turn, and those behind it that were guessed. The time is shared among them."""
         started = time.perf_counter()
+        drafts = [(one, one.slot, self._draft(one)) for one in live if one.slot]
         try:
-            logits = cache.write([(one.slot, one.turn.sampled[-1]) for one in live if one.slot])
-            for one, row in zip(live, logits, strict=True):
-                one.turn.sample(row, self._weights)
+            computed = cache.write([(slot, draft) for _, slot, draft in drafts])
+            for (one, slot, draft), rows in zip(drafts, computed, strict=True):
+                before, sure = len(slot.held) - len(draft), 0
+                while not one.turn.finish and (not sure or draft[sure : sure + 1] == one.turn.sampled[-1:]):
+                    one.sample(rows[sure], self._weights)
+                    sure += 1
+                cache.keep(slot, before + sure)
         except RuntimeError as error:
             for one in live:
                 one.turn.finish, one.turn.error = "failed", str(error)
         for one in live:
             one.turn.seconds += (time.perf_counter() - started) / len(live)
+
+    def _draft(self, live: _Live) -> list[int]:
+        """The last token, and guesses at those behind it; none where they could not be taken back."""
+        return [live.turn.sampled[-1], *(() if self._weights.recurrent else live.lookup.guess())]
 
     def _end(self, live: _Live, cache: PromptCache) -> Reply | Fault:
         if live.turn.grammar:

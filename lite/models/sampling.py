@@ -51,20 +51,20 @@ def choose(
         logits = logits.copy()
         logits[np.fromiter(seen, np.int64, len(seen))] -= np.float32(sampling.presence_penalty)
     if allowed is None and sampling.temperature and not sampling.top_k and sampling.top_p == 1:
-        return _drawn(_weights(logits, logits.max(), sampling.temperature), random)  # nothing needs to be sorted
+        return _drawn(_weights(logits, float(logits.max()), sampling.temperature), random)  # nothing needs to be sorted
     limit = 1 if sampling.temperature == 0 else sampling.top_k or len(logits)
     candidates = _likeliest(logits, limit, allowed)
     if len(candidates) == 0:
         return None
     if sampling.temperature == 0:
         return int(candidates[0])
-    total = _weights(logits[candidates], logits[candidates[0]], sampling.temperature)
+    total = _weights(logits[candidates], float(logits[candidates[0]]), sampling.temperature)
     if sampling.top_p < 1:
         total = total[: int(np.searchsorted(total, sampling.top_p * total[-1])) + 1]
     return int(candidates[_drawn(total, random)])
 
 
-def _weights(logits: NDArray[np.float32], top: np.float32, temperature: float) -> NDArray[np.float64]:
+def _weights(logits: NDArray[np.float32], top: float, temperature: float) -> NDArray[np.float64]:
     """Running sums of the unnormalised probabilities."""
     return np.cumsum(np.exp((logits.astype(np.float64) - top) / temperature))
 

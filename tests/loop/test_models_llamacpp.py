@@ -79,7 +79,7 @@ def test_a_prompt_goes_on_from_what_is_held(model) -> None:
 
 def test_sampled_tokens_are_not_tokenised_again(model) -> None:
     """At a high temperature a model writes tokens that the tokenizer would not choose; they must survive."""
-    hot = Sampling(temperature=1.8, top_p=1.0, top_k=0, presence_penalty=0, seed=5)
+    hot = Sampling(temperature=1.8, top_p=1.0, top_k=0, presence_penalty=0, seed=7)
     first = only(model.generate([asking("Write.", conversation="hot", sampling=hot, max_tokens=40)]))
     spoken = tuple(token for token in first.token_ids if token not in CONTROL)
     assert model._weights.tokenize(first.text) != spoken, "the test needs a text that tokenises otherwise"
@@ -314,11 +314,11 @@ def test_a_truncated_model_is_one_line(tmp_path: Path, capfd) -> None:
 
 
 def test_a_window_that_no_memory_holds_is_one_line(monkeypatch) -> None:
-    monkeypatch.setattr("lite.models.engine.available_memory", lambda: 300_000_000)
+    monkeypatch.setattr("lite.models.engine.available_memory", lambda: 100_000_000)
     with pytest.raises(ModelError, match="--context"):
         load_model("smollm2", context=8192)
     monkeypatch.setattr("lite.models.engine.available_memory", lambda: 1_000)
-    with pytest.raises(ModelError, match=r"needs 0\.3 GB"):
+    with pytest.raises(ModelError, match=r"needs 0\.2 GB"):
         load_model("smollm2")
 
 
