@@ -87,6 +87,14 @@ def test_sampled_tokens_are_not_tokenised_again(model) -> None:
     assert second.cached_tokens >= first.prompt_tokens + len(spoken) - 1
 
 
+def test_a_guess_never_decides_which_token_comes(model, monkeypatch: pytest.MonkeyPatch) -> None:
+    warm = Sampling(temperature=0.8, top_p=1.0, top_k=0, presence_penalty=0, seed=3)
+    asked = [asking(text, sampling=warm, max_tokens=30) for text in ("a b c d a b c d a b", "Say one, one, one.")]
+    guessed = [(reply.token_ids, reply.logprobs) for reply in model.generate(asked)]
+    monkeypatch.setattr("lite.models.lookup.Lookup.guess", lambda _: [11, 12, 13])
+    assert [(reply.token_ids, reply.logprobs) for reply in model.generate(asked)] == guessed
+
+
 def test_a_changed_history_is_read_again_from_where_it_differs(model) -> None:
     first = only(model.generate([asking("Say hello.", conversation="edit")]))
     edited = only(model.generate([asking("Say hello.", "Something else.", "And?", conversation="edit")]))

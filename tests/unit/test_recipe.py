@@ -46,7 +46,7 @@ def test_an_agent_of_a_file_takes_paths_from_its_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["atlantis", "none.toml"])
 def test_an_agent_that_is_not_there_is_one_line(name: str) -> None:
-    with pytest.raises(UsageError, match="no agent is called|cannot be read"):
+    with pytest.raises(UsageError, match=r"no agent is called|cannot be read"):
         named_agent(name)
 
 
