@@ -34,7 +34,7 @@ def pages_world(tmp_path_factory: pytest.TempPathFactory):
 
 
 def researched(model, world: World, **limits) -> list[Trajectory]:
-    warm = {"temperature": 0.9, "top_p": 1.0, "top_k": 0, "presence_penalty": 0}
+    warm = {"temperature": 0.9, "top_p": 1.0, "top_k": 0, "presence_penalty": 0, "seed": 2}
     chosen = AgentSettings.read(
         {"context": 2048, "sampling": warm, "limits": {"turn_tokens": 96, "turns": 3, **limits}}
     )
