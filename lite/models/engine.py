@@ -25,7 +25,6 @@ LOG_VARIABLE = "LITE_LLAMA_LOG"  # set to 1: llama.cpp's own log goes to stderr
 BATCH = 256  # tokens computed at once while reading a prompt; more is no faster and takes more memory
 _ERROR_LEVEL = 3
 _REMEMBERED = 100_000  # characters: a longer text is tokenised each time
-_FLOATS = (0, 1, 32)  # file types f32, f16, bf16
 
 _last_errors: deque[str] = deque(maxlen=8)
 _callbacks: list[Any] = []  # llama.cpp keeps the pointer: it must live as long as the process
@@ -80,7 +79,6 @@ class Weights:
         self.vocab = lib.llama_model_get_vocab(self.handle)
         self.size = int(lib.llama_vocab_n_tokens(self.vocab))
         self.trained_context = int(lib.llama_model_n_ctx_train(self.handle))
-        self.exact = int(lib.llama_model_ftype(self.handle)) in _FLOATS
         self.recurrent = bool(lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle))
         self.bos = int(lib.llama_vocab_bos(self.vocab))
         self.eos = int(lib.llama_vocab_eos(self.vocab))
