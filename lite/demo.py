@@ -31,7 +31,7 @@ def demonstrate(directory: Path | None, count: int) -> None:
     with world:
         info = world.info()
         console.say(f"   {root / 'world'}: {info.pages:,} pages, {info.links:,} links")
-        console.say(f"2. The agent: SmolLM2-135M, trained here, through llama.cpp; questions: {count}", "bold")
+        console.say(f"2. The agent: SmolLM2-135M, trained on the atlas, through llama.cpp; questions: {count}", "bold")
         agent = named_agent(recipe.agent)
         run = root / "runs" / _name(world, agent, count)
         tasks = _choose(count, run.with_suffix(".jsonl"))
