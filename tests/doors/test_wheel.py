@@ -52,7 +52,12 @@ def in_empty_folder(folder: Path, *command: str | Path) -> subprocess.CompletedP
 
 def test_the_wheel_holds_data_recipes_types_and_licences(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"lite/py.typed", "lite/data/atlas.jsonl.zst", "lite/data/tasks/test.jsonl.zst"} <= names
+    assert {
+        "lite/py.typed",
+        "lite/data/atlas.jsonl.zst",
+        "lite/data/tasks/test.jsonl.zst",
+        "lite/recipes/atlas/adapter.gguf",
+    } <= names
     licences = {Path(name).name for name in names if ".dist-info/licenses/" in name}
     assert {"LICENSE", "NOTICE"} <= licences
     assert not [name for name in names if name.startswith(("tests/", "dev/")) or name.endswith(".pyc")]
