@@ -70,7 +70,8 @@ class PromptCache:
             expected: names whose slots will be asked for soon: these are given up last.
 
         Returns:
-            The slot (busy until `release`), how many ids needed no computing, and the last id's logits.
+            The slot (busy until `release`), how many ids needed no computing, and the last id's logits (they hold
+            until the next call).
 
         Raises:
             RuntimeError: llama.cpp failed; the slot is empty.
@@ -92,7 +93,8 @@ class PromptCache:
         return slot, cached, logits[0]
 
     def write(self, steps: Sequence[tuple[Slot, Sequence[int]]]) -> list[list[NDArray[np.float32]]]:
-        """Add tokens to each of these slots, as many to each; the logits that follow each of them, in order.
+        """Add tokens to each of these slots, as many to each; the logits that follow each of them, in order, which
+        hold until the next call.
 
         llama.cpp multiplies float weights with one row in another way than with two or more, which all agree to the
         last bit: with several tokens a reply depends on nothing but its own conversation.

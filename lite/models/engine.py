@@ -237,7 +237,8 @@ class Sequences:
             raise ModelError(f"llama.cpp cannot use the adapter{said()}: give one that was made for this model")
 
     def decode(self, rows: Sequence[tuple[int, int, int]], outputs: Sequence[int]) -> list[NDArray[np.float32]]:
-        """Compute rows of (token, position, sequence), at most BATCH; logits (vocabulary,) of the rows in `outputs`.
+        """Compute rows of (token, position, sequence), at most BATCH; logits (vocabulary,) of the rows in `outputs`,
+        which are llama.cpp's own memory and hold until the next call.
 
         Raises:
             RuntimeError: llama.cpp failed; what the sequences hold is unknown.
@@ -247,10 +248,7 @@ class Sequences:
         if code != 0:
             raise RuntimeError(f"llama.cpp could not compute a batch of {len(rows)} tokens (code {code}){said()}")
         shape = (self._weights.size,)
-        return [
-            np.ctypeslib.as_array(self._lib.llama_get_logits_ith(self.handle, row), shape=shape).copy()
-            for row in outputs
-        ]
+        return [np.ctypeslib.as_array(self._lib.llama_get_logits_ith(self.handle, row), shape=shape) for row in outputs]
 
     def cut(self, sequence: int, length: int) -> int:
         """Keep the first `length` tokens of a sequence. Returns how many are kept: none where the model's memory

@@ -3,7 +3,8 @@
 Each conversation keeps a sequence in one KV cache. A turn's prompt is the ids that the sequence already stands for
 plus the ids of the new text, so sampled tokens are never decoded and tokenised again; what another conversation
 begins with (the system prompt) is shared instead of computed. Prompts are computed one after the other, replies
-together. A LoRA adapter can be worn, and changed between two calls.
+together, several tokens at once where the conversation lets them be guessed. A LoRA adapter can be worn, and changed
+between two calls.
 """
 
 import time
@@ -137,7 +138,8 @@ class LlamaCpp:
         """One reply per request, in order.
 
         A reply depends on its conversation and the seed, not on the order of the requests. With float weights it
-        does not depend on the other requests either, to the last bit (as long as its slot is not taken by others).
+        does not depend on the other requests either, to the last bit (as long as its slot is not taken by others, and
+        but for recurrent models, which write one token at a time).
         """
         held = self._open()
         prepared = [self._prepare(request, held) for request in requests]

@@ -114,10 +114,11 @@ class Course:
             self._tell(f"building the world of {named.name}")
         return World.build([named], built)
 
-    def _sampler(self, world: World, context: int, policy: Policy) -> Sampler:
+    def _sampler(self, world: World, context: int, policy: Callable[[], Policy]) -> Sampler:
+        """What writes rollouts; only one that does so in this process needs the policy itself."""
         chosen = self.settings.sampler
         if chosen.engine == "transformers" or self._base.is_dir():
-            return Inline(self._reader(policy, context), world, chosen.width)
+            return Inline(self._reader(policy(), context), world, chosen.width)
         return Workers(self._base, world.path, context=context, workers=chosen.workers, width=chosen.width)
 
     def _reader(self, policy: Policy, context: int) -> Transformers:
@@ -182,7 +183,7 @@ class Course:
         held_out = self._held_out()
         best: list[Look] = []
         worse = 0
-        sampler = self._sampler(world, agent.context, policy)
+        sampler = self._sampler(world, agent.context, lambda: policy)
 
         def looked(step: int, logged: dict[str, float]) -> bool:
             nonlocal worse
@@ -218,7 +219,7 @@ class Course:
         resume = newest_checkpoint(folder)
         policy = Policy.load(settings.policy, seed=settings.seed, adapter=resume or self._healthy(number) or start)
         agent = agent_of(settings.agent, stage)
-        sampler = self._sampler(world, agent.context, policy)
+        sampler = self._sampler(world, agent.context, lambda: policy)
         try:
             adapter = start / ADAPTER if start else None
             tasks = self._selected(number, sampler, agent, adapter)
@@ -328,9 +329,9 @@ class Course:
     def _examined(self, adapter: Path | None, world: World, tasks: Sequence[Task]) -> Iterator[Rollout]:
         from lite.train.stage import agent_of
 
-        policy = Policy.load(self.settings.policy, seed=self.settings.seed, adapter=adapter)
         agent = agent_of(self.settings.agent, None)
-        sampler = self._sampler(world, agent.context, policy)
+        load = partial(Policy.load, self.settings.policy, seed=self.settings.seed, adapter=adapter)
+        sampler = self._sampler(world, agent.context, load)
         try:
             attempts = [Attempt(task, 0, 0) for task in tasks]
             yield from sampler.roll(attempts, agent, adapter / ADAPTER if adapter else None)

@@ -6,7 +6,7 @@ import pytest
 
 from lite.agents import named_agent
 from lite.errors import UsageError
-from lite.recipe import DemoSettings, EvalSettings, Limits, NamedAgent, read_toml
+from lite.recipe import DemoSettings, EvalSettings, Limits, TrainSettings, read_toml
 from lite.shipped import shipped
 
 
@@ -15,8 +15,8 @@ def test_an_unknown_key_names_the_nearest_known_one() -> None:
         Limits.read({"turn": 3})
     with pytest.raises(UsageError, match="no setting is called xyzzy: known: turns, calls"):
         Limits.read({"xyzzy": 3})
-    with pytest.raises(UsageError, match=r"no setting is called limits\.turn: did you mean turns"):
-        NamedAgent.read({"model": "smollm2", "limits": {"turn": 1}})
+    with pytest.raises(UsageError, match=r"no setting is called agent\.limits\.turn: did you mean turns"):
+        TrainSettings.read({"name": "n", "world": "w", "train": "t", "dev": "d", "agent": {"limits": {"turn": 1}}})
 
 
 @pytest.mark.parametrize("values", [{"turns": 0}, {"turns": "many"}, {"seconds": -1}])
