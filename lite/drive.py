@@ -1,4 +1,4 @@
-"""Carrying out the events of many episodes in step: generation batched on one model, calls in each one's tools.
+"""Carrying out the events of many episodes together: generation batched on one model, calls in each one's tools.
 
 This is where time passes: the time limits, the one retry after a fault of the world, and whoever watches are here.
 """
@@ -16,6 +16,7 @@ from lite.errors import LiteError, UsageError
 from lite.index.memo import Memo
 from lite.memory import Budget
 from lite.models import Model, load_model, located
+from lite.models.continuous import Continuous, continuous
 from lite.reading import Reader
 from lite.recipe import AgentSettings
 from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn, storable
@@ -61,6 +62,7 @@ class Episode:
     index: int = 0
     started: float = 0.0
     pending: Generate | None = None
+    failed: bool = False  # what is pending has come back as a Fault once
     work: _Work | None = None  # then what is pending is a page's reader, not a turn
     trajectory: Trajectory | None = None
 
@@ -74,62 +76,83 @@ def drive(
     journal: Journal | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[tuple[int, Trajectory]]:
-    """Run episodes in step, `width` at a time, and yield (place in the input, trajectory) as each one ends.
+    """Run episodes, `width` at a time, and yield (place in the input, trajectory) as each one ends.
 
-    A request that comes back as a Fault is tried once more; a second Fault ends its episode as `failed`. The time
-    limit is looked at after each generation: an episode that is over it is asked for its answer. With a journal, what
-    the model had said before a run was killed is played first; each call is carried out again, which costs little.
+    Each goes on as soon as its reply is there, where the model can do that (see `lite.models.continuous`). A request
+    that comes back as a Fault is tried once more; a second Fault ends its episode as `failed`. The time limit is looked
+    at after each turn: an episode that is over it is asked for its answer. With a journal, what the model had said
+    before a run was killed is played first; each call is carried out again, which costs little.
     """
-    watch = listener or Listener()
     waiting = enumerate(episodes)
     live: list[Episode] = []
-    while True:
-        while len(live) < width and (following := next(waiting, None)) is not None:
-            index, fresh = following
-            fresh.recorded = journal.replies(fresh.key) if journal else []
-            fresh.index, fresh.started = index, clock() - sum(reply.seconds for reply in fresh.recorded)
-            _advance(fresh, None, watch, clock)
-            live.append(fresh)
-        if not live:
-            return
-        for one, reply in _replies(model, live, journal, clock):
-            _advance(one, reply, watch, clock)
-        for one in live:
-            if one.trajectory is not None:
+    with closing(_Driver(continuous(model), listener or Listener(), journal, clock)) as driver:
+        while True:
+            while len(live) < width and (following := next(waiting, None)) is not None:
+                index, fresh = following
+                fresh.index = index
+                live.append(fresh)
+                driver.begin(fresh)
+            if not live:
+                return
+            driver.go_on()
+            for one in [one for one in live if one.trajectory is not None]:
+                live.remove(one)
                 trajectory = one.trajectory.model_copy(update={"seconds": round(clock() - one.started, 3)})
-                watch.ended(one.index, trajectory)
+                driver.watch.ended(one.index, trajectory)
                 yield one.index, trajectory
-        live = [one for one in live if one.trajectory is None]
 
 
-def _replies(
-    model: Model, live: Sequence[Episode], journal: Journal | None, clock: Callable[[], float]
-) -> Iterator[tuple[Episode, Reply | Fault]]:
-    """An answer for each episode that waits for one: recorded, or generated now, together."""
-    waiting = [one for one in live if one.pending is not None]
-    asking = [one for one in waiting if one.work or not one.recorded]
-    yield from ((one, one.recorded.pop(0)) for one in waiting if one not in asking)
-    for one, reply in zip(asking, _generate(model, asking), strict=True):
-        if one.work:  # what is read of a page is kept elsewhere, and not the episode's turn
-            yield one, reply
-            continue
-        late = one.seconds is not None and clock() - one.started > one.seconds
-        answer = reply.model_copy(update={"late": True}) if late and isinstance(reply, Reply) else reply
-        if journal and isinstance(answer, Reply):
-            journal.add(one.key, answer)
-        yield one, answer
+@dataclass
+class _Driver:
+    """What happens between a model and the episodes that ask it."""
 
+    model: Continuous
+    watch: Listener
+    journal: Journal | None
+    clock: Callable[[], float]
+    asked: dict[int, Episode] = field(default_factory=dict)  # by the number of their request
 
-def _generate(model: Model, episodes: Sequence[Episode]) -> list[Reply | Fault]:
-    requests = [one.pending for one in episodes if one.pending is not None]
-    if not requests:
-        return []
-    replies = model.generate(requests)
-    again = [n for n, reply in enumerate(replies) if isinstance(reply, Fault)]
-    if again:
-        for n, reply in zip(again, model.generate([requests[n] for n in again]), strict=True):
-            replies[n] = reply
-    return replies
+    def close(self) -> None:
+        """Nobody waits any more for what is under way."""
+        self.model.drop()
+
+    def begin(self, one: Episode) -> None:
+        """From its first event to its first request to the model."""
+        one.recorded = self.journal.replies(one.key) if self.journal else []
+        one.started = self.clock() - sum(reply.seconds for reply in one.recorded)
+        self._advance(one, None)
+
+    def go_on(self) -> None:
+        """Wait for replies and hand them to those who asked."""
+        for number, reply in self.model.ready():
+            one = self.asked.pop(number)
+            if isinstance(reply, Fault) and not one.failed:
+                one.failed = True
+                self._ask(one)
+            else:
+                one.failed = False
+                self._advance(one, self._noted(one, reply))
+
+    def _advance(self, one: Episode, answer: Answer) -> None:
+        """Send an answer in and carry on up to the next request, after the replies that are recorded, or to the end."""
+        _advance(one, answer, self.watch, self.clock)
+        while one.pending is not None and one.recorded and one.work is None:
+            _advance(one, one.recorded.pop(0), self.watch, self.clock)
+        self._ask(one)
+
+    def _ask(self, one: Episode) -> None:
+        if one.pending is not None:
+            self.asked[self.model.ask(one.pending)] = one
+
+    def _noted(self, one: Episode, reply: Reply | Fault) -> Reply | Fault:
+        """A reply as the episode gets it: said to be late if it is, and in the journal."""
+        if one.work is not None or isinstance(reply, Fault):
+            return reply  # what is read of a page is kept elsewhere, and not the episode's turn
+        late = one.seconds is not None and self.clock() - one.started > one.seconds
+        answer = reply.model_copy(update={"late": True}) if late else reply
+        if self.journal:
+            self.journal.add(one.key, answer)
+        return answer
 
 
 def _advance(one: Episode, answer: Answer, watch: Listener, clock: Callable[[], float]) -> None:

@@ -85,7 +85,7 @@ class PromptCache:
                 start, left = len(slot.held), len(ids) - len(slot.held)
                 part = ids[start : start + (BATCH - 1 if left == BATCH + 1 else BATCH)]  # never one alone
                 rows = [(token, start + offset, slot.number) for offset, token in enumerate(part)]
-                logits = self._sequences.decode(rows, [len(rows) - 1] if len(part) == left else [])
+                logits = self._sequences.decode(rows, [len(rows) - 1] if len(part) == left else [], prompt=True)
                 slot.held += part
         except BaseException:
             self.clear(slot.number)

@@ -191,7 +191,7 @@ class Adapter:
 
 
 class Sequences:
-    """A KV cache of `slots` token sequences of up to `window` tokens each.
+    """A KV cache of `slots` token sequences of up to `window` tokens each; threads for replies, and for prompts.
 
     Raises:
         ModelError: there is no memory for it.
@@ -214,7 +214,7 @@ class Sequences:
         params.kv_unified = False
         if not lib.llama_supports_gpu_offload():
             params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        params.n_threads, params.n_threads_batch = threads
+        self._threads = threads
         params.no_perf = True
         hush(lib)
         self.handle = lib.llama_init_from_model(weights.handle, params)
@@ -236,13 +236,17 @@ class Sequences:
         if self._lib.llama_set_adapters_lora(self.handle, handles, len(worn), scales) != 0:
             raise ModelError(f"llama.cpp cannot use the adapter{said()}: give one that was made for this model")
 
-    def decode(self, rows: Sequence[tuple[int, int, int]], outputs: Sequence[int]) -> list[NDArray[np.float32]]:
+    def decode(
+        self, rows: Sequence[tuple[int, int, int]], outputs: Sequence[int], *, prompt: bool = False
+    ) -> list[NDArray[np.float32]]:
         """Compute rows of (token, position, sequence), at most BATCH; logits (vocabulary,) of the rows in `outputs`,
-        which are llama.cpp's own memory and hold until the next call.
+        which are llama.cpp's own memory and hold until the next call. With `prompt`, by the threads meant for prompts.
 
         Raises:
             RuntimeError: llama.cpp failed; what the sequences hold is unknown.
         """
+        threads = self._threads[prompt]
+        self._lib.llama_set_n_threads(self.handle, threads, threads)  # its own choice goes by the number of rows
         self._batch.fill(rows, outputs)
         code = self._lib.llama_decode(self.handle, self._batch.struct)
         if code != 0:

@@ -79,6 +79,11 @@ class LlamaCpp:
         self._cache: PromptCache | None = None
         self._adapter: Adapter | None = None
         self._grammars: dict[str, Grammar] = {}
+        self._asked = 0  # requests so far
+        self._numbers: dict[Turn, int] = {}  # of those that are not answered
+        self._waiting: list[Turn] = []
+        self._live: list[_Live] = []
+        self._answered: dict[int, Reply | Fault] = {}
         self._weights = Weights(need("llama_cpp", "llama"), path)
         try:
             self.name = name or (f"llamacpp:{path}" if adapter is None else f"llamacpp:{path}+{adapter}")
@@ -99,6 +104,7 @@ class LlamaCpp:
 
     def close(self) -> None:
         """Free the cache and the weights. The model cannot be used afterwards."""
+        self.drop()
         for grammar in self._grammars.values():
             grammar.close()
         if self._cache is not None:
@@ -141,32 +147,38 @@ class LlamaCpp:
         does not depend on the other requests either, to the last bit (as long as its slot is not taken by others, and
         but for recurrent models, which write one token at a time).
         """
-        held = self._open()
-        prepared = [self._prepare(request, held) for request in requests]
-        waiting = in_order(prepared)
-        cache = self._slots_for(len(waiting), held)
-        expected = {turn.request.conversation for turn in waiting}
-        results: dict[Turn, Reply | Fault] = {}
-        live: list[_Live] = []
-        try:
-            while waiting or live:
-                while waiting and len(live) < cache.slots:
-                    turn = waiting.pop(0)
-                    live.append(_Live(turn, Lookup(turn.ids)))
-                    self._read(live[-1], cache, expected)
-                for one in [one for one in live if one.turn.finish]:
-                    live.remove(one)
-                    results[one.turn] = self._end(one, cache)
-                if live:
-                    self._write(live, cache)
-        except BaseException:
-            for one in live:
-                if one.slot is not None:
-                    cache.clear(one.slot.number)
-                if one.turn.grammar is not None:
-                    one.turn.grammar.close()
-            raise
-        return [turn if isinstance(turn, Fault) else results[turn] for turn in prepared]
+        numbers = [self.ask(request) for request in requests]
+        while not self._answered.keys() >= set(numbers):
+            self._go_on()
+        return [self._answered.pop(number) for number in numbers]
+
+    def ask(self, request: Generate) -> int:
+        """Take a request in; its number. It is begun by `ready` or `generate`, as soon as there is a slot."""
+        prepared = self._prepare(request, self._open())
+        self._asked += 1
+        if isinstance(prepared, Fault):
+            self._answered[self._asked] = prepared
+        else:
+            self._numbers[prepared] = self._asked
+            self._waiting.append(prepared)
+        return self._asked
+
+    def ready(self) -> list[tuple[int, Reply | Fault]]:
+        """Number and reply of the requests that are answered; waits for one."""
+        while self._numbers and not self._answered:
+            self._go_on()
+        answered, self._answered = self._answered, {}
+        return list(answered.items())
+
+    def drop(self) -> None:
+        """Forget what is under way: what its slots hold is dropped with it."""
+        for one in self._live:
+            if one.slot is not None and self._cache is not None:
+                self._cache.clear(one.slot.number)
+        for turn in self._numbers:
+            if turn.grammar is not None:
+                turn.grammar.close()
+        self._waiting, self._live, self._numbers, self._answered = [], [], {}, {}
 
     def _prepare(self, request: Generate, cache: PromptCache) -> Turn | Fault:
         slot = cache.find(request.conversation)
@@ -181,8 +193,11 @@ class LlamaCpp:
         return self._cache
 
     def _slots_for(self, turns: int, cache: PromptCache) -> PromptCache:
-        """A cache for that many turns together, or for as many as the memory allows (the others wait)."""
-        wanted = min(turns, _SLOTS)
+        """A cache for that many turns together, or for as many as the memory allows (the others wait).
+
+        While turns are being written it stays as it is.
+        """
+        wanted = 0 if self._live else min(turns, _SLOTS)
         if wanted > cache.slots:
             each = self._weights.slot_bytes(self.context)
             wanted = min(wanted, int((available_memory() * _SHARE) // each) + cache.slots)
@@ -194,6 +209,25 @@ class LlamaCpp:
         return cache
 
     # ------------------------------------------------------------ turns
+
+    def _go_on(self) -> None:
+        """Begin the turns there is room for, then write a step of all of them."""
+        cache = self._slots_for(len(self._numbers), self._open())
+        self._waiting = in_order(self._waiting)
+        expected = {turn.request.conversation for turn in self._waiting}
+        try:
+            while self._waiting and len(self._live) < cache.slots:
+                self._live.append(_Live(self._waiting[0], Lookup(self._waiting[0].ids)))
+                del self._waiting[0]
+                self._read(self._live[-1], cache, expected)
+            for one in [one for one in self._live if one.turn.finish]:
+                self._live.remove(one)
+                self._answered[self._numbers.pop(one.turn)] = self._end(one, cache)
+            if self._live:
+                self._write(self._live, cache)
+        except BaseException:
+            self.drop()
+            raise
 
     def _read(self, live: _Live, cache: PromptCache, expected: set[str]) -> None:
         """Compute the prompt and sample the first token."""

@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from lite.models.sampling import turn_seed
 from lite.records import Fault, Generate, Message, Reply
 
 KEY_VARIABLE = "OPENAI_API_KEY"
-_CONCURRENT = 16  # requests under way at once
+_CONCURRENT = 64  # requests under way at once, at most: as many as episodes run together (--width)
 _TRIES = 3
 _PAUSE = 1.0  # seconds before the second try; doubled for each further one
 _LONGEST_PAUSE = 20.0  # of what a server's Retry-After may ask for
@@ -58,6 +58,9 @@ class OpenAI:
         self._tools = list(tools)
         self._model = name
         self._ratio = _Ratio()
+        self._pool = ThreadPoolExecutor(max_workers=_CONCURRENT)
+        self._asked = 0
+        self._under_way: dict[Future[Reply | Fault], int] = {}
         key = os.environ.get(KEY_VARIABLE, "")
         try:
             url = httpx.URL(base_url.rstrip("/"))
@@ -75,6 +78,8 @@ class OpenAI:
 
     def close(self) -> None:
         """Close the connections."""
+        self.drop()
+        self._pool.shutdown(wait=False)
         self._client.close()
 
     def count(self, messages: Sequence[Message]) -> int:
@@ -83,10 +88,24 @@ class OpenAI:
 
     def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
         """One reply per request, in order, asked for concurrently. What the server fails at is a Fault."""
-        if len(requests) == 1:
-            return [self._ask(requests[0])]
-        with ThreadPoolExecutor(max_workers=_CONCURRENT) as pool:
-            return list(pool.map(self._ask, requests))
+        return list(self._pool.map(self._ask, requests))
+
+    def ask(self, request: Generate) -> int:
+        """Send a request; its number."""
+        self._asked += 1
+        self._under_way[self._pool.submit(self._ask, request)] = self._asked
+        return self._asked
+
+    def ready(self) -> list[tuple[int, Reply | Fault]]:
+        """Number and reply of the requests that are answered; waits for one."""
+        done = wait(self._under_way, return_when=FIRST_COMPLETED).done
+        return sorted(((self._under_way.pop(one), one.result()) for one in done), key=lambda pair: pair[0])
+
+    def drop(self) -> None:
+        """Forget what is under way; what the server has begun it may end."""
+        for one in self._under_way:
+            one.cancel()
+        self._under_way = {}
 
     def _knock(self) -> None:
         """Is there a server, and does it take the key? Servers without a list of models pass too."""

@@ -64,6 +64,23 @@ def test_greedy_is_deterministic_and_its_log_probabilities_are_the_highest(model
     assert all(-8 < value <= 0 for value in first.logprobs)
 
 
+def test_a_short_turn_is_there_before_a_long_one_and_both_are_what_they_are_alone(model) -> None:
+    requests = [asking("Tell me of a river.", max_tokens=tokens, sampling=WARM) for tokens in (40, 3, 20)]
+    alone = [only(model.generate([one])).token_ids for one in requests]
+    long, short, nested = (model.ask(requests[0]), model.ask(requests[1]), requests[2])
+    assert [number for number, _ in model.ready()] == [short]
+    assert only(model.generate([nested])).token_ids == alone[2], "what is asked for between goes beside"
+    late = model.ask(requests[1])
+    answered = {}
+    while len(answered) < 2:
+        answered |= dict(model.ready())
+    assert list(answered) == [late, long]
+    assert [answered[long].token_ids, answered[late].token_ids] == alone[:2]
+    model.ask(requests[0])
+    model.drop()
+    assert model.ready() == []
+
+
 def test_a_prompt_goes_on_from_what_is_held(model) -> None:
     texts: list[str] = ["Who wrote Hamlet? Answer in one sentence."]
     held = 0

@@ -6,16 +6,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lite.dialect import parse_turn, render_turn, wrap_response
-from lite.drive import ask
+from lite.drive import ask, drive, start
 from lite.errors import ModelError, UsageError
 from lite.models import load_model, openai
 from lite.models.openai import OpenAI
-from lite.records import Call, Fault, Generate, Message, Reply, Sampling
+from lite.recipe import AgentSettings
+from lite.records import Call, Fault, Generate, Message, Reply, Sampling, Task
 from lite.world import World
 from tests.loop.conftest import serving
 
@@ -165,9 +167,36 @@ def test_attempts_have_seeds_of_their_own_and_repeat(server) -> None:
 def test_a_batch_is_asked_for_at_once_and_comes_back_in_order(server) -> None:
     server.answers = [echo]
     model = OpenAI("m", server.url)
-    replies = model.generate([request(str(number)) for number in range(40)])
-    assert [reply.text for reply in replies] == [str(number) for number in range(40)]
-    assert 4 <= server.most_at_once <= 16
+    replies = model.generate([request(str(number)) for number in range(100)])
+    assert [reply.text for reply in replies] == [str(number) for number in range(100)]
+    assert 4 <= server.most_at_once <= 64
+
+
+def test_a_long_turn_holds_nobody_up(world: Path, server) -> None:
+    """One episode waits for its first turn until the other one has had its two, and is over."""
+    over = threading.Event()
+
+    def patient(handler: Handler, body: dict[str, Any]) -> None:
+        question = body["messages"][1]["content"]
+        if question.startswith("long"):
+            assert over.wait(20)
+        searched = over.is_set() or len(body["messages"]) > 2
+        turn = (
+            "<answer>7</answer>" if searched else render_turn("Look.", Call(tool="search", arguments={"query": ["7"]}))
+        )
+        says(turn)(handler, body)
+
+    server.answers = [patient]
+    model = OpenAI("m", server.url)
+    settings = AgentSettings.read({})
+    tasks = [Task(id=name, question=f"{name}?", answers=("7",)) for name in ("long", "short")]
+    with World.open(world) as opened:
+        ended = drive((start(task, opened, model, settings) for task in tasks), model, width=2)
+        _, first = next(ended)
+        over.set()
+        _, second = next(ended)
+    assert [(one.task_id, len(one.turns)) for one in (first, second)] == [("short", 2), ("long", 1)]
+    model.close()
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
