@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lite.errors import UsageError
 from lite.models import located
-from lite.recipe import NamedAgent, read_toml
+from lite.recipe import NamedAgent, beside, read_toml
 from lite.shipped import shipped
 
 
@@ -20,10 +20,6 @@ def named_agent(name: str) -> NamedAgent:
             path = shipped(f"recipes/{name}/agent.toml")
         except UsageError:
             raise UsageError(f"no agent is called {name}: name atlas, or a TOML file (README: Training)") from None
-    agent = NamedAgent.read(read_toml(path))
-
-    def place(file: str) -> str:
-        return str((path.absolute().parent / file).resolve())
-
+    agent, place = NamedAgent.read(read_toml(path)), beside(path)
     prompt = place(agent.prompt) if agent.prompt else None
     return agent.model_copy(update={"model": located(agent.model, place), "prompt": prompt})

@@ -95,11 +95,12 @@ def drive(
             if not live:
                 return
             driver.go_on()
-            for one in [one for one in live if one.trajectory is not None]:
-                live.remove(one)
-                trajectory = one.trajectory.model_copy(update={"seconds": round(clock() - one.started, 3)})
-                driver.watch.ended(one.index, trajectory)
-                yield one.index, trajectory
+            for one in list(live):
+                if one.trajectory is not None:
+                    live.remove(one)
+                    trajectory = one.trajectory.model_copy(update={"seconds": round(clock() - one.started, 3)})
+                    driver.watch.ended(one.index, trajectory)
+                    yield one.index, trajectory
 
 
 @dataclass

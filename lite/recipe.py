@@ -1,6 +1,7 @@
 """Settings, each declared once and validated. An unknown key is an error that names the nearest known one."""
 
 import tomllib
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -194,6 +195,7 @@ class Updates(Settings):
     clip_low: float = Field(default=0.2, gt=0)
     clip_high: float = Field(default=0.4, gt=0)
     scale: Literal["group", "none"] = "group"  # advantages by the group's standard deviation
+    negative: float = Field(default=1.0, ge=0)  # weight of tries that were worse than their group's mean
     truncation: float = Field(default=2.0, ge=0)  # of the importance weight between trainer and sampler; 0: none
     updates: int = Field(default=1, ge=1)  # optimizer steps on the same rollouts [num_iterations]
     max_grad_norm: float = Field(default=1.0, gt=0)
@@ -257,6 +259,12 @@ class TrainSettings(Settings):
     held_out: HeldOut = HeldOut()
     sentinel: SentinelSettings = SentinelSettings()
     exam: Exam | None = None
+
+
+def beside(path: Path) -> Callable[[str], str]:
+    """How a file names others: from its own folder. The result is absolute."""
+    folder = path.absolute().parent
+    return lambda name: str((folder / name).resolve())
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -110,17 +110,18 @@ def most_different(rewards: Sequence[float | None], most: int) -> list[int]:
     return sorted(max(chosen, key=lambda places: pvariance([rewards[n] or 0.0 for n in places])))
 
 
-def rows_of(groups: Sequence[Group], *, scale: bool, most: int | None = None) -> list[Row]:
+def rows_of(groups: Sequence[Group], *, scale: bool, most: int | None = None, negative: float = 1.0) -> list[Row]:
     """The rows of an update: a sequence for each segment of each try that was better or worse than its group.
 
-    With `most`, the group is so many of its tries: those that differ most.
+    With `most`, the group is so many of its tries: those that differ most. `negative` weighs those that were worse;
+    with 0 they are not computed (as in RAFT, the group's mean left in as the measure).
     """
     rows = []
     for group in groups:
         places = most_different(group.rewards, most or len(group.rewards))
         worth = advantages([group.rewards[n] for n in places], scale=scale)
-        for place, advantage in zip(places, worth, strict=True):
-            if advantage:
+        for place, better in zip(places, worth, strict=True):
+            if advantage := better if better > 0 else better * negative:
                 rows += [
                     Row(one.ids, one.sampled, one.logprobs, advantage)
                     for one in group.rollouts[place].sequences

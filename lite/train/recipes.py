@@ -2,13 +2,14 @@
 
 import tomllib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from lite.errors import UsageError
 from lite.evaluate import read_tasks
 from lite.models import located
-from lite.recipe import TrainSettings, read_toml
+from lite.recipe import TrainSettings, beside, read_toml
 from lite.records import Task
 from lite.train.draw import first_of_each
 
@@ -28,12 +29,7 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> TrainSettings:
     values = read_toml(path)
     for change in changes:
         _set(values, change)
-    settings = TrainSettings.read(values)
-    folder = path.absolute().parent
-
-    def place(name: str) -> str:
-        return str((folder / name).resolve())
-
+    settings, place = TrainSettings.read(values), beside(path)
     found: dict[str, Any] = {name: place(getattr(settings, name)) for name in _FILES}
     if settings.agent.prompt:
         found["agent"] = settings.agent.model_copy(update={"prompt": place(settings.agent.prompt)})
@@ -80,13 +76,23 @@ def tasks_of(settings: TrainSettings, which: str) -> list[Task]:
     path = settings.exam.of if which == "exam" and settings.exam else getattr(settings, which)
     tasks = [
         task
-        for task in read_tasks(path)
+        for task in _tasks_in(Path(path))
         if (not settings.capabilities or task.capability in settings.capabilities)
         and (settings.hops is None or (task.hops or 1) <= settings.hops)
     ]
     if not tasks:
         raise UsageError(f"{path} has no task of the capabilities and hops that the recipe asks for")
     return tasks
+
+
+def _tasks_in(path: Path) -> list[Task]:
+    """A file's tasks, read once for the checks, the estimate and the course."""
+    return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _changed: int) -> list[Task]:
+    return read_tasks(path)
 
 
 def exam_tasks(settings: TrainSettings) -> list[Task]:

@@ -132,7 +132,8 @@ class Stage:
             "turns_per_second": round(calls / spent, 2),
         }
         self._record(everything, step)
-        return [*rows_of(kept, scale=updates.scale == "group", most=updates.rows), *self._anchored(step)]
+        rows = rows_of(kept, scale=updates.scale == "group", most=updates.rows, negative=updates.negative)
+        return [*rows, *self._anchored(step)]
 
     def _tried(self, tasks: Sequence[Task], step: int, adapter: Path) -> list[Group]:
         seed = (self.settings.seed * 1009 + self.number) * 100_003 + step

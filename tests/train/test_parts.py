@@ -48,6 +48,9 @@ def test_the_most_different_tries_of_a_group_are_some_of_the_best_and_some_of_th
     rows = rows_of([group], scale=False, most=4)
     assert [(row.ids[0], row.advantage) for row in rows] == [(0, -0.25), (1, -0.25), (2, -0.25), (7, 0.75)]
     assert len(rows_of([group], scale=False)) == 8
+    halved = rows_of([group], scale=False, most=4, negative=0.5)
+    assert [row.advantage for row in halved] == [-0.125, -0.125, -0.125, 0.75]
+    assert [row.ids[0] for row in rows_of([group], scale=False, negative=0)] == [7]
 
 
 def trajectory(**changes) -> Trajectory:
