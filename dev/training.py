@@ -142,7 +142,8 @@ def bare(rollouts: Sequence[Rollout], rows: Sequence[Row], adapter: Path) -> Non
 def tool_loop(tasks: Sequence[Task], world: World, adapter: Path, folder: Path) -> None:
     """The same tasks by TRL's trainer with `environment_factory`."""
     from datasets import Dataset
-    from trl import GRPOConfig, GRPOTrainer
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
 
     from lite.train.policy import trainer_settings
 
