@@ -84,6 +84,7 @@ PARSED = {
 
 def ours(tasks: Sequence[Task], world: Path, adapter: Path, folder: Path) -> tuple[list[Rollout], list[Row]]:
     """A step by `lite.train`; its rollouts and rows."""
+    folder.mkdir()
     from lite.train.grpo import GroupTrainer, config_of
 
     policy = Policy.load(POLICY, seed=1, adapter=adapter)
@@ -191,7 +192,9 @@ def tool_loop(tasks: Sequence[Task], world: World, adapter: Path, folder: Path) 
     args = GRPOConfig(
         output_dir=str(folder),
         max_steps=1,
-        per_device_train_batch_size=len(tasks) * TRIES,
+        per_device_train_batch_size=2,  # of all 16 at once it wants more than 24 GB
+        steps_per_generation=len(tasks) * TRIES // 2,
+        gradient_accumulation_steps=len(tasks) * TRIES // 2,
         num_generations=TRIES,
         temperature=TEMPERATURE,
         max_completion_length=CONTEXT - 200,
