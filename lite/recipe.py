@@ -211,6 +211,8 @@ class RewardWeights(Settings):
     answered: float = 0.0  # there is an answer
     format: float = 0.0  # share of turns that needed no repair
     evidence: float = 0.0  # share of the evidence pages that were visited
+    abstained: float = 0.0  # it says that it does not know
+    judge: float = 0.0  # the recipe's judge finds the answer right
 
 
 class HeldOut(Settings):
@@ -255,6 +257,7 @@ class TrainSettings(Settings):
     sft: ColdStart | None = None
     updates: Updates = Updates()
     reward: RewardWeights = RewardWeights()
+    judge: str | None = None  # a model that judges answers, for `reward.judge`
     stages: tuple[StageSettings, ...] = ()
     held_out: HeldOut = HeldOut()
     sentinel: SentinelSettings = SentinelSettings()

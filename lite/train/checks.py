@@ -15,6 +15,7 @@ from lite.drive import TOOLS
 from lite.errors import MissingExtra, ModelError, UsageError
 from lite.extras import requirements
 from lite.index import manifest
+from lite.models import read_spec
 from lite.models.engine import available_memory, check_gguf
 from lite.recipe import AgentSettings, Limits, TrainSettings
 from lite.records import Task
@@ -52,6 +53,13 @@ def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
         check_gguf(base)
     elif not (base / "config.json").is_file():
         raise ModelError(f"{base} has no config.json: give the folder of a Hugging Face model, or a GGUF file")
+    if bool(settings.reward.judge) != bool(settings.judge):
+        raise UsageError(
+            'a judge needs both a model and a weight: judge = "openai:NAME@http://HOST/v1" before the first [group], '
+            "and judge = 1.0 in [reward]"
+        )
+    if settings.judge:
+        read_spec(settings.judge)
     _world(settings, folder)
     _context(settings)
     asked = estimate(settings)

@@ -19,11 +19,15 @@ from lite.curriculum import select
 from lite.errors import ModelError, UsageError
 from lite.evaluate import read_tasks
 from lite.extras import need
+from lite.index.memo import Memo
+from lite.judge import Judge
+from lite.models import load_model
 from lite.models.transformers import Transformers
 from lite.models.turn import Tokens
 from lite.recipe import AgentSettings, ColdStart, TrainSettings
 from lite.records import Broken, Task, Trajectory
 from lite.run import Run, cut_half_line
+from lite.shipped import cache_dir
 from lite.tasks.files import write_tasks
 from lite.train.checks import of_this_world
 from lite.train.curves import Line, as_text
@@ -219,7 +223,7 @@ class Course:
         resume = newest_checkpoint(folder)
         policy = Policy.load(settings.policy, seed=settings.seed, adapter=resume or self._healthy(number) or start)
         agent = agent_of(settings.agent, stage)
-        sampler = self._sampler(world, agent.context, lambda: policy)
+        sampler, judge = self._sampler(world, agent.context, lambda: policy), self._judge()
         try:
             adapter = start / ADAPTER if start else None
             tasks = self._selected(number, sampler, agent, adapter)
@@ -235,16 +239,25 @@ class Course:
                 self._metric,
                 self._anchors(policy) if settings.updates.anchor else (),
                 start,
+                judge,
             )
             at_work.run(policy, resume)
         finally:
             sampler.close()
+            if judge is not None:
+                judge.close()
         if at_work.alarm is not None:
             self._collapsed(number, collapses, at_work.alarm.why)
             self._stage(number, start, world)
             return
         told = at_work.look.told if at_work.look else {}  # it begins with a look, so there is one
         self._done(f"stage-{number}", best=f"stage-{number}/best", **told)
+
+    def _judge(self) -> Judge | None:
+        """Who judges answers, if the recipe names one. Verdicts are good for every run."""
+        if self.settings.judge is None:
+            return None
+        return Judge(load_model(self.settings.judge), Memo(cache_dir() / "verdicts.sqlite"))
 
     def _healthy(self, number: int) -> Path | None:
         """The best adapter of a stage that collapsed and begins again."""

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pvariance, stdev
 
+from lite.judge import Judge
 from lite.recipe import RewardWeights
 from lite.records import Task, Trajectory
+from lite.reward import abstains
 from lite.train.rollouts import Rollout
 
 _SMALL = 1e-4  # keeps a group that hardly varies from being blown up, as TRL does
@@ -36,6 +38,7 @@ class Group:
     task: Task
     rollouts: tuple[Rollout, ...]
     rewards: tuple[float | None, ...]
+    parts: tuple[dict[str, float] | None, ...] = ()  # of each reward, by name
 
     @property
     def known(self) -> list[float]:
@@ -61,6 +64,8 @@ def reward_parts(task: Task, trajectory: Trajectory) -> dict[str, float] | None:
         "answered": float(trajectory.answered),
         "format": clean / len(turns) if turns else 0.0,
         "evidence": len(read & set(task.evidence)) / len(task.evidence) if task.evidence else 0.0,
+        "abstained": float(abstains(trajectory.answer or "")),
+        "judge": 0.0,
     }
 
 
@@ -71,19 +76,38 @@ def reward_of(parts: Mapping[str, float] | None, weights: RewardWeights) -> floa
     return math.fsum(weight * parts[name] for name, weight in weights.model_dump().items())
 
 
-def grouped(rollouts: Sequence[Rollout], weights: RewardWeights) -> list[Group]:
-    """Rollouts by task, tasks in the order of their ids, tries in the order of their numbers."""
-    by_task: dict[str, list[Rollout]] = {}
-    for one in sorted(rollouts, key=lambda rollout: (rollout.attempt.task.id, rollout.attempt.number)):
-        by_task.setdefault(one.attempt.task.id, []).append(one)
+def grouped(rollouts: Sequence[Rollout], weights: RewardWeights, judge: Judge | None = None) -> list[Group]:
+    """Rollouts by task, tasks in the order of their ids, tries in the order of their numbers.
+
+    With a judge, an answer that is no exact match is shown to it; one that it gives no verdict on has no reward.
+    """
+    ordered = sorted(rollouts, key=lambda rollout: (rollout.attempt.task.id, rollout.attempt.number))
+    parts = [reward_parts(one.attempt.task, one.trajectory) for one in ordered]
+    if judge is not None:
+        _judged(ordered, parts, judge)
+    by_task: dict[str, list[int]] = {}
+    for place, one in enumerate(ordered):
+        by_task.setdefault(one.attempt.task.id, []).append(place)
     return [
         Group(
-            tries[0].attempt.task,
-            tuple(tries),
-            tuple(reward_of(reward_parts(one.attempt.task, one.trajectory), weights) for one in tries),
+            ordered[places[0]].attempt.task,
+            tuple(ordered[place] for place in places),
+            tuple(reward_of(parts[place], weights) for place in places),
+            tuple(parts[place] for place in places),
         )
-        for tries in by_task.values()
+        for places in by_task.values()
     ]
+
+
+def _judged(rollouts: Sequence[Rollout], parts: list[dict[str, float] | None], judge: Judge) -> None:
+    """Note in the parts what the judge finds; None in their place where it finds nothing."""
+    doubtful = [n for n, found in enumerate(parts) if found and not found["exact"] and found["answered"]]
+    asked = [(rollouts[n].attempt.task, rollouts[n].trajectory.answer or "") for n in doubtful]
+    verdicts = dict(zip(doubtful, judge.verdicts(asked), strict=True))
+    for place, found in enumerate(parts):
+        if found is not None:
+            verdict = verdicts.get(place, bool(found["exact"]))
+            parts[place] = None if verdict is None else found | {"judge": float(verdict)}
 
 
 def advantages(rewards: Sequence[float | None], *, scale: bool) -> list[float]:

@@ -38,6 +38,8 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> TrainSettings:
     if settings.exam:
         found["exam"] = settings.exam.model_copy(update={"of": place(settings.exam.of)})
     found["policy"] = settings.policy.model_copy(update={"model": located(settings.policy.model, place)})
+    if settings.judge:
+        found["judge"] = located(settings.judge, place)
     return settings.model_copy(update=found)
 
 

@@ -102,4 +102,6 @@ def of_groups(groups: Sequence[Group]) -> dict[str, float]:
     by_capability: dict[str, list[float]] = {}
     for group in groups:
         by_capability.setdefault(group.task.capability or "all", []).extend(group.known)
-    return found | {f"reward/{name}": fmean(rewards) for name, rewards in sorted(by_capability.items()) if rewards}
+    found |= {f"reward/{name}": fmean(rewards) for name, rewards in sorted(by_capability.items()) if rewards}
+    parts = [each for group in groups for each in group.parts if each is not None]
+    return found | {f"part/{name}": fmean(each[name] for each in parts) for name in (parts[0] if parts else ())}

@@ -11,6 +11,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from lite.judge import Judge
 from lite.recipe import AgentSettings, StageSettings, TrainSettings
 from lite.records import Record, Task
 from lite.train.draw import Drawer, Drawn
@@ -52,6 +53,7 @@ class Stage:
         write: takes a line of metrics.
         anchors: demonstrations beside the rollouts, if the recipe wants them.
         start: the adapter that the stage's first go began with; None: none.
+        judge: of answers, where the reward has a part of its own for that.
 
     Attributes:
         alarm: why it collapsed, if it did.
@@ -68,6 +70,7 @@ class Stage:
     write: Write
     anchors: Sequence[Row] = ()
     start: Path | None = None
+    judge: Judge | None = None
     alarm: Alarm | None = None
     look: Look | None = None
     _signals: dict[str, float] = field(default_factory=dict)
@@ -139,7 +142,7 @@ class Stage:
         seed = (self.settings.seed * 1009 + self.number) * 100_003 + step
         attempts = [Attempt(task, n, seed) for task in tasks for n in range(self.settings.updates.rollouts)]
         rollouts: list[Rollout] = list(self.sampler.roll(attempts, self._agent, adapter))
-        return grouped(rollouts, self.settings.reward)
+        return grouped(rollouts, self.settings.reward, self.judge)
 
     def _anchored(self, step: int) -> list[Row]:
         """Some demonstrations, weighted: they are followed a little whatever the rollouts say."""

@@ -110,7 +110,7 @@ def lines(run: Path) -> list[dict]:
 def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from lite.train import stage
 
-    def varied(rollouts, weights):  # a random model is never right: without this there would be nothing to learn
+    def varied(rollouts, weights, judge):  # a random model is never right: without this there would be nothing to learn
         return [replace(group, rewards=(1.0, 0.0)) for group in grouped(rollouts, weights)]
 
     grouped = stage.grouped

@@ -67,7 +67,15 @@ def trajectory(**changes) -> Trajectory:
 def test_the_parts_of_a_reward_are_named_and_weighed() -> None:
     task = Task(id="t", question="q", answers=("Oslo",), evidence=("https://a.test/1", "https://a.test/2"))
     parts = reward_parts(task, trajectory())
-    assert parts == {"exact": 1.0, "f1": 1.0, "answered": 1.0, "format": pytest.approx(2 / 3), "evidence": 0.5}
+    assert parts == {
+        "exact": 1.0,
+        "f1": 1.0,
+        "answered": 1.0,
+        "format": pytest.approx(2 / 3),
+        "evidence": 0.5,
+        "abstained": 0.0,
+        "judge": 0.0,
+    }
     assert reward_of(parts, RewardWeights(exact=1, format=0.3, evidence=0.2)) == pytest.approx(1.3)
     assert reward_parts(task, trajectory(stop=Stop.FAILED, reward=Reward())) is None
 
