@@ -22,7 +22,7 @@ LAYERS = (
     ("records", "errors"),
     ("extras", "shipped", "recipe", "corpus", "dialect"),
     ("run", "index", "models", "memory"),
-    ("world", "reward", "curriculum", "agents"),
+    ("world", "reward", "judge", "curriculum", "agents"),
     ("reading",),
     ("tools",),
     ("agent",),
