@@ -189,7 +189,7 @@ class Updates(Settings):
 
     tasks: int = Field(default=8, ge=1)  # groups a step
     rollouts: int = Field(default=8, ge=2)  # tries a group [num_generations]
-    rows: int | None = Field(default=None, ge=2)  # of these that are computed, the most different; None: all
+    rows: int | None = Field(default=None, ge=2)  # of these that are drawn to be computed; None: all
     refills: int = Field(default=1, ge=0)  # times that groups without variance are replaced by new ones
     loss: Literal["grpo", "dapo", "dr_grpo"] = "grpo"  # grpo: sequence-mean of token-means
     clip_low: float = Field(default=0.2, gt=0)

@@ -1,5 +1,5 @@
 """A training run from recipe to checkpoint: world, demonstrations, cold start, stages. Each part that is done stays
-done; a killed run goes on behind the last whole step of a stage, and begins a cold start again.
+done; a killed run goes on behind the last checkpoint: of a stage after each step, of a cold start after each look.
 
     runs/NAME/  manifest.json  metrics.jsonl  state.json  world/  demonstrations.jsonl  sft/  stages/N.jsonl  stage-N/
                 exam/
@@ -29,6 +29,7 @@ from lite.records import Broken, Task, Trajectory
 from lite.run import Run, cut_half_line
 from lite.shipped import cache_dir
 from lite.tasks.files import write_tasks
+from lite.train.checkpoints import newest_checkpoint
 from lite.train.checks import of_this_world
 from lite.train.curves import Line, as_text
 from lite.train.demos import demonstrations, keep, read_demonstrations
@@ -38,7 +39,7 @@ from lite.train.groups import Row
 from lite.train.policy import ADAPTER, Policy, base_of
 from lite.train.recipes import exam_tasks, tasks_of
 from lite.train.rollouts import Attempt, Inline, Rollout, Sampler, Workers
-from lite.train.signals import Look, look, services
+from lite.train.signals import services
 from lite.train.unsloth import import_first
 from lite.world import World
 
@@ -177,44 +178,34 @@ class Course:
         return sequences
 
     def _cold_start(self, cold: ColdStart, world: World) -> None:
-        from lite.train.sft import train_on
+        from lite.train.cold import Cold
         from lite.train.stage import agent_of
 
         settings, folder = self.settings, self.folder / "sft"
-        policy = Policy.load(settings.policy, seed=settings.seed)
-        agent = agent_of(settings.agent, None)
-        sequences = self._demonstrations(cold, world, self._reader(policy, agent.context))
-        held_out = self._held_out()
-        best: list[Look] = []
-        worse = 0
-        sampler = self._sampler(world, agent.context, lambda: policy)
-
-        def looked(step: int, logged: dict[str, float]) -> bool:
-            nonlocal worse
-            adapter = policy.write_gguf(folder / "current.gguf")
-            now = look(sampler, held_out, agent, adapter)
-            told = {name: logged[name] for name in ("loss", "entropy", "grad_norm") if name in logged}
-            self._metric({"stage": 0, "step": step, **told, **now.told})
-            if not best or now.accuracy > best[0].accuracy:
-                best[:] = [now]
-                worse = 0
-                policy.save(folder / "best")
-                (folder / "best" / "step").write_text(str(step))
-            else:
-                worse += 1
-            return worse >= cold.patience or logged.get("entropy", 1.0) < cold.entropy_floor
-
         folder.mkdir(exist_ok=True)
+        resume = newest_checkpoint(folder)
+        policy = Policy.load(settings.policy, seed=settings.seed, adapter=resume)
+        agent = agent_of(settings.agent, None)
+        reader = self._reader(policy, agent.context)
+        if resume:
+            kept = read_demonstrations(self.folder / "demonstrations.jsonl")
+            sequences = _as_tokens((one for one in kept if isinstance(one, Trajectory)), reader)
+        else:
+            sequences = self._demonstrations(cold, world, reader)
+        sampler = self._sampler(world, agent.context, lambda: policy)
         try:
-            train_on(policy, sequences, cold, settings.policy, folder, looked, seed=settings.seed)
+            part = Cold(settings, cold, agent, self._held_out(), sampler, folder, self._metric)
+            best = part.run(policy, sequences, resume)
         finally:
             sampler.close()
-        self._done("sft", best="sft/best", **best[0].told)
+        self._done("sft", best="sft/best", **(best.told if best else {}))
+        for checkpoint in folder.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
 
     # ------------------------------------------------------------ stages
 
     def _stage(self, number: int, start: Path | None, world: World) -> None:
-        from lite.train.stage import Stage, agent_of, newest_checkpoint
+        from lite.train.stage import Stage, agent_of
 
         settings, stage = self.settings, self.settings.stages[number - 1]
         collapses = self._state.get("collapses", {}).get(str(number), [])

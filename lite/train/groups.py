@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, pvariance, stdev
+from random import Random
+from statistics import fmean, stdev
 
 from lite.judge import Judge
 from lite.recipe import RewardWeights
@@ -122,35 +123,48 @@ def advantages(rewards: Sequence[float | None], *, scale: bool) -> list[float]:
     return [0.0 if reward is None else (reward - mean) / spread for reward in rewards]
 
 
-def most_different(rewards: Sequence[float | None], most: int) -> list[int]:
-    """The places of the `most` rewards that differ most from each other, some of the best and some of the worst.
+def drawn(worth: Sequence[float], most: int, random: Random) -> dict[int, float]:
+    """The places of at most `most` tries, drawn by how much each is worth, and what each counts for instead.
 
-    What a group tells is mostly told by these (PODS: arXiv 2504.13818, section 3.2), at a part of the update's cost.
+    A try of size |w| is drawn with probability p = c |w| (at most 1) and counts w / p, so that on average the gradient
+    is that of all (systematic sampling, Horvitz and Thompson 1952). Taking the best and the worst instead costs as
+    little, but what went well once by luck is then always taken, and what it usually comes to is not.
     """
-    known = sorted((place for place, one in enumerate(rewards) if one is not None), key=lambda n: (rewards[n], n))
-    if len(known) <= most:
-        return sorted(known)
-    chosen = [known[:low] + known[len(known) - (most - low) :] for low in range(most, -1, -1)]
-    return sorted(max(chosen, key=lambda places: pvariance([rewards[n] or 0.0 for n in places])))
+    sizes = {place: abs(value) for place, value in enumerate(worth) if value}
+    if len(sizes) <= most:
+        return {place: worth[place] for place in sizes}
+    chances = dict.fromkeys(sizes, 1.0)
+    left = dict(sizes)
+    while certain := [place for place in left if left[place] * (most - len(sizes) + len(left)) >= sum(left.values())]:
+        for place in certain:
+            del left[place]
+    share = (most - len(sizes) + len(left)) / sum(left.values()) if left else 0.0
+    chances |= {place: size * share for place, size in left.items()}
+    found, passed, mark = {}, 0.0, random.random()
+    for place, chance in chances.items():
+        passed += chance
+        if passed > mark:
+            found[place], mark = worth[place] / chance, mark + 1
+    return found
 
 
 def rows_of(groups: Sequence[Group], *, scale: bool, most: int | None = None, negative: float = 1.0) -> list[Row]:
     """The rows of an update: a sequence for each segment of each try that was better or worse than its group.
 
-    With `most`, the group is so many of its tries: those that differ most. `negative` weighs those that were worse;
-    with 0 they are not computed (as in RAFT, the group's mean left in as the measure).
+    With `most`, so many tries of each group are drawn (see `drawn`). `negative` weighs those that were worse; with 0
+    they are not computed (as in RAFT, the group's mean left in as the measure).
     """
     rows = []
     for group in groups:
-        places = most_different(group.rewards, most or len(group.rewards))
-        worth = advantages([group.rewards[n] for n in places], scale=scale)
-        for place, better in zip(places, worth, strict=True):
-            if advantage := better if better > 0 else better * negative:
-                rows += [
-                    Row(one.ids, one.sampled, one.logprobs, advantage)
-                    for one in group.rollouts[place].sequences
-                    if any(one.sampled)
-                ]
+        first = group.rollouts[0].attempt
+        random = Random(f"{first.seed}/{first.task.id}")  # noqa: S311  # drawn over again when a run goes on
+        worth = [each if each > 0 else each * negative for each in advantages(group.rewards, scale=scale)]
+        for place, advantage in drawn(worth, most or len(worth), random).items():
+            rows += [
+                Row(one.ids, one.sampled, one.logprobs, advantage)
+                for one in group.rollouts[place].sequences
+                if any(one.sampled)
+            ]
     return rows
 
 

@@ -113,8 +113,7 @@ class GroupTrainer(GRPOTrainer):
         if not again or not self._rows:
             rows = list(self._rows_of(step))
             # What the step asked for: one that learns from half of its groups takes half the step.
-            each = min(self._updates.rollouts, self._updates.rows or self._updates.rollouts)
-            count = max(len(rows), self._updates.tasks * each)
+            count = max(len(rows), self._updates.tasks * self._updates.rollouts)
             tokens = sum(sum(row.sampled) for row in rows)
             self._rows = [self._tensors(part, count, tokens) for part in parts_of(rows, self._updates.tokens)]
             if self._as_begun is not None and step % self._every == 0:

@@ -11,35 +11,36 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 
 from lite.models.turn import Tokens
-from lite.recipe import ColdStart, PolicySettings
+from lite.recipe import ColdStart, TrainSettings
 from lite.train.policy import Policy, trainer_settings
 from lite.train.unsloth import stock
 
-Looked = Callable[[int, dict[str, float]], bool]  # (updates done, what was logged last) -> whether to end
+Looked = Callable[[int, dict[str, float]], bool]  # (updates done, what was logged before) -> whether to end
+Saved = Callable[[Path], None]  # the trainer's checkpoint
 
 
 def train_on(
     policy: Policy,
     sequences: Sequence[Tokens],
-    settings: ColdStart,
-    precision: PolicySettings,
+    recipe: TrainSettings,
     folder: Path,
     looked: Looked,
-    *,
-    seed: int,
+    saved: Saved,
+    resume: Path | None = None,
 ) -> None:
     """Train `policy` on demonstrations.
 
     Args:
         policy: changed in place.
         sequences: with the tokens that count marked as sampled.
-        settings: how long and how fast.
-        precision: bf16 or not.
-        folder: TRL's; nothing is kept in it, so a cold start that is killed begins again.
+        recipe: its cold start says how long and how fast.
+        folder: for the trainer's checkpoints, the newest of which is kept.
         looked: called every `settings.every` updates and at the end.
-        seed: of the order of the sequences.
+        saved: called with each checkpoint, behind the look at it.
+        resume: the checkpoint to go on from.
     """
     config, trainer_of = stock("sft")
+    settings = recipe.sft or ColdStart()
     updates = max(1, round(settings.epochs * len(sequences) / settings.rows))
     args = config(
         output_dir=str(folder),
@@ -52,8 +53,10 @@ def train_on(
         max_length=None,
         packing=False,
         loss_type="nll",
-        save_strategy="no",
-        **trainer_settings(precision, seed),
+        save_strategy="steps",
+        save_steps=settings.every,
+        save_total_limit=1,
+        **trainer_settings(recipe.policy, recipe.seed),
     )
     rows = Dataset.from_dict(
         {
@@ -66,24 +69,23 @@ def train_on(
         args=args,
         train_dataset=rows,
         processing_class=policy.tokenizer,
-        callbacks=[_Looking(looked, settings.every, updates)],
+        callbacks=[_Looking(looked, saved, settings.every, updates)],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train()
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
 
 
 class _Looking(TrainerCallback):
-    """Calls `looked` between updates."""
+    """Calls `looked` between updates, and `saved`."""
 
-    def __init__(self, looked: Looked, every: int, updates: int) -> None:
-        self._looked, self._every, self._updates = looked, every, updates
-        self._logged: dict[str, float] = {}
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-        self._logged = dict(logs or {})
+    def __init__(self, looked: Looked, saved: Saved, every: int, updates: int) -> None:
+        self._looked, self._saved, self._every, self._updates = looked, saved, every, updates
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if (state.global_step % self._every == 0 or state.global_step == self._updates) and self._looked(
-            state.global_step, self._logged
-        ):
-            control.should_training_stop = True
+        if state.global_step % self._every and state.global_step != self._updates:
+            return
+        logged = next((line for line in reversed(state.log_history) if "loss" in line), {})
+        control.should_training_stop |= self._looked(state.global_step, logged)
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._saved(Path(args.output_dir) / f"checkpoint-{state.global_step}")

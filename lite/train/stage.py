@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 from lite.judge import Judge
 from lite.recipe import AgentSettings, StageSettings, TrainSettings
 from lite.records import Record, Task
+from lite.train.checkpoints import STATE, keep_state
 from lite.train.draw import Drawer, Drawn
 from lite.train.groups import Group, Row, grouped, rows_of
 from lite.train.grpo import GroupTrainer, config_of
@@ -22,7 +23,6 @@ from lite.train.rollouts import Attempt, Rollout, Sampler
 from lite.train.sentinel import Alarm, Sentinel, Watch
 from lite.train.signals import Look, look, of_groups
 
-STATE = "lite.json"
 _SOLVED_OVER = 5  # steps
 _FAVOUR = 2.0  # times the share of a capability that is being forgotten
 
@@ -208,9 +208,7 @@ class Stage:
     def saved(self, folder: Path, step: int) -> None:
         """Write our state into a checkpoint: with it the checkpoint is whole."""
         state = State(step=step, drawn=self._drawer.drawn, watch=self._sentinel.watch, favoured=self._favoured)
-        part = folder / f"{STATE}.part"
-        part.write_text(state.to_json(), "utf-8")
-        part.replace(folder / STATE)
+        keep_state(folder, state)
 
 
 class _Steps(TrainerCallback):
@@ -240,9 +238,3 @@ def agent_of(agent: AgentSettings, stage: StageSettings | None) -> AgentSettings
     limits = agent.limits.model_copy(update={"turns": stage.turns}) if stage and stage.turns else agent.limits
     context = (stage.context if stage else None) or agent.context
     return agent.model_copy(update={"sampling": sampling, "limits": limits, "context": context})
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint of a stage that was stopped."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / STATE).is_file()]
-    return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)

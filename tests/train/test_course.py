@@ -175,18 +175,20 @@ def test_an_exam_measures_base_cold_start_and_stages_once(folder: Path, monkeypa
     assert lines(trained(folder, "run")) == before
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_been(folder: Path) -> None:
-    """Killed with -9 after two steps; what it learns, draws and writes is that of a run nobody touched.
+@pytest.mark.parametrize("checkpoint", ["sft/checkpoint-1", "stage-1/checkpoint-2"])
+def test_a_killed_run_goes_on_as_if_nothing_had_been(folder: Path, checkpoint: str) -> None:
+    """Killed with -9 behind a checkpoint; what it learns, draws and writes is that of a run nobody touched.
 
     Each part is a process of its own: with another number of threads, as other tests leave it, sums differ in the end.
     """
     path = recipe(folder, steps=4)
+    path.write_text(path.read_text().replace("epochs = 1\nrows = 2\nevery = 2", "epochs = 2\nrows = 2\nevery = 1"))
     whole, killed = folder / "whole", folder / "killed"
     command = [sys.executable, "-m", "lite.cli", "train", str(path), "--out"]
     subprocess.run([*command, str(whole)], check=True, capture_output=True)
     child = subprocess.Popen([*command, str(killed)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     deadline = time.monotonic() + 600
-    while not (killed / "stage-1" / "checkpoint-2" / "lite.json").exists():
+    while not (killed / checkpoint / "lite.json").exists():
         assert child.poll() is None, child.stdout and child.stdout.read()
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -11,7 +12,7 @@ from lite.recipe import RewardWeights, SentinelSettings
 from lite.records import Call, Reward, Stop, Task, Trajectory, Turn
 from lite.train.checks import check
 from lite.train.draw import Drawer, Drawn
-from lite.train.groups import Group, Row, advantages, most_different, parts_of, reward_of, reward_parts, rows_of
+from lite.train.groups import Group, Row, advantages, drawn, parts_of, reward_of, reward_parts, rows_of
 from lite.train.recipes import read_recipe, tasks_of
 from lite.train.rollouts import Attempt, Rollout
 from lite.train.sentinel import Sentinel
@@ -36,20 +37,42 @@ def test_a_failed_try_is_no_part_of_its_group() -> None:
     assert advantages([1.0, None, 1.0], scale=True) == [0.0, 0.0, 0.0]
 
 
-def test_the_most_different_tries_of_a_group_are_some_of_the_best_and_some_of_the_worst() -> None:
-    assert most_different([0.0, 1.0, 0.0, 0.2, None, 1.0, 0.0], 4) == [0, 1, 2, 5]
-    assert most_different([0.0, 0.0, 1.0, 0.0], 2) == [0, 2]
-    assert most_different([0.0, None, 1.0], 4) == [0, 2]
+def group_of(*rewards: float, seed: int = 0) -> Group:
     task = Task(id="t", question="q", answers=("a",))
     rollouts = tuple(
-        Rollout(Attempt(task, n, 0), trajectory(), (Tokens([n, 9], [False, True], [0.0, -1.0]),)) for n in range(8)
+        Rollout(Attempt(task, n, seed), trajectory(), (Tokens([n, 9], [False, True], [0.0, -1.0]),))
+        for n in range(len(rewards))
     )
-    group = Group(task, rollouts, (0.0,) * 7 + (1.0,))
-    rows = rows_of([group], scale=False, most=4)
-    assert [(row.ids[0], row.advantage) for row in rows] == [(0, -0.25), (1, -0.25), (2, -0.25), (7, 0.75)]
+    return Group(task, rollouts, rewards)
+
+
+def test_drawn_tries_count_on_average_what_all_of_them_do() -> None:
+    worth = [0.875, -0.125, -0.125, 0.0, -0.4, -0.125, 0.3, -0.2]
+    total = [0.0] * len(worth)
+    times = 4000
+    for seed in range(times):
+        found = drawn(worth, 4, Random(seed))
+        assert len(found) == 4
+        assert 0 in found, "so large a part of the whole is always taken, for what it is"
+        assert found[0] == 0.875
+        for place, counted in found.items():
+            assert counted * worth[place] > 0
+            total[place] += counted / times
+    assert total == pytest.approx(worth, abs=0.02)
+    assert drawn(worth, 8, Random(0)) == {place: each for place, each in enumerate(worth) if each}
+    assert drawn([0.0, 0.0], 1, Random(0)) == {}
+
+
+def test_the_rows_of_a_group_are_all_or_some_of_its_tries() -> None:
+    group = group_of(*[0.0] * 7, 1.0)
     assert len(rows_of([group], scale=False)) == 8
-    halved = rows_of([group], scale=False, most=4, negative=0.5)
-    assert [row.advantage for row in halved] == [-0.125, -0.125, -0.125, 0.75]
+    some = rows_of([group], scale=False, most=4)
+    assert [row.advantage for row in some] == pytest.approx([-0.125 * 7 / 3] * 3 + [0.875])
+    assert [row.ids for row in some] == [row.ids for row in rows_of([group], scale=False, most=4)]
+    others = [row.ids for row in rows_of([group_of(*[0.0] * 7, 1.0, seed=5)], scale=False, most=4)]
+    assert others != [row.ids for row in some], "another step draws others"
+    halved = rows_of([group], scale=False, negative=0.5)
+    assert [row.advantage for row in halved] == pytest.approx([-0.0625] * 7 + [0.875])
     assert [row.ids[0] for row in rows_of([group], scale=False, negative=0)] == [7]
 
 

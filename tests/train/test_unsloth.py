@@ -26,14 +26,19 @@ hand.test_an_update_is_seen_by_the_sampler_and_raises_what_was_better(out, folde
 
 COLD_START = """
 from lite.models.turn import Tokens
-from lite.recipe import ColdStart
+from lite.recipe import ColdStart, TrainSettings
 from lite.train.sft import train_on
 row = Tokens([1, 50, 60, 70, 80], [False, False, True, True, True], [0.0] * 5)
 logged = {}
 def looked(step, logs):
     logged.update(logs)
     return False
-train_on(policy, [row] * 4, ColdStart(rows=2, epochs=1, every=1), settings, out, looked, seed=1)
+recipe = TrainSettings(
+    name="a", world="w", train="t", dev="d", policy=settings, seed=1, sft=ColdStart(rows=2, epochs=1, every=1)
+)
+saved = []
+train_on(policy, [row] * 4, recipe, out, looked, saved.append)
+assert [path.name for path in saved] == ["checkpoint-1", "checkpoint-2"]
 assert "entropy" in logged and logged["loss"] > 0, logged
 """
 
