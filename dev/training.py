@@ -84,9 +84,9 @@ PARSED = {
 
 def ours(tasks: Sequence[Task], world: Path, adapter: Path, folder: Path) -> tuple[list[Rollout], list[Row]]:
     """A step by `lite.train`; its rollouts and rows."""
-    folder.mkdir()
     from lite.train.grpo import GroupTrainer, config_of
 
+    folder.mkdir()
     policy = Policy.load(POLICY, seed=1, adapter=adapter)
     updates = Updates(tasks=len(tasks), rollouts=TRIES, tokens=2048, scale="none")
     workers = Workers(policy.base, world, context=CONTEXT, workers=2, width=24)

@@ -41,10 +41,6 @@ class Judge:
                 self._memo.put(self._key(text), said[1].upper())
         return [None if found[text] is None else found[text] == "RIGHT" for text in texts]
 
-    def close(self) -> None:
-        """Free the model."""
-        self._model.close()
-
     def _key(self, text: str) -> str:
         return digest(f"{self._model.name}\0{_RULES}\0{text}")
 

@@ -148,7 +148,7 @@ class LlamaCpp:
         but for recurrent models, which write one token at a time).
         """
         numbers = [self.ask(request) for request in requests]
-        while not self._answered.keys() >= set(numbers):
+        while any(number not in self._answered for number in numbers):
             self._go_on()
         return [self._answered.pop(number) for number in numbers]
 
@@ -193,11 +193,8 @@ class LlamaCpp:
         return self._cache
 
     def _slots_for(self, turns: int, cache: PromptCache) -> PromptCache:
-        """A cache for that many turns together, or for as many as the memory allows (the others wait).
-
-        While turns are being written it stays as it is.
-        """
-        wanted = 0 if self._live else min(turns, _SLOTS)
+        """A cache for that many turns together, or for as many as the memory allows (the others wait)."""
+        wanted = min(turns, _SLOTS)
         if wanted > cache.slots:
             each = self._weights.slot_bytes(self.context)
             wanted = min(wanted, int((available_memory() * _SHARE) // each) + cache.slots)
@@ -212,14 +209,12 @@ class LlamaCpp:
 
     def _go_on(self) -> None:
         """Begin the turns there is room for, then write a step of all of them."""
-        cache = self._slots_for(len(self._numbers), self._open())
-        self._waiting = in_order(self._waiting)
-        expected = {turn.request.conversation for turn in self._waiting}
+        cache = self._open()
         try:
-            while self._waiting and len(self._live) < cache.slots:
-                self._live.append(_Live(self._waiting[0], Lookup(self._waiting[0].ids)))
-                del self._waiting[0]
-                self._read(self._live[-1], cache, expected)
+            if self._waiting and not self._live:
+                cache = self._slots_for(len(self._waiting), cache)
+            if self._waiting:
+                self._begin(cache)
             for one in [one for one in self._live if one.turn.finish]:
                 self._live.remove(one)
                 self._answered[self._numbers.pop(one.turn)] = self._end(one, cache)
@@ -228,6 +223,15 @@ class LlamaCpp:
         except BaseException:
             self.drop()
             raise
+
+    def _begin(self, cache: PromptCache) -> None:
+        """Read the prompts of turns that wait, as many as there are slots for."""
+        self._waiting = in_order(self._waiting)
+        expected = {turn.request.conversation for turn in self._waiting}
+        while self._waiting and len(self._live) < cache.slots:
+            turn = self._waiting.pop(0)
+            self._live.append(_Live(turn, Lookup(turn.ids)))
+            self._read(self._live[-1], cache, expected)
 
     def _read(self, live: _Live, cache: PromptCache, expected: set[str]) -> None:
         """Compute the prompt and sample the first token."""

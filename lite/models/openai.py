@@ -5,9 +5,10 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Semaphore, Thread
 from typing import Any
 
 import httpx
@@ -58,7 +59,7 @@ class OpenAI:
         self._tools = list(tools)
         self._model = name
         self._ratio = _Ratio()
-        self._pool = ThreadPoolExecutor(max_workers=_CONCURRENT)
+        self._room = Semaphore(_CONCURRENT)
         self._asked = 0
         self._under_way: dict[Future[Reply | Fault], int] = {}
         key = os.environ.get(KEY_VARIABLE, "")
@@ -79,7 +80,6 @@ class OpenAI:
     def close(self) -> None:
         """Close the connections."""
         self.drop()
-        self._pool.shutdown(wait=False)
         self._client.close()
 
     def count(self, messages: Sequence[Message]) -> int:
@@ -88,12 +88,12 @@ class OpenAI:
 
     def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
         """One reply per request, in order, asked for concurrently. What the server fails at is a Fault."""
-        return list(self._pool.map(self._ask, requests))
+        return [sent.result() for sent in [self._send(request) for request in requests]]
 
     def ask(self, request: Generate) -> int:
         """Send a request; its number."""
         self._asked += 1
-        self._under_way[self._pool.submit(self._ask, request)] = self._asked
+        self._under_way[self._send(request)] = self._asked
         return self._asked
 
     def ready(self) -> list[tuple[int, Reply | Fault]]:
@@ -103,9 +103,21 @@ class OpenAI:
 
     def drop(self) -> None:
         """Forget what is under way; what the server has begun it may end."""
-        for one in self._under_way:
-            one.cancel()
         self._under_way = {}
+
+    def _send(self, request: Generate) -> Future[Reply | Fault]:
+        """Ask in a thread of its own, which nobody waits for when the program ends: a server may never answer."""
+        sent: Future[Reply | Fault] = Future()
+
+        def work() -> None:
+            try:
+                with self._room:
+                    sent.set_result(self._ask(request))
+            except BaseException as error:  # noqa: BLE001  # it is raised where the answer is asked for
+                sent.set_exception(error)
+
+        Thread(target=work, daemon=True).start()
+        return sent
 
     def _knock(self) -> None:
         """Is there a server, and does it take the key? Servers without a list of models pass too."""

@@ -51,7 +51,7 @@ class Cold:
         self._policy = policy
         if resume:
             self._progress = Progress.from_json((resume / STATE).read_bytes())
-        train_on(policy, sequences, self.settings, self.folder, self._looked, self._saved, resume)
+        train_on(policy, sequences, self.settings, self.cold, self.folder, self._looked, self._saved, resume)
         return self._progress.best
 
     def _looked(self, step: int, logged: dict[str, float]) -> bool:

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -214,8 +214,9 @@ class Course:
         resume = newest_checkpoint(folder)
         policy = Policy.load(settings.policy, seed=settings.seed, adapter=resume or self._healthy(number) or start)
         agent = agent_of(settings.agent, stage)
-        sampler, judge = self._sampler(world, agent.context, lambda: policy), self._judge()
-        try:
+        with ExitStack() as stack:
+            judge = self._judge(stack)
+            sampler = stack.enter_context(closing(self._sampler(world, agent.context, lambda: policy)))
             adapter = start / ADAPTER if start else None
             tasks = self._selected(number, sampler, agent, adapter)
             lowered = stage.learning_rate * _SLOWER ** len(collapses)
@@ -233,10 +234,6 @@ class Course:
                 judge,
             )
             at_work.run(policy, resume)
-        finally:
-            sampler.close()
-            if judge is not None:
-                judge.close()
         if at_work.alarm is not None:
             self._collapsed(number, collapses, at_work.alarm.why)
             self._stage(number, start, world)
@@ -244,11 +241,12 @@ class Course:
         told = at_work.look.told if at_work.look else {}  # it begins with a look, so there is one
         self._done(f"stage-{number}", best=f"stage-{number}/best", **told)
 
-    def _judge(self) -> Judge | None:
-        """Who judges answers, if the recipe names one. Verdicts are good for every run."""
+    def _judge(self, stack: ExitStack) -> Judge | None:
+        """Who judges answers, if the recipe names one; closed with `stack`. Verdicts are good for every run."""
         if self.settings.judge is None:
             return None
-        return Judge(load_model(self.settings.judge), Memo(cache_dir() / "verdicts.sqlite"))
+        model = stack.enter_context(closing(load_model(self.settings.judge)))
+        return Judge(model, Memo(cache_dir() / "verdicts.sqlite"))
 
     def _healthy(self, number: int) -> Path | None:
         """The best adapter of a stage that collapsed and begins again."""

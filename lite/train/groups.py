@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from random import Random
 from statistics import fmean, stdev
 
@@ -85,30 +86,27 @@ def grouped(rollouts: Sequence[Rollout], weights: RewardWeights, judge: Judge | 
     ordered = sorted(rollouts, key=lambda rollout: (rollout.attempt.task.id, rollout.attempt.number))
     parts = [reward_parts(one.attempt.task, one.trajectory) for one in ordered]
     if judge is not None:
-        _judged(ordered, parts, judge)
-    by_task: dict[str, list[int]] = {}
-    for place, one in enumerate(ordered):
-        by_task.setdefault(one.attempt.task.id, []).append(place)
-    return [
-        Group(
-            ordered[places[0]].attempt.task,
-            tuple(ordered[place] for place in places),
-            tuple(reward_of(parts[place], weights) for place in places),
-            tuple(parts[place] for place in places),
-        )
-        for places in by_task.values()
-    ]
+        parts = _judged(ordered, parts, judge)
+    groups = []
+    for _, pairs in groupby(zip(ordered, parts, strict=True), key=lambda pair: pair[0].attempt.task.id):
+        tries, found = zip(*pairs, strict=True)
+        rewards = tuple(reward_of(each, weights) for each in found)
+        groups.append(Group(tries[0].attempt.task, tries, rewards, found))
+    return groups
 
 
-def _judged(rollouts: Sequence[Rollout], parts: list[dict[str, float] | None], judge: Judge) -> None:
-    """Note in the parts what the judge finds; None in their place where it finds nothing."""
+def _judged(
+    rollouts: Sequence[Rollout], parts: Sequence[dict[str, float] | None], judge: Judge
+) -> list[dict[str, float] | None]:
+    """The parts with what the judge finds in them; None in their place where it finds nothing."""
     doubtful = [n for n, found in enumerate(parts) if found and not found["exact"] and found["answered"]]
     asked = [(rollouts[n].attempt.task, rollouts[n].trajectory.answer or "") for n in doubtful]
     verdicts = dict(zip(doubtful, judge.verdicts(asked), strict=True))
+    judged: list[dict[str, float] | None] = []
     for place, found in enumerate(parts):
-        if found is not None:
-            verdict = verdicts.get(place, bool(found["exact"]))
-            parts[place] = None if verdict is None else found | {"judge": float(verdict)}
+        verdict = verdicts.get(place, bool(found and found["exact"]))
+        judged.append(None if found is None or verdict is None else found | {"judge": float(verdict)})
+    return judged
 
 
 def advantages(rewards: Sequence[float | None], *, scale: bool) -> list[float]:
@@ -134,12 +132,12 @@ def drawn(worth: Sequence[float], most: int, random: Random) -> dict[int, float]
     if len(sizes) <= most:
         return {place: worth[place] for place in sizes}
     chances = dict.fromkeys(sizes, 1.0)
-    left = dict(sizes)
-    while certain := [place for place in left if left[place] * (most - len(sizes) + len(left)) >= sum(left.values())]:
+    left, room = dict(sizes), most
+    while certain := [place for place, size in left.items() if size * room >= sum(left.values())]:
         for place in certain:
             del left[place]
-    share = (most - len(sizes) + len(left)) / sum(left.values()) if left else 0.0
-    chances |= {place: size * share for place, size in left.items()}
+        room -= len(certain)
+    chances |= {place: size * room / sum(left.values()) for place, size in left.items()}
     found, passed, mark = {}, 0.0, random.random()
     for place, chance in chances.items():
         passed += chance

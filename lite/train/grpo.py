@@ -170,7 +170,7 @@ class GroupTrainer(GRPOTrainer):
         sampled = [batch for batch in self._rows if batch["corrected"].any()]
         with as_begun(), torch.no_grad(), self.compute_loss_context_manager():
             for batch in sampled[:: max(1, -(-len(sampled) // _MEASURED))]:
-                batch["start"] = _scored(model, batch)[0].float()
+                batch["start"] = self._scored(model, batch)[0].float()
 
     def _get_per_token_logps_and_entropies(self, model: Any, *_: Any, **__: Any) -> Any:
         """TRL asks for these first; with them the loss of each token gets its weight.
@@ -178,11 +178,21 @@ class GroupTrainer(GRPOTrainer):
         TRL's own scores every token behind the prompt. Most of those are observations, which do not count, and a
         small model spends a third of its time on its vocabulary.
         """
-        with self.accelerator.autocast():
-            logps, entropies = _scored(model, self._batch)
+        logps, entropies = self._scored(model, self._batch)
         if "old_per_token_logps" not in self._batch:
             self._correct(self._batch, logps.detach().float())
         return logps, entropies, None
+
+    def _scored(self, model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-probabilities and entropies (rows, tokens behind the prompt) of the tokens that count; 0 elsewhere."""
+        ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+        mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+        counted = torch.cat([torch.zeros_like(batch["prompt_mask"]), batch["tool_mask"]], dim=1)
+        labels = ids.masked_fill(counted == 0, -100)
+        with self.accelerator.autocast():
+            found = model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True)
+        behind = batch["completion_ids"].size(1)
+        return found.log_probs[:, -behind:], found.entropy[:, -behind:]
 
     def _correct(self, batch: Batch, old: torch.Tensor) -> None:
         """Note the trainer's own log-probabilities, and weigh each token by how far the sampler's were from them.
@@ -200,17 +210,6 @@ class GroupTrainer(GRPOTrainer):
         if self._updates.truncation:
             weights = torch.exp(offset).clamp(max=self._updates.truncation)
             batch["advantages"] = batch["advantages"].unsqueeze(1) * weights
-
-
-def _scored(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-probabilities and entropies (rows, tokens behind the prompt) of the tokens that count; 0 elsewhere."""
-    ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
-    mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-    counted = torch.cat([torch.zeros_like(batch["prompt_mask"]), batch["tool_mask"]], dim=1)
-    labels = ids.masked_fill(counted == 0, -100)
-    found = model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True)
-    behind = batch["completion_ids"].size(1)
-    return found.log_probs[:, -behind:], found.entropy[:, -behind:]
 
 
 def _no_reward(completions: Sequence[Any], **_: Any) -> list[float | None]:

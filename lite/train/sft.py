@@ -23,6 +23,7 @@ def train_on(
     policy: Policy,
     sequences: Sequence[Tokens],
     recipe: TrainSettings,
+    settings: ColdStart,
     folder: Path,
     looked: Looked,
     saved: Saved,
@@ -33,14 +34,14 @@ def train_on(
     Args:
         policy: changed in place.
         sequences: with the tokens that count marked as sampled.
-        recipe: its cold start says how long and how fast.
+        recipe: says how precisely, and the order of the sequences.
+        settings: its cold start: how long and how fast.
         folder: for the trainer's checkpoints, the newest of which is kept.
         looked: called every `settings.every` updates and at the end.
         saved: called with each checkpoint, behind the look at it.
         resume: the checkpoint to go on from.
     """
     config, trainer_of = stock("sft")
-    settings = recipe.sft or ColdStart()
     updates = max(1, round(settings.epochs * len(sequences) / settings.rows))
     args = config(
         output_dir=str(folder),

@@ -1,7 +1,10 @@
 """The OpenAI class against a real server on the loopback that answers, dawdles, breaks off or lies."""
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -197,6 +200,28 @@ def test_a_long_turn_holds_nobody_up(world: Path, server) -> None:
         _, second = next(ended)
     assert [(one.task_id, len(one.turns)) for one in (first, second)] == [("short", 2), ("long", 1)]
     model.close()
+
+
+def test_a_server_that_never_answers_does_not_keep_the_program(world: Path, server) -> None:
+    """Interrupted while its only request hangs, the command is over before the server has said a word."""
+    asked, released = threading.Event(), threading.Event()
+
+    def silent(handler: Handler, body: dict[str, Any]) -> None:
+        asked.set()
+        released.wait(120)
+
+    server.answers = [silent]
+    command = [sys.executable, "-m", "lite.cli", "ask", str(world), "fact 3?", "--model", f"openai:m@{server.url}"]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        assert asked.wait(100)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=60)
+        assert not released.is_set()
+    finally:
+        released.set()
+        child.kill()
+    assert (child.returncode, errors.strip()) == (130, "error: interrupted")
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])

@@ -33,11 +33,9 @@ logged = {}
 def looked(step, logs):
     logged.update(logs)
     return False
-recipe = TrainSettings(
-    name="a", world="w", train="t", dev="d", policy=settings, seed=1, sft=ColdStart(rows=2, epochs=1, every=1)
-)
+recipe = TrainSettings(name="a", world="w", train="t", dev="d", policy=settings, seed=1)
 saved = []
-train_on(policy, [row] * 4, recipe, out, looked, saved.append)
+train_on(policy, [row] * 4, recipe, ColdStart(rows=2, epochs=1, every=1), out, looked, saved.append)
 assert [path.name for path in saved] == ["checkpoint-1", "checkpoint-2"]
 assert "entropy" in logged and logged["loss"] > 0, logged
 """
