@@ -19,6 +19,7 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 import torch
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
+from trl.trainer import utils
 
 from lite.recipe import PolicySettings, StageSettings, Updates
 from lite.train.groups import Row, parts_of
@@ -33,6 +34,7 @@ else:
 
 RowsOf = Callable[[int], Sequence[Row]]  # step, from 0 -> the rows of its update
 Batch = dict[str, torch.Tensor]
+_FUSED = hasattr(utils, "add_fused_lm_head")  # TRL 1.14, which Unsloth pins, has none
 _MEASURED = 3  # parts of a step on which the distance to the stage's start is measured
 
 
@@ -173,26 +175,29 @@ class GroupTrainer(GRPOTrainer):
                 batch["start"] = self._scored(model, batch)[0].float()
 
     def _get_per_token_logps_and_entropies(self, model: Any, *_: Any, **__: Any) -> Any:
-        """TRL asks for these first; with them the loss of each token gets its weight.
-
-        TRL's own scores every token behind the prompt. Most of those are observations, which do not count, and a
-        small model spends a third of its time on its vocabulary.
-        """
+        """TRL asks for these first; with them the loss of each token gets its weight."""
         logps, entropies = self._scored(model, self._batch)
         if "old_per_token_logps" not in self._batch:
             self._correct(self._batch, logps.detach().float())
         return logps, entropies, None
 
     def _scored(self, model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Log-probabilities and entropies (rows, tokens behind the prompt) of the tokens that count; 0 elsewhere."""
+        """Log-probabilities and entropies (rows, tokens behind the prompt) of the tokens that count at least.
+
+        TRL's own scores every token behind the prompt. Most of those are observations, which do not count, and a
+        small model spends a third of its time on its vocabulary.
+        """
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
         mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+        behind = batch["completion_ids"].size(1)
+        if not _FUSED:
+            found = super()._get_per_token_logps_and_entropies(model, ids, mask, behind, compute_entropy=True)
+            return found[0], found[1]
         counted = torch.cat([torch.zeros_like(batch["prompt_mask"]), batch["tool_mask"]], dim=1)
         labels = ids.masked_fill(counted == 0, -100)
         with self.accelerator.autocast():
-            found = model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True)
-        behind = batch["completion_ids"].size(1)
-        return found.log_probs[:, -behind:], found.entropy[:, -behind:]
+            scored = model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True)
+        return scored.log_probs[:, -behind:], scored.entropy[:, -behind:]
 
     def _correct(self, batch: Batch, old: torch.Tensor) -> None:
         """Note the trainer's own log-probabilities, and weigh each token by how far the sampler's were from them.
