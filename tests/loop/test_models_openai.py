@@ -211,8 +211,11 @@ def test_a_server_that_never_answers_does_not_keep_the_program(world: Path, serv
         released.wait(120)
 
     server.answers = [silent]
-    command = [sys.executable, "-m", "lite.cli", "ask", str(world), "fact 3?", "--model", f"openai:m@{server.url}"]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    default = ["env", "--default-signal=INT"]  # a shell's background job ignores it, and so would its children
+    command = ["-m", "lite.cli", "ask", str(world), "fact 3?", "--model", f"openai:m@{server.url}"]
+    child = subprocess.Popen(
+        [*default, sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     try:
         assert asked.wait(100)
         child.send_signal(signal.SIGINT)
