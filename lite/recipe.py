@@ -126,6 +126,7 @@ class PolicySettings(Settings):
     """What is trained: a base model and a LoRA adapter on it."""
 
     model: str = "smollm2"  # or llamacpp:FILE.gguf, transformers:FOLDER
+    adapter: str | None = None  # what training begins with: a GGUF file or a PEFT folder; None: a fresh one
     loader: Literal["transformers", "unsloth"] = "transformers"
     load_in_4bit: bool = False  # the frozen weights (unsloth, on a GPU)
     dtype: Literal["bfloat16", "float32", "float16"] = "bfloat16"
@@ -179,6 +180,7 @@ class StageSettings(Settings):
     capabilities: dict[str, float] = {}  # capability -> its share of every step; empty: equal shares
     temperature: float = Field(default=0.7, gt=0)
     learning_rate: float = Field(default=8e-5, gt=0)
+    warmup: int = Field(default=0, ge=0)  # updates over which it rises; Adam's first steps go as far as noise points
     context: int | None = Field(default=None, ge=256)  # None: the agent's
     turns: int | None = Field(default=None, ge=1)
     solved: float = Field(default=0.9, gt=0, le=1)  # mean reward over the last five steps that ends the stage

@@ -53,6 +53,8 @@ def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
         check_gguf(base)
     elif not (base / "config.json").is_file():
         raise ModelError(f"{base} has no config.json: give the folder of a Hugging Face model, or a GGUF file")
+    if settings.policy.adapter and not Path(settings.policy.adapter).exists():
+        raise UsageError(f"policy.adapter: there is no {settings.policy.adapter}: name a GGUF file or a PEFT folder")
     if bool(settings.reward.judge) != bool(settings.judge):
         raise UsageError(
             'a judge needs both a model and a weight: judge = "openai:NAME@http://HOST/v1" before the first [group], '

@@ -1,8 +1,8 @@
 """A training run from recipe to checkpoint: world, demonstrations, cold start, stages. Each part that is done stays
 done; a killed run goes on behind the last checkpoint: of a stage after each step, of a cold start after each look.
 
-    runs/NAME/  manifest.json  metrics.jsonl  state.json  world/  demonstrations.jsonl  sft/  stages/N.jsonl  stage-N/
-                exam/
+    runs/NAME/  manifest.json  metrics.jsonl  state.json  world/  start/  demonstrations.jsonl  sft/  stages/N.jsonl
+                stage-N/  exam/
 """
 
 import json
@@ -90,9 +90,10 @@ class Course:
             world = stack.enter_context(self._world())
             for which, tasks in (("train", self._train), ("dev", self._dev)):
                 of_this_world(tasks, getattr(self.settings, which), world)
+            best = self._begun()
             if self.settings.sft and "sft" not in self._state:
-                self._cold_start(self.settings.sft, world)
-            best = self._path("sft")
+                self._cold_start(self.settings.sft, best, world)
+            best = self._path("sft") or best
             for number in range(1, len(self.settings.stages) + 1):
                 if f"stage-{number}" not in self._state:
                     self._stage(number, best, world)
@@ -104,6 +105,14 @@ class Course:
     def _path(self, part: str) -> Path | None:
         found = self._state.get(part, {}).get("best")
         return self.folder / found if found else None
+
+    def _begun(self) -> Path | None:
+        """The adapter that the recipe begins with, as a checkpoint of the run; None: a fresh one."""
+        policy = self.settings.policy
+        if policy.adapter and "start" not in self._state:
+            Policy.load(policy, seed=self.settings.seed, adapter=Path(policy.adapter)).save(self.folder / "start")
+            self._done("start", best="start")
+        return self._path("start")
 
     def _done(self, part: str, **told: Any) -> None:
         self._state[part] = told
@@ -177,14 +186,14 @@ class Course:
         self._metric({**counts, "dropped": dict(dropped)})
         return sequences
 
-    def _cold_start(self, cold: ColdStart, world: World) -> None:
+    def _cold_start(self, cold: ColdStart, start: Path | None, world: World) -> None:
         from lite.train.cold import Cold
         from lite.train.stage import agent_of
 
         settings, folder = self.settings, self.folder / "sft"
         folder.mkdir(exist_ok=True)
         resume = newest_checkpoint(folder)
-        policy = Policy.load(settings.policy, seed=settings.seed, adapter=resume)
+        policy = Policy.load(settings.policy, seed=settings.seed, adapter=resume or start)
         agent = agent_of(settings.agent, None)
         reader = self._reader(policy, agent.context)
         if resume:
@@ -317,8 +326,8 @@ class Course:
     # ------------------------------------------------------------ exam
 
     def _exam(self, world: World) -> None:
-        """The base, the cold start and each stage, each on the same tasks; what is done already is left as it is."""
-        parts = ("sft", *(f"stage-{number}" for number in range(1, len(self.settings.stages) + 1)))
+        """The base, what was begun with, the cold start and each stage, all on the same tasks; what is done stays."""
+        parts = ("start", "sft", *(f"stage-{number}" for number in range(1, len(self.settings.stages) + 1)))
         adapters = {"base": None, **{part: best for part in parts if (best := self._path(part))}}
         for name, adapter in adapters.items():
             if f"exam-{name}" not in self._state:

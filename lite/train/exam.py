@@ -1,6 +1,6 @@
 """The exam: what each part of a run is worth, on tasks that it neither trained on nor chose a checkpoint by.
 
-exam/NAME.jsonl    a line a task, as they end; NAME is base, sft, stage-1, ...
+exam/NAME.jsonl    a line a task, as they end; NAME is base, start, sft, stage-1, ...
 """
 
 from collections.abc import Callable, Iterable, Sequence

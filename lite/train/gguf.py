@@ -4,7 +4,7 @@ Tensor names come from the `gguf` library. Models of the `llama` architecture ke
 projections in another order there than in Hugging Face's files (halves of a head interleaved); qwen2 and qwen3 do not.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from lite.models.smollm2 import copy_fields
 _ARCHITECTURES = {"llama": "LLAMA", "qwen2": "QWEN2", "qwen3": "QWEN3"}
 _TYPES = ("f32", "f16", "bf16", "q8_0")
 _OF_ADAPTERS = {"f32": np.float32, "f16": np.float16}
+_ALPHA = "adapter.lora.alpha"
 _ROTATED = ("q_proj", "k_proj")
 
 
@@ -49,14 +50,20 @@ class Layout:
             raise ModelError(f"{name} has no name in GGUF: this model cannot be written")
         return found
 
-    def rows(self, name: str, values: np.ndarray) -> np.ndarray:
-        """The rows of a weight, of a bias or of a LoRA's B, in GGUF's order."""
+    def of_adapter(self, name: str) -> tuple[str, str, str]:
+        """GGUF's name of a tensor of PEFT's, the name of the weight it is for, and its side, "a" or "b"."""
+        weight, _, part = name.removeprefix("base_model.model.").partition(".lora_")
+        side = part[0].lower()
+        return f"{self.tensor(weight + '.weight')}.lora_{side}", weight, side
+
+    def rows(self, name: str, values: np.ndarray, *, back: bool = False) -> np.ndarray:
+        """The rows of a weight, of a bias or of a LoRA's B, in GGUF's order; or back from it."""
         kind = next((part for part in _ROTATED if f".{part}." in f".{name}."), None)
         if self.name != "llama" or kind is None:
             return values
-        heads = self._heads[kind]
-        halves = values.reshape(heads, 2, values.shape[0] // heads // 2, *values.shape[1:])
-        return halves.swapaxes(1, 2).reshape(values.shape)
+        half = values.shape[0] // self._heads[kind] // 2
+        parts = (self._heads[kind], half, 2) if back else (self._heads[kind], 2, half)
+        return values.reshape(*parts, *values.shape[1:]).swapaxes(1, 2).reshape(values.shape)
 
 
 def write_adapter(config: Any, lora: Any, tensors: Mapping[str, Any], path: Path, kind: str = "f32") -> None:
@@ -75,24 +82,63 @@ def write_adapter(config: Any, lora: Any, tensors: Mapping[str, Any], path: Path
     if kind not in _OF_ADAPTERS:
         raise UsageError(f"an adapter is not written as {kind!r}: use {' or '.join(_OF_ADAPTERS)}")
     layout = Layout(config)
-    if lora.use_rslora or lora.use_dora or lora.modules_to_save or lora.rank_pattern or lora.alpha_pattern:
-        raise UsageError("only plain LoRA can be written as GGUF: no rslora, dora, saved modules or patterns")
+    _plain(lora)
     found: dict[str, np.ndarray] = {}
     for name, values in tensors.items():
-        weight, _, part = name.removeprefix("base_model.model.").partition(".lora_")
-        numbers, side = _numbers(values), part[0].lower()
-        found[f"{layout.tensor(weight + '.weight')}.lora_{side}"] = (
-            layout.rows(weight, numbers) if side == "b" else numbers
-        )
+        target, weight, side = layout.of_adapter(name)
+        numbers = _numbers(values)
+        found[target] = layout.rows(weight, numbers) if side == "b" else numbers
 
     def fill(writer: Any) -> None:
         writer.add_type("adapter")
         writer.add_string("adapter.type", "lora")
-        writer.add_float32("adapter.lora.alpha", float(lora.lora_alpha))
+        writer.add_float32(_ALPHA, float(lora.lora_alpha))
         for name in sorted(found):
             writer.add_tensor(name, np.ascontiguousarray(found[name], dtype=_OF_ADAPTERS[kind]))
 
     _write(layout, path, fill)
+
+
+def read_adapter(config: Any, lora: Any, names: Iterable[str], path: Path) -> dict[str, np.ndarray]:
+    """The tensors of a LoRA adapter that was written for llama.cpp, by PEFT's names.
+
+    Args:
+        config: of the base model.
+        lora: the `LoraConfig` it is read into; rank, alpha and targets have to be the file's.
+        names: PEFT's names of the adapter's tensors.
+        path: the file.
+
+    Raises:
+        ModelError: the file is no adapter, or one of another model, rank or alpha.
+    """
+    gguf, layout = need("gguf", "train"), Layout(config)
+    _plain(lora)
+    try:
+        reader = gguf.GGUFReader(path)
+    except (OSError, ValueError, IndexError, KeyError) as error:
+        raise ModelError(f"{path} cannot be read as GGUF ({error}): name an adapter of lite export") from None
+    held = {tensor.name: tensor for tensor in reader.tensors}
+    found: dict[str, np.ndarray] = {}
+    for name in names:
+        target, weight, side = layout.of_adapter(name)
+        if target not in held:
+            raise ModelError(f"{path} has no {target}: it is no adapter of this model, or of other policy.targets")
+        tensor = held.pop(target)
+        numbers = gguf.dequantize(tensor.data, tensor.tensor_type).reshape([int(n) for n in tensor.shape[::-1]])
+        found[name] = layout.rows(weight, numbers, back=True) if side == "b" else numbers
+    if held:
+        raise ModelError(f"{path} has {next(iter(held))}, which policy.targets leaves out: train what it trained")
+    alpha = reader.get_field(_ALPHA)
+    if alpha is None or float(alpha.contents()) != float(lora.lora_alpha):
+        told = "no alpha" if alpha is None else f"alpha {alpha.contents():g}"
+        raise ModelError(f"{path} has {told} and policy.alpha is {lora.lora_alpha:g}: they have to be the same")
+    return found
+
+
+def _plain(lora: Any) -> None:
+    """Refuse an adapter that llama.cpp cannot wear."""
+    if lora.use_rslora or lora.use_dora or lora.modules_to_save or lora.rank_pattern or lora.alpha_pattern:
+        raise UsageError("only plain LoRA can be a GGUF file: no rslora, dora, saved modules or patterns")
 
 
 def _describe(config: Any, writer: Any) -> None:

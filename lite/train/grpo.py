@@ -46,7 +46,7 @@ def config_of(
         output_dir=str(folder),
         max_steps=stage.steps * updates.updates,
         learning_rate=stage.learning_rate,
-        lr_scheduler_type="constant",
+        warmup_steps=stage.warmup,
         per_device_train_batch_size=updates.rollouts,  # of the data set that only counts the steps
         num_generations=updates.rollouts,
         num_iterations=1,
@@ -106,6 +106,14 @@ class GroupTrainer(GRPOTrainer):
             callbacks=list(callbacks),
         )
         self.remove_callback(PrinterCallback)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
+        """A constant rate that rises over the first updates; transformers' own spends the first of them at zero."""
+        del num_training_steps
+        rising = self.args.warmup_steps + 1
+        chosen: Any = optimizer or self.optimizer
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(chosen, lambda update: min(1.0, (update + 1) / rising))
+        return self.lr_scheduler
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """One update: the gradients of all rows of the step, part by part."""

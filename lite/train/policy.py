@@ -12,7 +12,7 @@ from lite.models import read_spec, split_adapter
 from lite.models.huggingface import from_gguf, load
 from lite.models.threads import wait_passively
 from lite.recipe import PolicySettings
-from lite.train.gguf import write_adapter
+from lite.train.gguf import read_adapter, write_adapter
 from lite.train.unsloth import import_first, load_adapted
 
 ADAPTER = "adapter.gguf"
@@ -52,7 +52,7 @@ class Policy:
 
     @classmethod
     def load(cls, settings: PolicySettings, *, seed: int, adapter: Path | None = None) -> "Policy":
-        """The base with a fresh adapter (drawn by `seed`), or with that of a checkpoint.
+        """The base with a fresh adapter (drawn by `seed`), or with that of a checkpoint or of a GGUF file.
 
         Raises:
             MissingExtra: the libraries of the extra `train` are not installed.
@@ -71,11 +71,15 @@ class Policy:
             model, tokenizer = load_adapted(settings, base if base.is_dir() else from_gguf(base), seed=seed)
         else:
             model, tokenizer = load(base, settings.dtype)
+        file = adapter if adapter and adapter.suffix == ".gguf" else None
+        folder = None if file else adapter
         try:
             if settings.loader == "transformers":
-                model = _adapted(model, settings, seed, adapter)
-            elif adapter is not None:
-                model.load_adapter(adapter, "default", is_trainable=True)
+                model = _adapted(model, settings, seed, folder)
+            elif folder is not None:
+                model.load_adapter(folder, "default", is_trainable=True)
+            if file is not None:
+                _fill(model, file)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             if adapter is None:
                 raise
@@ -133,6 +137,17 @@ def _adapted(model: Any, settings: PolicySettings, seed: int, adapter: Path | No
         model.gradient_checkpointing_enable({"use_reentrant": False})
         model.enable_input_require_grads()
     return model
+
+
+def _fill(model: Any, file: Path) -> None:
+    """Give a fresh adapter the numbers of a GGUF file."""
+    torch, peft = need("torch", "train"), need("peft", "train")
+    fresh = peft.get_peft_model_state_dict(model)
+    read = read_adapter(model.get_base_model().config, model.peft_config["default"], fresh, file)
+    for name, values in read.items():
+        if values.shape != tuple(fresh[name].shape):
+            raise ModelError(f"{file}: {name} is {values.shape} and here {tuple(fresh[name].shape)}: set policy.rank")
+    peft.set_peft_model_state_dict(model, {name: torch.tensor(values) for name, values in read.items()})
 
 
 def trainer_settings(settings: PolicySettings, seed: int) -> dict[str, Any]:

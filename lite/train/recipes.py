@@ -37,7 +37,9 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> TrainSettings:
         found["sft"] = settings.sft.model_copy(update={"files": tuple(map(place, settings.sft.files))})
     if settings.exam:
         found["exam"] = settings.exam.model_copy(update={"of": place(settings.exam.of)})
-    found["policy"] = settings.policy.model_copy(update={"model": located(settings.policy.model, place)})
+    policy = settings.policy
+    changed = {"model": located(policy.model, place), "adapter": place(policy.adapter) if policy.adapter else None}
+    found["policy"] = policy.model_copy(update=changed)
     if settings.judge:
         found["judge"] = located(settings.judge, place)
     return settings.model_copy(update=found)

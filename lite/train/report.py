@@ -30,8 +30,8 @@ class TrainReport(Record):
         name: the run's.
         settings: its recipe as it ran.
         missing: what is not there (yet), and why.
-        exams: by name, in the order base, sft, stages.
-        gains: of the last stage over the cold start, first; then of it, and of the cold start, over the base.
+        exams: by name, in the order base, start, sft, stages.
+        gains: of the last stage over what it began with, first; then of both over the base.
         parts: a line each, for a table.
         seconds: that it took.
     """
@@ -80,7 +80,8 @@ def report(run: Path) -> TrainReport:
 def _found(run: Path, settings: dict[str, Any], curves: Curves) -> TrainReport:
     """What there is. Settings are taken as they are written: those of another version may have other names."""
     exam, stages = settings.get("exam"), settings.get("stages", ())
-    names = ["base", *(["sft"] if settings.get("sft") else []), *(f"stage-{n + 1}" for n in range(len(stages)))]
+    begun = (["start"] if settings["policy"].get("adapter") else []) + (["sft"] if settings.get("sft") else [])
+    names = ["base", *begun, *(f"stage-{n + 1}" for n in range(len(stages)))]
     missing = list(_unfinished(run, names[1:]))
     marks = {}
     for name in names if exam else ():
@@ -92,7 +93,8 @@ def _found(run: Path, settings: dict[str, Any], curves: Curves) -> TrainReport:
         missing.append("the recipe has no exam, so no gain was measured: add [exam] of = TASKS")
     told = {name: found for name, found in marks.items() if any(mark.value is not None for mark in found)}
     last = next((name for name in reversed(names) if name.startswith("stage") and name in told), None)
-    pairs = [("sft", last), ("base", last), ("base", "sft")]
+    before = begun[-1] if begun else "base"
+    pairs = [(before, last), *([("base", last), ("base", before)] if begun else [])]
     compared = (gains((one, told[one]), (two, told[two])) for one, two in pairs if two and {one, two} <= told.keys())
     return TrainReport(
         name=settings.get("name", run.name),

@@ -57,6 +57,7 @@ def test_the_wheel_holds_data_recipes_types_and_licences(wheel: Path) -> None:
         "lite/data/atlas.jsonl.zst",
         "lite/data/tasks/test.jsonl.zst",
         "lite/recipes/atlas/adapter.gguf",
+        "lite/recipes/atlas/cold-start.gguf",
     } <= names
     licences = {Path(name).name for name in names if ".dist-info/licenses/" in name}
     assert {"LICENSE", "NOTICE"} <= licences

@@ -61,6 +61,8 @@ temperature = 1.0
 learning_rate = {rate}
 """
 
+EXAM = '[exam]\nof = "test.jsonl"\ntasks = 3\n\n'
+
 
 @pytest.fixture
 def folder(tmp_path: Path, tiny_folder: Path) -> Path:
@@ -162,7 +164,7 @@ def test_an_exam_measures_base_cold_start_and_stages_once(folder: Path, monkeypa
     path = recipe(folder, steps=1)
     tasks = [json.loads(line) for line in (folder / "tasks.jsonl").read_text().splitlines()]
     (folder / "test.jsonl").write_text("".join(json.dumps(one | {"id": one["id"] + "-test"}) + "\n" for one in tasks))
-    path.write_text(path.read_text().replace("[held_out]", '[exam]\nof = "test.jsonl"\ntasks = 3\n\n[held_out]'))
+    path.write_text(path.read_text().replace("[held_out]", EXAM + "[held_out]"))
     run = trained(folder, "run")
     exams = [line for line in lines(run) if "exam" in line]
     assert [(line["exam"], line["tasks"]) for line in exams] == [("base", 3), ("sft", 3), ("stage-1", 3)]
@@ -173,6 +175,25 @@ def test_an_exam_measures_base_cold_start_and_stages_once(folder: Path, monkeypa
     assert worn[0][1] == 0 < worn[1][1]
     before = lines(run)
     assert lines(trained(folder, "run")) == before
+
+
+def test_a_run_begins_with_the_adapter_it_is_given(folder: Path) -> None:
+    """As GGUF, the way `lite export` writes it: no cold start, and the exam has what it began with."""
+    path = recipe(folder, steps=1)
+    first = trained(folder, "run")
+    given = first / "sft" / "best" / "adapter.gguf"
+    text = path.read_text()
+    start, end = text.index("[sft]"), text.index("[updates]")
+    without = text[:start] + text[end:].replace("anchor = 0.5", "").replace("[held_out]", EXAM + "[held_out]")
+    path.write_text(without.replace("alpha = 8", f'alpha = 8\nadapter = "{given}"'))
+    tasks = (folder / "tasks.jsonl").read_text()
+    (folder / "test.jsonl").write_text(tasks.replace('"id":"t', '"id":"test'))
+    second = trained(folder, "again")
+    assert (second / "start" / "adapter.gguf").read_bytes() == given.read_bytes()
+    assert json.loads((second / "state.json").read_text()).keys() >= {"start", "stage-1", "exam-base", "exam-start"}
+    path.write_text(path.read_text().replace("alpha = 8", "alpha = 16"))
+    with pytest.raises(ModelError, match=r"has alpha 8 and policy\.alpha is 16"):
+        trained(folder, "other")
 
 
 @pytest.mark.parametrize("checkpoint", ["sft/checkpoint-1", "stage-1/checkpoint-2"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lite.errors import UsageError
+from lite.errors import ModelError, UsageError
 from lite.models import load_model
 from lite.recipe import PolicySettings
 from lite.records import Generate, Message, Reply, Sampling
@@ -74,6 +74,45 @@ def test_an_adapter_says_what_peft_says(tmp_path: Path, tiny_folder: Path) -> No
     assert found.token_ids == after.token_ids
     again = Policy.load(settings, seed=2, adapter=tmp_path / "adapter")
     assert torch_says(again.model, again.tokenizer).token_ids == after.token_ids
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2"])
+def test_an_adapter_is_read_as_it_was_written(tmp_path: Path, family: str) -> None:
+    import torch
+
+    from lite.train.policy import Policy
+
+    settings = PolicySettings(model=f"transformers:{tiny(tmp_path / 'model', family)}", rank=4, alpha=8)
+    policy = Policy.load(settings, seed=1)
+    with torch.no_grad():
+        for name, parameter in policy.model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.2)
+    file = policy.write_gguf(tmp_path / "adapter.gguf")
+    again = dict(Policy.load(settings, seed=2, adapter=file).model.named_parameters())
+    trained = {name: one for name, one in policy.model.named_parameters() if one.requires_grad}
+    assert len(trained) > 4
+    assert all(torch.equal(one, again[name]) and again[name].requires_grad for name, one in trained.items())
+
+
+def test_an_adapter_that_does_not_fit_is_refused(tmp_path: Path, tiny_folder: Path) -> None:
+    from lite.train.policy import Policy
+
+    settings = PolicySettings(model=f"transformers:{tiny_folder}", rank=4, alpha=8)
+    file = Policy.load(settings, seed=1).write_gguf(tmp_path / "adapter.gguf")
+    for changes, said in (
+        ({"rank": 8}, "set policy.rank"),
+        ({"alpha": 16.0}, "alpha 8 and policy.alpha is 16"),
+        ({"targets": ("q_proj",)}, "which policy.targets leaves out"),
+    ):
+        with pytest.raises(ModelError, match=said):
+            Policy.load(settings.model_copy(update=changes), seed=1, adapter=file)
+    few = Policy.load(settings.model_copy(update={"targets": ("q_proj",)}), seed=1).write_gguf(tmp_path / "few.gguf")
+    with pytest.raises(ModelError, match=r"it is no adapter of this model, or of other policy\.targets"):
+        Policy.load(settings, seed=1, adapter=few)
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ModelError, match="cannot be read as GGUF"):
+        Policy.load(settings, seed=1, adapter=file)
 
 
 def _plain(folder: Path):

@@ -25,7 +25,10 @@ def trainer_of(tiny_folder: Path, folder: Path, rows: list[Row], *, adapter: Pat
     policies = PolicySettings(model=f"transformers:{tiny_folder}", dtype="float32", rank=4, alpha=8)
     policy = Policy.load(policies, seed=3, adapter=adapter)
     stage = StageSettings(
-        steps=changes.pop("steps", 1), temperature=0.7, learning_rate=changes.pop("learning_rate", 1e-9)
+        steps=changes.pop("steps", 1),
+        temperature=0.7,
+        learning_rate=changes.pop("learning_rate", 1e-9),
+        warmup=changes.pop("warmup", 0),
     )
     updates = Updates(**{"tasks": 1, "rollouts": 2, "max_grad_norm": 1e9} | changes)
     args = config_of(folder, policies, stage, updates, context=64, seed=1)
@@ -127,6 +130,13 @@ def chance(policy, row: Row) -> float:
         logits = policy.model(input_ids=torch.tensor([row.ids])).logits[0, :-1].float()
     said = logits.log_softmax(-1).gather(1, torch.tensor(row.ids[1:])[:, None])[:, 0]
     return float((said * torch.tensor(row.sampled[1:])).sum())
+
+
+def test_the_learning_rate_rises_and_no_update_is_wasted(tmp_path: Path, tiny_folder: Path) -> None:
+    trainer, _ = trainer_of(tiny_folder, tmp_path, ROWS, steps=4, learning_rate=0.03, warmup=2)
+    trainer.train()
+    rates = [line["learning_rate"] for line in trainer.state.log_history if "loss" in line]
+    assert rates == pytest.approx([0.01, 0.02, 0.03, 0.03])
 
 
 def test_a_step_without_rows_changes_nothing(tmp_path: Path, tiny_folder: Path) -> None:
