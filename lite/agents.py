@@ -1,6 +1,8 @@
 """Agents whole, by name: a model with its adapter, the prompt, and the limits it has learnt to work in."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from lite.errors import UsageError
 from lite.models import located
@@ -23,3 +25,19 @@ def named_agent(name: str) -> NamedAgent:
     agent, place = NamedAgent.read(read_toml(path)), beside(path)
     prompt = place(agent.prompt) if agent.prompt else None
     return agent.model_copy(update={"model": located(agent.model, place), "prompt": prompt})
+
+
+def write_agent(agent: NamedAgent, path: Path, about: str) -> None:
+    """Write an agent for `--agent PATH`, its paths as they stand, with a comment of one line above."""
+    path.write_text(f"# {about}\n" + "".join(_lines(agent.model_dump(mode="json", exclude_defaults=True))), "utf-8")
+
+
+def _lines(values: dict[str, Any]) -> list[str]:
+    """A mapping as TOML, its tables behind its values. JSON's strings, numbers and booleans are TOML's too."""
+    plain = [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}\n"
+        for name, value in values.items()
+        if not isinstance(value, dict)
+    ]
+    tables = [[f"\n[{name}]\n", *_lines(table)] for name, table in values.items() if isinstance(table, dict)]
+    return plain + [line for table in tables for line in table]

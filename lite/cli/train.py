@@ -35,7 +35,7 @@ def train(recipe: Path, out: Path | None, changes: tuple[str, ...], resume: bool
     if (folder / "manifest.json").exists() and not resume:
         raise UsageError(f"{folder} holds a run already: give --resume to go on with it, or another --out")
     from lite import console
-    from lite.train.course import Course
+    from lite.train.course import AGENT, Course
     from lite.train.curves import read_metrics
     from lite.train.view import TrainView
 
@@ -50,8 +50,12 @@ def train(recipe: Path, out: Path | None, changes: tuple[str, ...], resume: bool
             best = course.run()
     if as_json:
         click.echo(json.dumps({"run": str(folder), "best": str(best) if best else None}))
+    elif best and (folder / AGENT).exists():
+        click.echo(f'the best adapter is in {best}: lite ask WORLD "QUESTION" --agent {folder / AGENT}')
     elif best:
-        click.echo(f"the best adapter is {best}/adapter.gguf: lite ask WORLD --model smollm2+{best}/adapter.gguf")
+        click.echo(
+            f"the best adapter is in {best}: lite export {best} --base {settings.policy.model} --merge --out FOLDER"
+        )
 
 
 @click.command()

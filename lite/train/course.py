@@ -2,7 +2,7 @@
 done; a killed run goes on behind the last checkpoint: of a stage after each step, of a cold start after each look.
 
     runs/NAME/  manifest.json  metrics.jsonl  state.json  world/  start/  demonstrations.jsonl  sft/  stages/N.jsonl
-                stage-N/  exam/
+                stage-N/  exam/  agent.toml
 """
 
 import json
@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lite.agents import write_agent
 from lite.curriculum import select
 from lite.errors import ModelError, UsageError
 from lite.evaluate import read_tasks
@@ -24,7 +25,7 @@ from lite.judge import Judge
 from lite.models import load_model
 from lite.models.transformers import Transformers
 from lite.models.turn import Tokens
-from lite.recipe import AgentSettings, ColdStart, TrainSettings
+from lite.recipe import AgentSettings, ColdStart, NamedAgent, TrainSettings
 from lite.records import Broken, Task, Trajectory
 from lite.run import Run, cut_half_line
 from lite.shipped import cache_dir
@@ -45,6 +46,7 @@ from lite.world import World
 
 Tell = Callable[[str], None]
 Metric = Callable[[Line], None]
+AGENT = "agent.toml"
 _ROLLBACKS = 1
 _SLOWER = 0.5  # times the learning rate after a collapse
 
@@ -82,6 +84,8 @@ class Course:
     def run(self) -> Path | None:
         """Carry out what is not done yet; the folder of the best adapter, or None where nothing was to be trained.
 
+        Where the base is a GGUF file, `agent.toml` is the best adapter with the prompt and limits it was examined in.
+
         Raises:
             ModelError: a stage collapsed twice, or a worker died.
         """
@@ -100,7 +104,20 @@ class Course:
                 best = self._path(f"stage-{number}") or best
             if self._exam_tasks:
                 self._exam(world)
+            if best and self._base.is_file():
+                self._write_agent(best)
         return best
+
+    def _write_agent(self, best: Path) -> None:
+        from lite.train.stage import agent_of
+
+        agent, model = agent_of(self.settings.agent, None), self.settings.policy.model
+        if agent.prompt:
+            shutil.copyfile(agent.prompt, self.folder / "prompt.txt")
+            agent = agent.model_copy(update={"prompt": "prompt.txt"})
+        spec = f"{model}+{best.relative_to(self.folder) / ADAPTER}"
+        about = f"What {self.settings.name} came to, with the prompt and limits of its exam: --agent takes this file."
+        write_agent(NamedAgent(model=spec, **dict(agent)), self.folder / AGENT, about)
 
     def _path(self, part: str) -> Path | None:
         found = self._state.get(part, {}).get("best")

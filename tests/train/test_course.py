@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from lite.agents import named_agent
 from lite.errors import ModelError, UsageError
+from lite.models import load_model
 from lite.records import Task
 from tests.train.conftest import MISSING
 
@@ -178,19 +180,32 @@ def test_an_exam_measures_base_cold_start_and_stages_once(folder: Path, monkeypa
 
 
 def test_a_run_begins_with_the_adapter_it_is_given(folder: Path) -> None:
-    """As GGUF, the way `lite export` writes it: no cold start, and the exam has what it began with."""
+    """As GGUF, the way `lite export` writes it: no cold start, and the exam has what it began with.
+
+    The base is a GGUF file too, so in the end there is an agent that runs.
+    """
+    from lite.models.huggingface import load
+    from lite.models.smollm2 import smollm2_gguf
+    from lite.train.gguf import write_model
+
+    write_model(load(folder / "model", "float32")[0], smollm2_gguf(), folder / "base.gguf", "f32")
     path = recipe(folder, steps=1)
     first = trained(folder, "run")
     given = first / "sft" / "best" / "adapter.gguf"
     text = path.read_text()
     start, end = text.index("[sft]"), text.index("[updates]")
     without = text[:start] + text[end:].replace("anchor = 0.5", "").replace("[held_out]", EXAM + "[held_out]")
+    without = without.replace("transformers:model", "llamacpp:base.gguf")
     path.write_text(without.replace("alpha = 8", f'alpha = 8\nadapter = "{given}"'))
     tasks = (folder / "tasks.jsonl").read_text()
     (folder / "test.jsonl").write_text(tasks.replace('"id":"t', '"id":"test'))
     second = trained(folder, "again")
     assert (second / "start" / "adapter.gguf").read_bytes() == given.read_bytes()
     assert json.loads((second / "state.json").read_text()).keys() >= {"start", "stage-1", "exam-base", "exam-start"}
+    agent = named_agent(str(second / "agent.toml"))
+    assert (agent.limits.turns, agent.sampling.temperature) == (4, 0.0)
+    assert Path(agent.prompt or "").read_text() == "Research it."
+    load_model(agent.model, context=256).close()
     path.write_text(path.read_text().replace("alpha = 8", "alpha = 16"))
     with pytest.raises(ModelError, match=r"has alpha 8 and policy\.alpha is 16"):
         trained(folder, "other")

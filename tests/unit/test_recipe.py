@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lite.agents import named_agent
+from lite.agents import named_agent, write_agent
 from lite.errors import UsageError
-from lite.recipe import DemoSettings, EvalSettings, Limits, TrainSettings, read_toml
+from lite.recipe import DemoSettings, EvalSettings, Limits, NamedAgent, TrainSettings, read_toml
+from lite.records import Sampling
 from lite.shipped import shipped
 
 
@@ -42,6 +43,18 @@ def test_an_agent_of_a_file_takes_paths_from_its_folder(tmp_path: Path) -> None:
     agent = named_agent(str(tmp_path / "mine.toml"))
     assert agent.model == f"llamacpp:{tmp_path}/base.gguf+{tmp_path}/x.gguf"
     assert (agent.limits.turns, agent.prompt) == (3, None)
+
+
+def test_an_agent_is_read_as_it_was_written(tmp_path: Path) -> None:
+    limits, sampling = Limits(turns=3, links=False), Sampling(temperature=0.0)
+    agent = NamedAgent(
+        model='llamacpp:a "b" é.gguf+x.gguf', context=2048, prompt="p.txt", limits=limits, sampling=sampling
+    )
+    write_agent(agent, tmp_path / "mine.toml", "mine")
+    found = named_agent(str(tmp_path / "mine.toml"))
+    at = {"model": f'llamacpp:{tmp_path}/a "b" é.gguf+{tmp_path}/x.gguf', "prompt": f"{tmp_path}/p.txt"}
+    assert found == agent.model_copy(update=at)
+    assert (tmp_path / "mine.toml").read_text().startswith("# mine\n")
 
 
 @pytest.mark.parametrize("name", ["atlantis", "none.toml"])
