@@ -27,9 +27,9 @@ def named_agent(name: str) -> NamedAgent:
     return agent.model_copy(update={"model": located(agent.model, place), "prompt": prompt})
 
 
-def write_agent(agent: NamedAgent, path: Path, about: str) -> None:
-    """Write an agent for `--agent PATH`, its paths as they stand, with a comment of one line above."""
-    path.write_text(f"# {about}\n" + "".join(_lines(agent.model_dump(mode="json", exclude_defaults=True))), "utf-8")
+def as_toml(agent: NamedAgent, about: str) -> str:
+    """An agent as a file that `--agent` takes, its paths as they stand, with a comment of one line above."""
+    return f"# {about}\n" + "".join(_lines(agent.model_dump(mode="json", exclude_defaults=True)))
 
 
 def _lines(values: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lite.agents import write_agent
+from lite.agents import as_toml
 from lite.curriculum import select
 from lite.errors import ModelError, UsageError
 from lite.evaluate import read_tasks
@@ -117,7 +117,7 @@ class Course:
             agent = agent.model_copy(update={"prompt": "prompt.txt"})
         spec = f"{model}+{best.relative_to(self.folder) / ADAPTER}"
         about = f"What {self.settings.name} came to, with the prompt and limits of its exam: --agent takes this file."
-        write_agent(NamedAgent(model=spec, **dict(agent)), self.folder / AGENT, about)
+        self._run.write(AGENT, as_toml(NamedAgent(model=spec, **dict(agent)), about))
 
     def _path(self, part: str) -> Path | None:
         found = self._state.get(part, {}).get("best")

@@ -4,7 +4,7 @@ Tensor names come from the `gguf` library. Models of the `llama` architecture ke
 projections in another order there than in Hugging Face's files (halves of a head interleaved); qwen2 and qwen3 do not.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +99,13 @@ def write_adapter(config: Any, lora: Any, tensors: Mapping[str, Any], path: Path
     _write(layout, path, fill)
 
 
-def read_adapter(config: Any, lora: Any, names: Iterable[str], path: Path) -> dict[str, np.ndarray]:
+def read_adapter(config: Any, lora: Any, fresh: Mapping[str, Any], path: Path) -> dict[str, np.ndarray]:
     """The tensors of a LoRA adapter that was written for llama.cpp, by PEFT's names.
 
     Args:
         config: of the base model.
         lora: the `LoraConfig` it is read into; rank, alpha and targets have to be the file's.
-        names: PEFT's names of the adapter's tensors.
+        fresh: PEFT's state of the adapter that takes them: its names and shapes.
         path: the file.
 
     Raises:
@@ -119,12 +119,14 @@ def read_adapter(config: Any, lora: Any, names: Iterable[str], path: Path) -> di
         raise ModelError(f"{path} cannot be read as GGUF ({error}): name an adapter of lite export") from None
     held = {tensor.name: tensor for tensor in reader.tensors}
     found: dict[str, np.ndarray] = {}
-    for name in names:
+    for name, own in fresh.items():
         target, weight, side = layout.of_adapter(name)
         if target not in held:
             raise ModelError(f"{path} has no {target}: it is no adapter of this model, or of other policy.targets")
         tensor = held.pop(target)
         numbers = gguf.dequantize(tensor.data, tensor.tensor_type).reshape([int(n) for n in tensor.shape[::-1]])
+        if numbers.shape != tuple(own.shape):
+            raise ModelError(f"{path}: {name} is {numbers.shape} and here {tuple(own.shape)}: set policy.rank")
         found[name] = layout.rows(weight, numbers, back=True) if side == "b" else numbers
     if held:
         raise ModelError(f"{path} has {next(iter(held))}, which policy.targets leaves out: train what it trained")

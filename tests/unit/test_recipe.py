@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lite.agents import named_agent, write_agent
+from lite.agents import as_toml, named_agent
 from lite.errors import UsageError
 from lite.recipe import DemoSettings, EvalSettings, Limits, NamedAgent, TrainSettings, read_toml
 from lite.records import Sampling
@@ -50,7 +50,7 @@ def test_an_agent_is_read_as_it_was_written(tmp_path: Path) -> None:
     agent = NamedAgent(
         model='llamacpp:a "b" é.gguf+x.gguf', context=2048, prompt="p.txt", limits=limits, sampling=sampling
     )
-    write_agent(agent, tmp_path / "mine.toml", "mine")
+    (tmp_path / "mine.toml").write_text(as_toml(agent, "mine"), "utf-8")
     found = named_agent(str(tmp_path / "mine.toml"))
     at = {"model": f'llamacpp:{tmp_path}/a "b" é.gguf+{tmp_path}/x.gguf', "prompt": f"{tmp_path}/p.txt"}
     assert found == agent.model_copy(update=at)
