@@ -147,9 +147,10 @@ class PolicySettings(Settings):
 class SamplerSettings(Settings):
     """What writes the rollouts."""
 
-    engine: Literal["llamacpp", "transformers"] = "llamacpp"
+    engine: Literal["llamacpp", "transformers", "vllm"] = "llamacpp"
     workers: int = Field(default=2, ge=1)  # processes of one thread (llamacpp): decoding gains nothing from more
     width: int = Field(default=24, ge=1)  # episodes in step in each
+    memory: float = Field(default=0.4, gt=0, le=1)  # share of the GPU's that vllm takes while it writes
 
 
 class ColdStart(Settings):

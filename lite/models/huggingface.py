@@ -3,7 +3,8 @@
 import io
 import shutil
 import tempfile
-from contextlib import redirect_stderr
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,37 @@ def load(path: Path, dtype: str | None = None) -> tuple[Any, Any]:
     """
     transformers = _quiet(need("transformers", EXTRA))
     folder = path if path.is_dir() else from_gguf(path)
+    with _loading(folder):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype or "auto")
+    return model, tokenizer
+
+
+def load_tokenizer(folder: Path) -> tuple[Any, list[Any]]:
+    """The tokenizer of a Hugging Face folder, and what of the model's configurations there is.
+
+    Raises:
+        MissingExtra: transformers is not installed.
+        ModelError: there is no model, or none that can be used.
+    """
+    transformers = _quiet(need("transformers", EXTRA))
+    with _loading(folder):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        configs: list[Any] = [transformers.AutoConfig.from_pretrained(folder, local_files_only=True)]
+        if (folder / "generation_config.json").is_file():
+            configs.append(transformers.GenerationConfig.from_pretrained(folder, local_files_only=True))
+    return tokenizer, configs
+
+
+@contextmanager
+def _loading(folder: Path) -> Iterator[None]:
+    """Foreign files: whatever the library raises means that it cannot read them."""
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} has no config.json: give the folder of a Hugging Face model, or a GGUF file")
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = transformers.AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype or "auto")
-    except Exception as error:  # noqa: BLE001  # foreign files: whatever the library raises means that it cannot read them
-        raise ModelError(f"{path} cannot be loaded by transformers ({_line(error)}): give another copy of it") from None
-    return model, tokenizer
+        yield
+    except Exception as error:  # noqa: BLE001
+        raise ModelError(f"{folder} cannot be loaded by transformers ({_line(error)}): give another copy") from None
 
 
 def from_gguf(path: Path) -> Path:

@@ -7,7 +7,8 @@ changes a reply's log-probabilities in their last digits: matrices of another sh
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -18,18 +19,17 @@ from numpy.typing import NDArray
 
 from lite.errors import ModelError
 from lite.extras import need
-from lite.models.chat import DIALECT_TAGS, ChatTemplate, ControlTokens
 from lite.models.engine import available_memory
 from lite.models.huggingface import EXTRA, load
 from lite.models.threads import wait_passively
-from lite.models.turn import Prompts, Said, Turn, common, in_order
+from lite.models.tokenizer import FastTokenizer
+from lite.models.turn import Said, Turn, common, in_order
 from lite.records import Fault, Generate, Message, Reply
 
 _TOGETHER = 32  # replies written at once, where the memory allows
 _SHARE = 0.5  # of the free memory may hold keys and values
 _ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}  # layers that hold keys and values
 _PART = 1024  # tokens of a prompt computed at once
-_ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "</s>")
 
 Layers = list[tuple[Any, Any]]  # keys and values of each layer, (rows, heads, tokens, width)
 
@@ -80,9 +80,8 @@ class Transformers:
         if getattr(model, "_is_stateful", False) or layers - _ATTENTION:
             raise ModelError(f"{name} keeps a state that cannot be cut (a recurrent model): run a GGUF file of it")
         self.context = min(context, getattr(config, "max_position_embeddings", context))
-        self._vocabulary = _Vocabulary(tokenizer, model, name)
-        template, control = _chat_template(tokenizer, name), self._vocabulary.control_tokens()
-        self.prompts = Prompts(self._vocabulary, template, control, self.context)
+        self._vocabulary = FastTokenizer(tokenizer, (model.config, model.generation_config), name)
+        self.prompts = self._vocabulary.prompts(self.context)
         self._cache = "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
         self._held: OrderedDict[str, _Held] = OrderedDict()  # the one used longest ago first
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
@@ -124,6 +123,13 @@ class Transformers:
         """Free the weights and what is held. The model cannot be used afterwards."""
         self._model = None
         self.forget()
+
+    @contextmanager
+    def wearing(self, adapter: Path | None) -> Iterator[None]:
+        """While its weights are not changed. An adapter's file is not read: the model in training has it already."""
+        del adapter
+        self.forget()
+        yield
 
     def forget(self) -> None:
         """Drop what is held of all conversations: the weights have changed."""
@@ -269,82 +275,6 @@ class Transformers:
             return cat([pad(row[layer][part], (0, 0, longest - length, 0)) for row, length in pairs])
 
         return [(joined(layer, 0), joined(layer, 1)) for layer in range(len(rows[0]))]
-
-
-class _Vocabulary:
-    """A tokenizer of the `tokenizers` library, as `lite.models.turn` asks for it."""
-
-    def __init__(self, tokenizer: Any, model: Any, name: str) -> None:
-        if not hasattr(tokenizer, "backend_tokenizer"):
-            raise ModelError(f"{name} has no tokenizer.json: take a folder that has one")
-        self._backend: Any = tokenizer.backend_tokenizer
-        self._backend.no_truncation()
-        self._backend.no_padding()
-        self._backend.encode_special_tokens = True  # what a text spells is text
-        self._added = tokenizer.added_tokens_decoder
-        self._pieces: dict[int, bytes] = {}
-        self._bytes = _byte_of_each_letter() if "ByteLevel" in repr(self._backend.decoder) else None
-        self.bos = -1 if tokenizer.bos_token_id is None else int(tokenizer.bos_token_id)
-        self.opens_with_bos = self.bos >= 0 and self._backend.encode("a").ids[:1] == [self.bos]
-        self._ends = _ends(tokenizer, model)
-
-    def control_tokens(self) -> ControlTokens:
-        """The strings that are encoded as control tokens."""
-        special = {token.content: number for number, token in self._added.items() if token.special}
-        left = [token.content for token in self._added.values() if token.special and token.lstrip]
-        right = [token.content for token in self._added.values() if token.special and token.rstrip]
-        return ControlTokens(special, strip_left=left, strip_right=right)
-
-    def tokenize(self, text: str) -> Sequence[int]:
-        """Ids of plain text."""
-        return self._backend.encode(text.encode("utf-8", "replace").decode(), add_special_tokens=False).ids
-
-    def piece(self, token: int) -> bytes:
-        """Bytes of one token."""
-        if token not in self._pieces:
-            self._pieces[token] = self._spelt(token)
-        return self._pieces[token]
-
-    def ends_turn(self, token: int) -> bool:
-        """Is this an end-of-generation token?"""
-        return token in self._ends
-
-    def _spelt(self, token: int) -> bytes:
-        if (added := self._added.get(token)) is not None:
-            return b"" if added.special and added.content not in DIALECT_TAGS else added.content.encode()
-        text = self._backend.id_to_token(token) or ""  # a vocabulary may be padded with ids that are no tokens
-        if self._bytes is not None and self._bytes.keys() >= set(text):
-            return bytes(self._bytes[letter] for letter in text)
-        if text.startswith("<0x") and text.endswith(">"):
-            return bytes.fromhex(text[3:-1])
-        return text.replace("\u2581", " ").encode()
-
-
-def _ends(tokenizer: Any, model: Any) -> set[int]:
-    """End-of-generation tokens: those the model names, and those of the usual names."""
-    named = [tokenizer.eos_token_id, model.config.eos_token_id]
-    if getattr(model, "generation_config", None) is not None:
-        named.append(model.generation_config.eos_token_id)
-    ids = {each for value in named for each in (value if isinstance(value, list) else [value]) if each is not None}
-    return ids | {number for number, token in tokenizer.added_tokens_decoder.items() if token.content in _ENDS}
-
-
-def _byte_of_each_letter() -> dict[str, int]:
-    """The letters that byte-level vocabularies write bytes with: a printable byte is itself, the others follow 255."""
-    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [byte for byte in range(256) if byte not in set(plain)]
-    return {chr(byte): byte for byte in plain} | {chr(256 + place): byte for place, byte in enumerate(others)}
-
-
-def _chat_template(tokenizer: Any, name: str) -> ChatTemplate:
-    source = tokenizer.chat_template
-    source = source.get("default") if isinstance(source, dict) else source
-    if not source:
-        raise ModelError(f"{name} has no chat template: take an instruct model")
-    try:
-        return ChatTemplate(source, bos=tokenizer.bos_token or "", eos=tokenizer.eos_token or "")
-    except ValueError as error:
-        raise ModelError(f"{name}: {error}: take another copy of this model") from None
 
 
 def _fail(rows: Sequence[_Row], error: RuntimeError) -> None:

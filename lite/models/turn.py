@@ -108,13 +108,17 @@ class Turn:
         if token is None:  # the grammar has no way on
             self.finish = "stop"
             return
+        if grammar and not vocabulary.ends_turn(token):
+            grammar.accept(token)
+        self.take(token, log_probability(logits, token, sampling.temperature), vocabulary)
+
+    def take(self, token: int, logprob: float, vocabulary: Vocabulary) -> None:
+        """Go on by a token that was chosen; sets `finish` when it is the last one."""
         self.sampled.append(token)
-        self.logprobs.append(log_probability(logits, token, sampling.temperature))
+        self.logprobs.append(logprob)
         if vocabulary.ends_turn(token):
             self.finish = "stop"
             return
-        if grammar:
-            grammar.accept(token)
         tail = max(0, len(self.data) - len(_STOP))
         self.data += vocabulary.piece(token)
         self.ends.append(len(self.data))

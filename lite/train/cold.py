@@ -55,7 +55,7 @@ class Cold:
         return self._progress.best
 
     def _looked(self, step: int, logged: dict[str, float]) -> bool:
-        adapter = self._policy.write_gguf(self.folder / "current.gguf")
+        adapter = self._policy.save(self.folder / "current")
         now = look(self.sampler, self.held_out, self.agent, adapter)
         told: dict[str, Any] = {name: logged[name] for name in ("loss", "entropy", "grad_norm") if name in logged}
         self.write({"stage": 0, "step": step, **told, **now.told})

@@ -25,6 +25,7 @@ from lite.judge import Judge
 from lite.models import load_model
 from lite.models.transformers import Transformers
 from lite.models.turn import Tokens
+from lite.models.vllm import Vllm
 from lite.recipe import AgentSettings, ColdStart, NamedAgent, TrainSettings
 from lite.records import Broken, Task, Trajectory
 from lite.run import Run, cut_half_line
@@ -145,12 +146,25 @@ class Course:
             self._tell(f"building the world of {named.name}")
         return World.build([named], built)
 
-    def _sampler(self, world: World, context: int, policy: Callable[[], Policy]) -> Sampler:
-        """What writes rollouts; only one that does so in this process needs the policy itself."""
-        chosen = self.settings.sampler
+    def _sampler(self, world: World, agent: AgentSettings, policy: Callable[[], Policy]) -> Sampler:
+        """What writes rollouts; only the engine that runs the policy itself needs it."""
+        chosen, context = self.settings.sampler, agent.context
+        if chosen.engine == "vllm":
+            return Inline(self._vllm(agent), world, chosen.width)
         if chosen.engine == "transformers" or self._base.is_dir():
             return Inline(self._reader(policy(), context), world, chosen.width)
         return Workers(self._base, world.path, context=context, workers=chosen.workers, width=chosen.width)
+
+    def _vllm(self, agent: AgentSettings) -> Vllm:
+        policy, sampler = self.settings.policy, self.settings.sampler
+        return Vllm(
+            self._base,
+            context=agent.context,
+            dtype=policy.dtype,
+            rank=policy.rank,
+            width=sampler.width,
+            memory=sampler.memory,
+        )
 
     def _reader(self, policy: Policy, context: int) -> Transformers:
         """The policy itself as a model of the loop."""
@@ -218,7 +232,7 @@ class Course:
             sequences = _as_tokens((one for one in kept if isinstance(one, Trajectory)), reader)
         else:
             sequences = self._demonstrations(cold, world, reader)
-        sampler = self._sampler(world, agent.context, lambda: policy)
+        sampler = self._sampler(world, agent, lambda: policy)
         try:
             part = Cold(settings, cold, agent, self._held_out(), sampler, folder, self._metric)
             best = part.run(policy, sequences, resume)
@@ -242,7 +256,7 @@ class Course:
         agent = agent_of(settings.agent, stage)
         with ExitStack() as stack:
             judge = self._judge(stack)
-            sampler = stack.enter_context(closing(self._sampler(world, agent.context, lambda: policy)))
+            sampler = stack.enter_context(closing(self._sampler(world, agent, lambda: policy)))
             adapter = start / ADAPTER if start else None
             tasks = self._selected(number, sampler, agent, adapter)
             lowered = stage.learning_rate * _SLOWER ** len(collapses)
@@ -359,7 +373,7 @@ class Course:
 
         agent = agent_of(self.settings.agent, None)
         load = partial(Policy.load, self.settings.policy, seed=self.settings.seed, adapter=adapter)
-        sampler = self._sampler(world, agent.context, load)
+        sampler = self._sampler(world, agent, load)
         try:
             attempts = [Attempt(task, 0, 0) for task in tasks]
             yield from sampler.roll(attempts, agent, adapter / ADAPTER if adapter else None)

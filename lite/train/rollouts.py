@@ -21,6 +21,7 @@ from lite.errors import ModelError
 from lite.models import load_model
 from lite.models.transformers import Transformers
 from lite.models.turn import Tokens
+from lite.models.vllm import Vllm
 from lite.recipe import AgentSettings
 from lite.records import Task, Trajectory
 from lite.reward import grade
@@ -73,18 +74,17 @@ def finished(attempt: Attempt, trajectory: Trajectory, model: Any) -> Rollout:
 
 
 class Inline:
-    """Rollouts in this process, on the very model that is in training."""
+    """Rollouts that this process carries out, on the very model that is in training or on an engine beside it."""
 
-    def __init__(self, model: Transformers, world: World, width: int) -> None:
+    def __init__(self, model: Transformers | Vllm, world: World, width: int) -> None:
         self._model, self._world, self._width = model, world, width
 
     def roll(self, attempts: Sequence[Attempt], settings: AgentSettings, adapter: Path | None) -> Iterator[Rollout]:
-        """Every attempt's rollout, in the order they end. The weights are those the model has now, not a file's."""
-        del adapter
-        self._model.forget()
+        """Every attempt's rollout, in the order they end."""
         episodes = (episode_of(attempt, self._world, self._model, settings) for attempt in attempts)
-        for index, trajectory in drive(episodes, self._model, width=self._width):
-            yield finished(attempts[index], trajectory, self._model)
+        with self._model.wearing(adapter):
+            for index, trajectory in drive(episodes, self._model, width=self._width):
+                yield finished(attempts[index], trajectory, self._model)
 
     def close(self) -> None:
         """Free the model."""

