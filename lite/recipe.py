@@ -239,6 +239,8 @@ class SentinelSettings(Settings):
     visits: float = Field(default=0.5, gt=0, le=1)  # relative fall of visits an episode
     length: float = Field(default=0.5, gt=0, le=1)  # relative fall of the tokens of an episode
     malformed: float = Field(default=0.25, gt=0, le=1)  # rise of the share of unreadable turns
+    truncated: float = Field(default=0.25, gt=0, le=1)  # rise of the share of episodes that a limit ended
+    repeated: float = Field(default=0.25, gt=0, le=1)  # rise of the share of episodes that repetition ended
     accuracy: float = Field(default=2.0, gt=0)  # standard errors that a capability may fall on held-out tasks
     grad_norm: float = Field(default=20.0, gt=0)  # times its median
     patience: int = Field(default=2, ge=1)  # steps in a row before it is a collapse (NaN at once)

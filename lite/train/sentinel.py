@@ -1,7 +1,8 @@
 """The sentinel: sees a collapse by its behaviour, while the reward may still look healthy.
 
 Upstream's answers vanished from 99 % to 62 % within 50 steps; on a laptop an easy kind that needs no visit taught the
-policy not to visit, within a dozen. Both show in what the rollouts do, before they show in the training reward.
+policy not to visit, within a dozen. In a run of ours (dev/LOG.md) one that is paid for reading the right page came to
+read until its turns were over. All show in what the rollouts do, before they show in the training reward.
 """
 
 import math
@@ -77,8 +78,8 @@ class Sentinel:
             for name, fall in (("visits", bounds.visits), ("length", bounds.length))
             if signals.get(name, math.inf) < (1 - fall) * self._was(name)
         ]
-        if signals.get("malformed", 0.0) - self._was("malformed") > bounds.malformed:
-            found.append("malformed")
+        rises = (("malformed", bounds.malformed), ("truncated", bounds.truncated), ("repeated", bounds.repeated))
+        found += [name for name, rise in rises if signals.get(name, 0.0) - self._was(name) > rise]
         usual = median(step.get("grad_norm", 0.0) for step in known)
         if usual and signals.get("grad_norm", 0.0) > bounds.grad_norm * usual:
             found.append("grad_norm")

@@ -219,6 +219,7 @@ def test_a_healthy_run_raises_nothing() -> None:
         ({"answered": 0.62, "reward": 0.4}, "answered"),  # upstream's
         ({"length": 60.0}, "length"),
         ({"malformed": 0.4}, "malformed"),
+        ({"repeated": 0.3}, "repeated"),
         ({"grad_norm": 30.0}, "grad_norm"),
     ],
 )
@@ -227,6 +228,17 @@ def test_a_collapse_is_seen_after_two_steps_of_it(change: dict[str, float], sign
     assert quiet == [None] * 4
     assert alarm is not None
     assert alarm.signal == signal
+
+
+def test_the_run_that_read_until_its_turns_were_over_would_have_been_stopped_a_step_before_it_was_seen() -> None:
+    """What that run's rollouts did (dev/LOG.md, GRPO from the better start); the look after step 10 saw accuracy fall."""
+    truncated = (0.12, 0.0, 0.06, 0.09, 0.09, 0.11, 0.27, 0.41, 0.41, 0.53)
+    visits = (1.22, 0.98, 0.95, 1.05, 1.11, 1.08, 1.27, 1.58, 1.62, 1.94)
+    steps = [{"truncated": share, "visits": read} for share, read in zip(truncated, visits, strict=True)]
+    alarms = watching(*steps[:9])
+    assert alarms[:8] == [None] * 8
+    assert alarms[8] is not None
+    assert alarms[8].why == "truncated went from 0.06 to 0.41"
 
 
 def test_one_odd_step_is_none_and_a_number_that_is_none_is_one_at_once() -> None:
