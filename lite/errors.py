@@ -34,3 +34,8 @@ class MissingExtra(LiteError, ImportError):
 
 class ModelError(LiteError):
     """A model file cannot be loaded, or a model server fails."""
+
+
+def one_line(error: BaseException) -> str:
+    """What a library raised, short enough to stand in one of our lines."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:160]

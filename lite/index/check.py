@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lite.errors import WorldError
+from lite.errors import WorldError, one_line
 from lite.index import manifest
 from lite.index.account import digest_of
 from lite.index.generation import LEXICAL, PAGES, SIGNATURES
@@ -50,7 +50,7 @@ def faults_of(folder: Path, info: WorldInfo) -> dict[str, list[str]]:
         except RowsDamaged as error:
             found["vectors"].append(str(error))
         except (WorldError, RuntimeError, OSError, ValueError) as error:  # LanceDB has no kind of its own for damage
-            found["unreadable"].append(f"the vectors cannot be read ({' '.join(str(error).split())[:160]})")
+            found["unreadable"].append(f"the vectors cannot be read ({one_line(error)})")
     return found
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import tantivy
 
-from lite.errors import WorldError
+from lite.errors import WorldError, one_line
 from lite.index.text import STOPWORDS, analyzer, is_lone, plain, segment, stems, stems_of, words_of
 
 _TOKENIZER = "lite"
@@ -208,7 +208,7 @@ def _sound(path: Path) -> Iterator[None]:
     except BaseException as error:  # a panic of Rust is no Exception
         if not isinstance(error, OSError | ValueError) and type(error).__name__ != "PanicException":
             raise
-        said = " ".join(str(error).split())[:160]
+        said = one_line(error)
         raise WorldError(
             f"{path} is not a sound lexical index ({said}): copy the world again, or build it again"
         ) from None

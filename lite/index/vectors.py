@@ -19,7 +19,7 @@ os.environ.setdefault("LANCEDB_LOG", "error")  # read at import; it else warns o
 import lancedb
 from lancedb.background_loop import LOOP
 
-from lite.errors import WorldError
+from lite.errors import WorldError, one_line
 from lite.index.rows import FOLDER, Batch, Rows, write_rows
 
 EXACT_UP_TO = 40_000_000  # numbers (160 MB; 104,000 rows of 384): up to here a scan takes some milliseconds
@@ -146,7 +146,7 @@ class VectorIndex:
             for _, _, rows in _batches(self._table):
                 wrong += int((~(np.abs(np.linalg.norm(rows, axis=1) - 1) < 1e-2)).sum())
         except (RuntimeError, OSError, ValueError) as error:
-            return [f"{_FILE} cannot be read ({' '.join(str(error).split())[:160]})"]
+            return [f"{_FILE} cannot be read ({one_line(error)})"]
         return [f"{wrong} vectors of {_FILE} are not of unit length"] if wrong else []
 
     def faults_of_rows(self) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.errors import ModelError, UsageError
+from lite.errors import ModelError, UsageError, one_line
 from lite.extras import need
 from lite.models.threads import wait_passively
 
@@ -168,7 +168,7 @@ def why_not_loaded(name: str, error: Exception, *, online: bool) -> str:
     """Why sentence-transformers could not load `name`, in one line with the next step."""
     if not online and not Path(name).exists():
         return f"no weights of {name} are on this machine: give a folder, or set HF_HUB_OFFLINE=0 to download them"
-    said = (" ".join(str(error).split()) or type(error).__name__)[:160]
+    said = one_line(error)
     return f"{name} cannot be loaded ({said}): give a sentence-transformers folder"
 
 

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from lite.errors import ModelError
+from lite.errors import ModelError, one_line
 from lite.extras import need
 from lite.models.engine import check_gguf
 from lite.shipped import cache_dir
@@ -61,7 +61,7 @@ def _loading(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001
-        raise ModelError(f"{folder} cannot be loaded by transformers ({_line(error)}): give another copy") from None
+        raise ModelError(f"{folder} cannot be loaded by transformers ({one_line(error)}): give another copy") from None
 
 
 def from_gguf(path: Path) -> Path:
@@ -94,7 +94,7 @@ def from_gguf(path: Path) -> Path:
             )
     except Exception as error:  # noqa: BLE001  # a foreign file: whatever the library raises means that it cannot read it
         raise ModelError(
-            f"{path} cannot be read by transformers ({_line(error)}): run it with llamacpp:, or give a folder"
+            f"{path} cannot be read by transformers ({one_line(error)}): run it with llamacpp:, or give a folder"
         ) from None
     _save(model, tokenizer, target)
     return target
@@ -138,7 +138,3 @@ def _quiet(transformers: Any) -> Any:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     return transformers
-
-
-def _line(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:160]

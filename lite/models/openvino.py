@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from lite.errors import ModelError
+from lite.errors import ModelError, one_line
 from lite.extras import need
 from lite.models.threads import cores
 from lite.shipped import cache_dir
@@ -80,7 +80,7 @@ def _convert(openvino: Any, backbone: Any, example: dict[str, Any], path: Path) 
             model = openvino.Model([traced.output("last_hidden_state")], traced.get_parameters())
             model = nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_ASYM)
     except Exception as error:  # noqa: BLE001  # whatever tracing a model raises
-        said = " ".join(str(error).split())[:160]
+        said = one_line(error)
         raise ModelError(f"OpenVINO cannot convert {type(backbone).__name__} ({said}): leave @int8 out") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

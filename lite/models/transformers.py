@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.errors import ModelError
+from lite.errors import ModelError, one_line
 from lite.extras import need
 from lite.models.engine import available_memory
 from lite.models.huggingface import EXTRA, load
@@ -278,6 +278,6 @@ class Transformers:
 
 
 def _fail(rows: Sequence[_Row], error: RuntimeError) -> None:
-    said = " ".join(str(error).split())[:200]
+    said = one_line(error)
     for row in rows:
         row.turn.finish, row.turn.error = "failed", f"torch could not compute the turn ({said})"

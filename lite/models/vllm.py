@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lite.dialect import STOP
-from lite.errors import ModelError
+from lite.errors import ModelError, one_line
 from lite.extras import need
 from lite.models.huggingface import from_gguf, load_tokenizer
 from lite.models.sampling import turn_seed
@@ -76,7 +76,9 @@ class Vllm:
                 disable_log_stats=True,
             )
         except Exception as error:  # noqa: BLE001  # whatever the library raises means that it cannot run here
-            raise ModelError(f"vLLM cannot run {path} ({_line(error)}): see sampler.memory and agent.context") from None
+            raise ModelError(
+                f"vLLM cannot run {path} ({one_line(error)}): see sampler.memory and agent.context"
+            ) from None
 
     @contextmanager
     def wearing(self, adapter: Path | None) -> Iterator[None]:
@@ -122,7 +124,7 @@ class Vllm:
                 lora_request=self._worn,
             )
         except Exception as error:  # noqa: BLE001  # its process is lost, whatever it was
-            raise ModelError(f"vLLM failed ({_line(error)}): lower sampler.width or sampler.memory") from None
+            raise ModelError(f"vLLM failed ({one_line(error)}): lower sampler.width or sampler.memory") from None
         replies = {turn: self._reply(turn, output) for turn, output in zip(turns, outputs, strict=True)}
         return [turn if isinstance(turn, Fault) else replies[turn] for turn in prepared]
 
@@ -153,7 +155,3 @@ class Vllm:
         turn.cached = output.num_cached_tokens or 0
         known = self._said.setdefault(turn.request.conversation, Said())
         return turn.end(known, self.prompts.control)
-
-
-def _line(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:160]

@@ -1,6 +1,7 @@
 """What a recipe asks for and cannot have here, said in one line before anything heavy is loaded."""
 
 import importlib.metadata
+import importlib.util
 import math
 import re
 import shutil
@@ -48,6 +49,10 @@ def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
     """
     if unfit := next(versions(settings.policy.loader), None):
         raise MissingExtra(unfit)
+    if settings.sampler.engine == "vllm" and importlib.util.find_spec("vllm") is None:
+        raise MissingExtra(
+            "vllm is not installed: pip install 'literesearcher-lite[train,vllm]'  (lite doctor says more)"
+        )
     base = base_of(settings.policy.model)
     if base.is_file():
         check_gguf(base)

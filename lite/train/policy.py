@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lite.errors import ModelError, UsageError
+from lite.errors import ModelError, UsageError, one_line
 from lite.extras import need
 from lite.models import read_spec, split_adapter
 from lite.models.huggingface import from_gguf, load
@@ -83,7 +83,7 @@ class Policy:
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             if adapter is None:
                 raise
-            line = " ".join(str(error).split())[:160]
+            line = one_line(error)
             raise ModelError(f"{adapter} is no adapter of {base} ({line}): name another checkpoint") from None
         return cls(model, tokenizer, base)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lite.errors import ModelError
+from lite.errors import ModelError, one_line
 from lite.extras import need
 from lite.recipe import PolicySettings
 from lite.shipped import cache_dir
@@ -63,7 +63,7 @@ def load_adapted(settings: PolicySettings, folder: Path, *, seed: int) -> tuple[
                 local_files_only=True,
             )
         except Exception as error:  # noqa: BLE001  # foreign files: whatever is raised means that they cannot be read
-            line = " ".join(str(error).split())[:160]
+            line = one_line(error)
             raise ModelError(f'{folder} cannot be loaded by Unsloth ({line}): try loader = "transformers"') from None
         if settings.load_in_4bit and not getattr(model, "is_loaded_in_4bit", False):
             raise ModelError(

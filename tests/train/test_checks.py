@@ -196,3 +196,10 @@ def test_a_loader_that_is_not_installed(folder: Path, capsys: pytest.CaptureFixt
     [line] = capsys.readouterr().err.splitlines()
     assert "unsloth is not installed: pip install 'literesearcher-lite[unsloth]'" in line
     assert not (folder / "run").exists()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed")
+def test_a_sampler_that_is_not_installed(folder: Path) -> None:
+    path = recipe(folder, sampler='{ engine = "vllm" }')
+    with pytest.raises(MissingExtra, match=r"vllm is not installed: pip install 'literesearcher-lite\[train,vllm\]'"):
+        check(read_recipe(path), folder / "run")
