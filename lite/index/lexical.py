@@ -208,9 +208,8 @@ def _sound(path: Path) -> Iterator[None]:
     except BaseException as error:  # a panic of Rust is no Exception
         if not isinstance(error, OSError | ValueError) and type(error).__name__ != "PanicException":
             raise
-        said = one_line(error)
         raise WorldError(
-            f"{path} is not a sound lexical index ({said}): copy the world again, or build it again"
+            f"{path} is not a sound lexical index ({one_line(error)}): copy the world again, or build it again"
         ) from None
 
 

@@ -168,8 +168,7 @@ def why_not_loaded(name: str, error: Exception, *, online: bool) -> str:
     """Why sentence-transformers could not load `name`, in one line with the next step."""
     if not online and not Path(name).exists():
         return f"no weights of {name} are on this machine: give a folder, or set HF_HUB_OFFLINE=0 to download them"
-    said = one_line(error)
-    return f"{name} cannot be loaded ({said}): give a sentence-transformers folder"
+    return f"{name} cannot be loaded ({one_line(error)}): give a sentence-transformers folder"
 
 
 def placed(name: str) -> str:

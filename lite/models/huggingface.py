@@ -31,7 +31,7 @@ def load(path: Path, dtype: str | None = None) -> tuple[Any, Any]:
     """
     transformers = _quiet(need("transformers", EXTRA))
     folder = path if path.is_dir() else from_gguf(path)
-    with _loading(folder):
+    with _loading(folder, path):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype or "auto")
     return model, tokenizer
@@ -45,7 +45,7 @@ def load_tokenizer(folder: Path) -> tuple[Any, list[Any]]:
         ModelError: there is no model, or none that can be used.
     """
     transformers = _quiet(need("transformers", EXTRA))
-    with _loading(folder):
+    with _loading(folder, folder):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         configs: list[Any] = [transformers.AutoConfig.from_pretrained(folder, local_files_only=True)]
         if (folder / "generation_config.json").is_file():
@@ -54,14 +54,15 @@ def load_tokenizer(folder: Path) -> tuple[Any, list[Any]]:
 
 
 @contextmanager
-def _loading(folder: Path) -> Iterator[None]:
-    """Foreign files: whatever the library raises means that it cannot read them."""
+def _loading(folder: Path, named: Path) -> Iterator[None]:
+    """Foreign files: whatever the library raises means that it cannot read them. `named` is what the user gave."""
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} has no config.json: give the folder of a Hugging Face model, or a GGUF file")
     try:
         yield
     except Exception as error:  # noqa: BLE001
-        raise ModelError(f"{folder} cannot be loaded by transformers ({one_line(error)}): give another copy") from None
+        said = one_line(error)
+        raise ModelError(f"{named} cannot be loaded by transformers ({said}): give another copy of it") from None
 
 
 def from_gguf(path: Path) -> Path:

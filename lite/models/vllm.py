@@ -7,6 +7,7 @@ time, so that none is taken for an older one.
 """
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,7 +116,7 @@ class Vllm:
             ModelError: vLLM has failed, and every episode with it.
         """
         prepared = [self.prompts.turn(request, self._said.get(request.conversation)) for request in requests]
-        turns = in_order(prepared)
+        turns, started = in_order(prepared), time.perf_counter()
         try:
             outputs = self._engine.generate(
                 [{"prompt_token_ids": turn.ids} for turn in turns],
@@ -125,7 +126,8 @@ class Vllm:
             )
         except Exception as error:  # noqa: BLE001  # its process is lost, whatever it was
             raise ModelError(f"vLLM failed ({one_line(error)}): lower sampler.width or sampler.memory") from None
-        replies = {turn: self._reply(turn, output) for turn, output in zip(turns, outputs, strict=True)}
+        seconds = (time.perf_counter() - started) / max(1, len(turns))
+        replies = {turn: self._reply(turn, output, seconds) for turn, output in zip(turns, outputs, strict=True)}
         return [turn if isinstance(turn, Fault) else replies[turn] for turn in prepared]
 
     def _parameters(self, turn: Turn) -> Any:
@@ -145,13 +147,13 @@ class Vllm:
             skip_special_tokens=False,
         )
 
-    def _reply(self, turn: Turn, output: Any) -> Reply:
+    def _reply(self, turn: Turn, output: Any, seconds: float) -> Reply:
         said = output.outputs[0]
         for token, logprobs in zip(said.token_ids, said.logprobs, strict=True):
             turn.take(token, logprobs[token].logprob, self._vocabulary)
             if turn.finish:
                 break
         turn.finish = turn.finish or "length"
-        turn.cached = output.num_cached_tokens or 0
+        turn.cached, turn.seconds = output.num_cached_tokens or 0, seconds
         known = self._said.setdefault(turn.request.conversation, Said())
         return turn.end(known, self.prompts.control)

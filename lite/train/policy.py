@@ -83,8 +83,9 @@ class Policy:
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             if adapter is None:
                 raise
-            line = one_line(error)
-            raise ModelError(f"{adapter} is no adapter of {base} ({line}): name another checkpoint") from None
+            raise ModelError(
+                f"{adapter} is no adapter of {base} ({one_line(error)}): name another checkpoint"
+            ) from None
         return cls(model, tokenizer, base)
 
     def save(self, folder: Path) -> Path:

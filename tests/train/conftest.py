@@ -4,6 +4,7 @@ import importlib.util
 import json
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,17 @@ def tiny(folder: Path, family: str = "llama", *, head_dim: int = 16) -> Path:
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny llama."""
     return tiny(tmp_path_factory.mktemp("tiny") / "llama")
+
+
+@pytest.fixture
+def varied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rewards of 1 and 0 in each group of two: a random model is never right, so there would be nothing to learn."""
+    from lite.train import stage
+
+    grouped = stage.grouped
+    monkeypatch.setattr(
+        stage, "grouped", lambda *given: [replace(group, rewards=(1.0, 0.0)) for group in grouped(*given)]
+    )
 
 
 # ---------------------------------------------------------------- a run on paper

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,14 +110,8 @@ def lines(run: Path) -> list[dict]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lite.train import stage
-
-    def varied(rollouts, weights, judge):  # a random model is never right: without this there would be nothing to learn
-        return [replace(group, rewards=(1.0, 0.0)) for group in grouped(rollouts, weights)]
-
-    grouped = stage.grouped
-    monkeypatch.setattr(stage, "grouped", varied)
+@pytest.mark.usefixtures("varied")
+def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path) -> None:
     recipe(folder)
     run = trained(folder, "run")
     told = lines(run)
