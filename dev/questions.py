@@ -1,16 +1,20 @@
 """Real questions with a real model: what looking up is worth, and which settings are worth having.
 
     python dev/questions.py MODEL.gguf FOLDER SETTING [SETTING ...]     the runs, one after the other, resumable
-    python dev/questions.py FOLDER                                      the table of what is there
+    python dev/questions.py note FOLDER                                 what they found, into dev/questions.jsonl
+    python dev/questions.py                                             the table of what stands there
 
 30 questions of wikitables and 30 of multihop, each set in its own lexical world (made in FOLDER when missing). Settings
-are compared question by question: the paired bootstrap tells what 60 of them can tell.
+are compared question by question: the paired bootstrap tells what 60 of them can tell. All of them are some hours of
+work, for more than one day and machine: what is found is noted, the trajectories are not kept.
 """
 
+import json
 import os
 import random
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +32,21 @@ SHARED = Path("/work/shared/data")
 SETS = ("wikitables", "multihop")
 QUESTIONS = 30
 LIMITS: dict[str, Any] = {"turns": 4, "results": 5, "visit_words": 200, "turn_tokens": 192}
+DEEP = {"limits": {"turns": 5, "results": 10, "visit_words": 400}}  # what does not fit 4,096 tokens
 SETTINGS: dict[str, dict[str, Any]] = {
+    "visit": {},
     "closed": {"limits": {"calls": 0}},
     "search": {"tools": "search"},
-    "visit": {},
     "llm": {"limits": {"visit_mode": "llm"}},
     "read": {"limits": {"visit_mode": "read"}},
-    "4096": {"context": 4096},
-    "keep-last": {"context": 4096, "limits": {"memory": "keep-last"}},
-    "summarise": {"context": 4096, "limits": {"memory": "summarise"}},
+    "16384": DEEP,
+    "4096": DEEP | {"context": 4096},
+    "keep-last": {"limits": DEEP["limits"] | {"memory": "keep-last"}, "context": 4096},
+    "summarise": {"limits": DEEP["limits"] | {"memory": "summarise"}, "context": 4096},
 }
+AGAINST = {"4096": "16384", "keep-last": "16384", "summarise": "16384"}  # the others are compared with visit
+NOTED = Path(__file__).with_suffix(".jsonl")
+Row = dict[str, Any]  # what is noted of one question
 
 
 def prepare(folder: Path) -> None:
@@ -77,87 +86,98 @@ def run(path: Path, folder: Path, setting: str) -> None:
         print(f"{path.stem} {setting} {name}: {report.exact:.3f} {report.outcomes}", flush=True)
 
 
-def grades(folder: Path, setting: str) -> dict[str, Trajectory]:
-    """The graded trajectories of a setting, by question."""
-    found: dict[str, Trajectory] = {}
-    for name in SETS:
-        out = folder / f"{setting}-{name}"
-        if (out / "trajectories.jsonl").exists():
-            found |= {one.task_id: one for one in read_trajectories(out) if one.stop is not Stop.FAILED}
-    return found
+# ---------------------------------------------------------------- what was found
 
 
-def table(folder: Path) -> None:
-    """What each setting found, and how it differs from `visit`, question by question."""
-    tasks: dict[str, Task] = {task.id: task for name in SETS for task in read_tasks(folder.parent / f"{name}.jsonl")}
-    base = grades(folder, "visit")
-    for setting in SETTINGS:
-        found = grades(folder, setting)
-        if not found:
-            continue
-        exact = {name: float(one.reward.parts["exact"]) for name, one in found.items() if one.reward}
-        f1 = [float(one.reward.parts["f1"]) for one in found.values() if one.reward]
-        whole = share(list(exact.values()))
-        by_set = [[value for name, value in exact.items() if name in _ids(folder, each)] for each in SETS]
-        sets = ", ".join(f"{sum(values):.0f} of {len(values)}" for values in by_set)
-        outcomes = {
-            kind: sum(outcome(one) == kind for one in found.values())
-            for kind in ("right", "wrong", "abstained", "truncated", "stuck")
-        }
-        seen = sum(_saw(tasks[name], one) for name, one in found.items())
-        turns = [turn for one in found.values() for turn in one.turns]
-        rewrites = sum(len(one.segments) for one in found.values())
-        print(
-            f"{setting}: n {len(found)}, exact {whole.value:.1%} ({whole.low:.1%} to {whole.high:.1%}; {sets}), F1 "
-            f"{np.mean(f1):.3f}, saw the answer {seen}, {outcomes}, turns {len(turns) / len(found):.1f}, "
-            f"prompt {sum(t.prompt_tokens for t in turns):,}, cached {sum(t.cached_tokens for t in turns):,}, "
-            f"out {sum(t.completion_tokens for t in turns):,}, rewrites {rewrites}, "
-            f"longest {max(t.prompt_tokens + t.completion_tokens for t in turns):,}, malformed "
-            f"{sum(t.malformed is not None for t in turns)}, repaired {sum(bool(t.repairs) for t in turns)}, stops "
-            f"{dict(sorted(_stops(found).items()))}"
-        )
-        if setting != "visit" and base:
-            _against(found, base)
+def note(folder: Path) -> None:
+    """Put what the runs in a folder found in the place of what was noted of the same model and setting."""
+    rows = {(row["model"], row["setting"], row["id"]): row for row in noted()}
+    for out in sorted(folder.glob("*/*-*/trajectories.jsonl")):
+        setting, _, name = out.parent.name.rpartition("-")
+        tasks = {task.id: task for task in read_tasks(folder / f"{name}.jsonl")}
+        for one in read_trajectories(out.parent):
+            if one.stop is not Stop.FAILED:
+                row = {"model": out.parts[-3], "setting": setting, "set": name} | _row(tasks[one.task_id], one)
+                rows[row["model"], setting, row["id"]] = row
+    NOTED.write_text("".join(json.dumps(rows[key]) + "\n" for key in sorted(rows)), encoding="utf-8")
 
 
-def _ids(folder: Path, name: str) -> set[str]:
-    return {task.id for task in read_tasks(folder.parent / f"{name}.jsonl")}
+def noted() -> list[Row]:
+    """All of it."""
+    return [json.loads(line) for line in NOTED.read_text().splitlines()] if NOTED.exists() else []
 
 
-def _stops(found: dict[str, Trajectory]) -> dict[str, int]:
-    stops: dict[str, int] = {}
-    for one in found.values():
-        stops[one.stop.value] = stops.get(one.stop.value, 0) + 1
-    return stops
-
-
-def _saw(task: Task, one: Trajectory) -> bool:
-    """Whether an answer stood in anything the model was shown."""
+def _row(task: Task, one: Trajectory) -> Row:
     shown = "\n".join(turn.observation or "" for turn in one.turns).casefold()
-    return any(answer.casefold() in shown for answer in task.answers)
+    parts = one.reward.parts if one.reward else {}
+    return {
+        "id": one.task_id,
+        "exact": int(parts["exact"]),
+        "f1": round(parts["f1"], 3),
+        "outcome": outcome(one),
+        "stop": one.stop.value,
+        "saw": int(any(answer.casefold() in shown for answer in task.answers)),  # an answer, in what it was shown
+        "turns": len(one.turns),
+        "prompt": sum(turn.prompt_tokens for turn in one.turns),
+        "cached": sum(turn.cached_tokens for turn in one.turns),
+        "out": sum(turn.completion_tokens for turn in one.turns),
+        "longest": max(turn.prompt_tokens + turn.completion_tokens for turn in one.turns),
+        "rewrites": len(one.segments),
+        "malformed": sum(turn.malformed is not None for turn in one.turns),
+        "repaired": sum(bool(turn.repairs) for turn in one.turns),
+    }
 
 
-def _against(found: dict[str, Trajectory], base: dict[str, Trajectory]) -> None:
+def table() -> None:
+    """What each setting found, and how it differs from another one, question by question."""
+    found: dict[str, dict[str, dict[str, Row]]] = {}
+    for row in noted():
+        found.setdefault(row["model"], {}).setdefault(row["setting"], {})[row["id"]] = row
+    for model, settings in found.items():
+        print(f"\n{model}")
+        for setting in [each for each in SETTINGS if each in settings]:
+            _told(setting, list(settings[setting].values()))
+            other = AGAINST.get(setting, "visit")
+            if other in settings and other != setting:
+                _against(other, settings[setting], settings[other])
+
+
+def _told(setting: str, rows: list[Row]) -> None:
+    whole = share([float(row["exact"]) for row in rows])
+    sets = ", ".join(f"{sum(row['exact'] for row in rows if row['set'] == each)} in {each}" for each in SETS)
+    total = {name: sum(row[name] for row in rows) for name in ("prompt", "cached", "out", "rewrites", "saw")}
+    print(
+        f"{setting}: n {len(rows)}, exact {whole.value:.1%} ({whole.low:.1%} to {whole.high:.1%}; {sets}), F1 "
+        f"{np.mean([row['f1'] for row in rows]):.3f}, saw the answer {total['saw']}, "
+        f"{dict(Counter(row['outcome'] for row in rows))}, stops {dict(Counter(row['stop'] for row in rows))}, "
+        f"turns {np.mean([row['turns'] for row in rows]):.1f}, prompt {total['prompt']:,}, cached {total['cached']:,}, "
+        f"out {total['out']:,}, rewrites {total['rewrites']}, longest {max(row['longest'] for row in rows):,}, "
+        f"unreadable {sum(row['malformed'] for row in rows)}, repaired {sum(row['repaired'] for row in rows)}"
+    )
+
+
+def _against(name: str, found: dict[str, Row], base: dict[str, Row]) -> None:
     both = sorted(found.keys() & base.keys())
     for part in ("exact", "f1"):
-        pairs = [(found[name].reward, base[name].reward) for name in both]
-        less = np.array([float(a.parts[part]) - float(b.parts[part]) for a, b in pairs if a and b])
+        less = np.array([found[each][part] - base[each][part] for each in both], float)
         drawn = np.random.default_rng(0).integers(0, len(less), (10_000, len(less)))
         low, high = np.quantile(less[drawn].mean(axis=1), (0.025, 0.975))
-        print(f"    {part} less visit's, the same {len(less)}: {less.mean():+.3f} ({low:+.3f} to {high:+.3f})")
+        print(f"    {part} less that of {name}, the same {len(less)}: {less.mean():+.3f} ({low:+.3f} to {high:+.3f})")
 
 
 def main() -> None:
-    """The runs, or the table."""
-    first, *rest = sys.argv[1:]
-    if not rest:
-        table(Path(first))
-        return
-    folder = Path(rest[0])
-    folder.mkdir(parents=True, exist_ok=True)
-    prepare(folder)
-    for setting in rest[1:]:
-        run(Path(first), folder, setting)
+    """The runs, the notes or the table."""
+    first, *rest = sys.argv[1:] or [""]
+    if not first:
+        table()
+    elif first == "note":
+        note(Path(rest[0]))
+    else:
+        folder = Path(rest[0])
+        folder.mkdir(parents=True, exist_ok=True)
+        prepare(folder)
+        for setting in rest[1:]:
+            run(Path(first), folder, setting)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Literal
 
 from lite import __version__
 from lite.extras import DISTRIBUTION, requirements
+from lite.machine import computes_bf16, cores
 from lite.shipped import cache_dir
 
 TORCH = "torch==2.13.0"  # tested; in the same pip command it keeps pip from taking the newest
@@ -92,7 +93,8 @@ def _machine() -> list[Finding]:
     cache = cache_dir()
     rows = [
         ("python", f"{platform.python_version()} at {sys.executable}"),
-        ("system", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"),
+        ("system", f"{platform.system()} {platform.machine()}, {cores()} cores"),
+        ("16 bits", "bf16" if computes_bf16() else "f16: no bf16 in this processor, so training on it computes in float32"),
         ("memory", _memory()),
         ("disk here", _free(Path.cwd())),
         ("cache", f"{cache} ({_free(cache)})"),

@@ -129,7 +129,8 @@ class PolicySettings(Settings):
     adapter: str | None = None  # what training begins with: a GGUF file or a PEFT folder; None: a fresh one
     loader: Literal["transformers", "unsloth"] = "transformers"
     load_in_4bit: bool = False  # the frozen weights (unsloth, on a GPU)
-    dtype: Literal["bfloat16", "float32", "float16"] = "bfloat16"
+    # auto: bfloat16 on a GPU and on a processor that multiplies it, else float32. The run's manifest says which.
+    dtype: Literal["auto", "bfloat16", "float32", "float16"] = "auto"
     rank: int = Field(default=16, ge=1)
     alpha: float = Field(default=32, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)

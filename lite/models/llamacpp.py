@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from lite.dialect import GRAMMARS, OPENED_GRAMMARS
 from lite.errors import ModelError
 from lite.extras import need
+from lite.machine import available_memory, cores, wait_passively
 from lite.models.cache import PromptCache, Slot
 from lite.models.chat import ChatTemplate
-from lite.models.engine import Adapter, Grammar, Weights, available_memory
+from lite.models.engine import Adapter, Grammar, Weights
 from lite.models.lookup import Lookup
-from lite.models.threads import cores, wait_passively
 from lite.models.turn import Prompts, Turn, in_order
 from lite.records import Fault, Generate, Message, Reply
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from lite.errors import ModelError, one_line
 from lite.extras import need
-from lite.models.threads import cores
+from lite.machine import cores
 from lite.shipped import cache_dir
 
 RECIPE = "int8-asym per channel, activations in groups of 128"  # another recipe, another embedder

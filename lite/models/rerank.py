@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lite.errors import ModelError
 from lite.extras import need
+from lite.machine import wait_passively
 from lite.models.embed import may_download, why_not_loaded
-from lite.models.threads import wait_passively
 from lite.records import Hit
 
 _BATCH = 16

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from lite.errors import ModelError, one_line
 from lite.extras import need
-from lite.models.engine import available_memory
+from lite.machine import available_memory, computes_bf16, wait_passively
 from lite.models.huggingface import EXTRA, load
-from lite.models.threads import wait_passively
 from lite.models.tokenizer import FastTokenizer
 from lite.models.turn import Said, Turn, common, in_order
 from lite.records import Fault, Generate, Message, Reply
@@ -104,7 +103,8 @@ class Transformers:
             path: the folder or the file.
             context: window in tokens; what the model was trained for may be less.
             device: of torch ("cpu", "cuda"); None: a GPU where there is one.
-            dtype: of torch ("float32", "bfloat16"); None: as it is stored.
+            dtype: of torch ("float32", "bfloat16"); None: as it is stored, but bfloat16 becomes float32 on a processor
+                that does not multiply it (five times as fast there, in twice the memory).
             threads: CPU threads; None: torch's choice.
 
         Raises:
@@ -117,6 +117,8 @@ class Transformers:
             torch.set_num_threads(threads)
         model, tokenizer = load(Path(path), dtype)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if dtype is None and device == "cpu" and model.dtype == torch.bfloat16 and not computes_bf16():
+            model = model.float()
         return cls(model.to(device), tokenizer, name=f"transformers:{path}", context=context)
 
     def close(self) -> None:

@@ -16,8 +16,9 @@ from lite.drive import TOOLS
 from lite.errors import MissingExtra, ModelError, UsageError
 from lite.extras import requirements
 from lite.index import manifest
+from lite.machine import available_memory
 from lite.models import read_spec
-from lite.models.engine import available_memory, check_gguf
+from lite.models.engine import check_gguf
 from lite.recipe import AgentSettings, Limits, TrainSettings
 from lite.records import Task
 from lite.train.policy import base_of

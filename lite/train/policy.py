@@ -8,9 +8,9 @@ from typing import Any
 
 from lite.errors import ModelError, UsageError, one_line
 from lite.extras import need
+from lite.machine import wait_passively
 from lite.models import read_spec, split_adapter
 from lite.models.huggingface import from_gguf, load
-from lite.models.threads import wait_passively
 from lite.recipe import PolicySettings
 from lite.train.gguf import read_adapter, write_adapter
 from lite.train.unsloth import import_first, load_adapted

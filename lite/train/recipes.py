@@ -1,5 +1,6 @@
 """A recipe as it will run: read, changed by `--set`, its paths made absolute."""
 
+import shutil
 import tomllib
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,6 +9,7 @@ from typing import Any
 
 from lite.errors import UsageError
 from lite.evaluate import read_tasks
+from lite.machine import computes_bf16
 from lite.models import located
 from lite.recipe import TrainSettings, beside, read_toml
 from lite.records import Task
@@ -38,11 +40,20 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> TrainSettings:
     if settings.exam:
         found["exam"] = settings.exam.model_copy(update={"of": place(settings.exam.of)})
     policy = settings.policy
-    changed = {"model": located(policy.model, place), "adapter": place(policy.adapter) if policy.adapter else None}
+    changed = {
+        "model": located(policy.model, place),
+        "adapter": place(policy.adapter) if policy.adapter else None,
+        "dtype": _dtype_here() if policy.dtype == "auto" else policy.dtype,
+    }
     found["policy"] = policy.model_copy(update=changed)
     if settings.judge:
         found["judge"] = located(settings.judge, place)
     return settings.model_copy(update=found)
+
+
+def _dtype_here() -> str:
+    """What this machine trains in. A GPU is known by its tool: torch is not loaded before the recipe is checked."""
+    return "bfloat16" if shutil.which("nvidia-smi") or computes_bf16() else "float32"
 
 
 def _set(values: dict[str, Any], change: str) -> None:
@@ -138,12 +149,14 @@ def estimate(settings: TrainSettings) -> dict[str, Any]:
         for stage in settings.stages
     ]
     width = settings.sampler.width * settings.sampler.workers
-    trained = weights / 4 if settings.policy.load_in_4bit else weights
+    wide = settings.policy.dtype == "float32"
+    trained = weights / 4 if settings.policy.load_in_4bit else weights * (2 if wide and base.is_file() else 1)
     sampling = settings.sampler.workers * weights if settings.sampler.engine == "llamacpp" and base.is_file() else 0.0
     # Keys and values of a small model are about a thousandth of its weights for each hundred tokens.
     held = weights * width * settings.agent.context * 1e-5
-    # Of SmolLM2 two megabytes a token; with layers and width they grow as the root of the weights.
-    activations = 2e-3 * (weights / 0.27) ** 0.5 * updates.tokens / (5 if settings.policy.gradient_checkpointing else 1)
+    # Of SmolLM2 two megabytes a token, three in float32; with layers and width they grow as the root of the weights.
+    activations = (3e-3 if wide else 2e-3) * (weights / 0.27) ** 0.5 * updates.tokens
+    activations /= 5 if settings.policy.gradient_checkpointing else 1
     return {
         "tasks": len(tasks_of(settings, "train")),
         "held_out": len(tasks_of(settings, "dev")),

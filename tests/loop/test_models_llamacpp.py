@@ -371,7 +371,7 @@ def test_conversion_happens_once_and_leaves_nothing_half_done(tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(smollm2, "to_bf16", fail)
+        patch.setattr(smollm2, "to_half", fail)
         with pytest.raises(ModelError, match="No space left"):
             smollm2.smollm2_gguf()
     assert list((tmp_path / "literesearcher-lite").iterdir()) == []
@@ -382,18 +382,25 @@ def test_conversion_happens_once_and_leaves_nothing_half_done(tmp_path: Path, mo
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_the_conversion_copies_everything_but_the_numbers_format() -> None:
+def test_the_conversion_copies_everything_but_the_numbers_format(tmp_path: Path, monkeypatch) -> None:
     import gguf
 
-    from lite.models.smollm2 import _packaged, smollm2_gguf
+    from lite.models import smollm2
 
-    before, after = gguf.GGUFReader(_packaged()), gguf.GGUFReader(smollm2_gguf())
-    keys = {key for key in before.fields if not key.startswith("GGUF.")}
-    assert {key for key in after.fields if not key.startswith("GGUF.")} == keys
-    for key in keys - {"general.file_type"}:
-        assert before.fields[key].contents() == after.fields[key].contents(), key
-    for old, new in zip(before.tensors, after.tensors, strict=True):
-        assert (old.name, list(old.shape)) == (new.name, list(new.shape))
-        was = gguf.quants.dequantize(old.data, old.tensor_type)
-        now = gguf.quants.dequantize(new.data, new.tensor_type)
-        assert np.abs(was - now).max() <= np.abs(was).max() / 256
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before, stored = gguf.GGUFReader(smollm2._packaged()), []
+    for kind in (True, False):
+        monkeypatch.setattr(smollm2, "computes_bf16", lambda kind=kind: kind)
+        after = gguf.GGUFReader(smollm2.smollm2_gguf())
+        keys = {key for key in before.fields if not key.startswith("GGUF.")}
+        assert {key for key in after.fields if not key.startswith("GGUF.")} == keys
+        for key in keys - {"general.file_type"}:
+            assert before.fields[key].contents() == after.fields[key].contents(), key
+        stored.append(after.tensors)
+    assert {tensor.tensor_type.name for tensor in stored[0]} == {"F32", "BF16"}
+    assert {tensor.tensor_type.name for tensor in stored[1]} == {"F32", "F16"}
+    for old, *new in zip(before.tensors, *stored, strict=True):
+        was, bf16, f16 = (gguf.quants.dequantize(each.data, each.tensor_type) for each in (old, *new))
+        assert [(each.name, list(each.shape)) for each in new] == [(old.name, list(old.shape))] * 2
+        assert np.abs(was - bf16).max() <= np.abs(was).max() / 256
+        assert np.abs(bf16 - f16).max() <= 2**-25  # the same numbers, but for what is too small for f16

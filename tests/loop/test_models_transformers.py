@@ -169,6 +169,20 @@ def test_a_model_with_other_layers_than_attention_is_refused() -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_bfloat16_is_computed_where_the_processor_can(folder, tmp_path, monkeypatch) -> None:
+    import torch
+
+    from lite.models.transformers import Transformers
+
+    tiny().to(torch.bfloat16).save_pretrained(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    for can, wanted in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr("lite.models.transformers.computes_bf16", lambda can=can: can)
+        assert Transformers.from_path(tmp_path, device="cpu")._model.dtype is wanted
+        assert Transformers.from_path(tmp_path, device="cpu", dtype="bfloat16")._model.dtype is torch.bfloat16
+        assert Transformers.from_path(folder, device="cpu")._model.dtype is torch.float32
+
+
 def test_a_common_beginning_is_computed_once(model) -> None:
     requests = [asking(f"{name}?", conversation=name, system="Be brief. " * 20, max_tokens=2) for name in "xyz"]
     first, *others = model.generate(requests)

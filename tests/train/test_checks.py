@@ -95,6 +95,17 @@ def test_what_does_not_is_one_line(folder: Path, changes: dict[str, str], messag
     assert not (folder / "run").exists()
 
 
+def test_numbers_are_those_that_the_machine_computes(folder: Path, monkeypatch) -> None:
+    monkeypatch.setattr("lite.train.recipes.shutil.which", lambda _: None)
+    for can, wanted in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr("lite.train.recipes.computes_bf16", lambda can=can: can)
+        assert read_recipe(recipe(folder)).policy.dtype == wanted
+        asked = '{ model = "llamacpp:base.gguf", dtype = "float16" }'
+        assert read_recipe(recipe(folder, policy=asked)).policy.dtype == "float16"
+    monkeypatch.setattr("lite.train.recipes.shutil.which", lambda _: "/usr/bin/nvidia-smi")
+    assert read_recipe(recipe(folder)).policy.dtype == "bfloat16"
+
+
 def test_a_file_that_is_no_model(folder: Path) -> None:
     (folder / "base.gguf").write_text("<html>not found</html>")
     with pytest.raises(ModelError, match="is not a GGUF model file"):

@@ -1,0 +1,52 @@
+"""What this machine has, and how its processor is used."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+# As Linux spells the instructions that multiply bfloat16: of x86, and of ARM.
+_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
+def wait_passively() -> None:
+    """Ask OpenMP to sleep instead of spinning, which collapses as soon as two processes share the cores (up to seven
+    times slower). Has an effect before libgomp is loaded, so call it before the import of torch or llama.cpp. A user
+    who has set either variable keeps both as they are.
+    """
+    if "OMP_WAIT_POLICY" in os.environ or "GOMP_SPINCOUNT" in os.environ:
+        return
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ["GOMP_SPINCOUNT"] = "0"
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS or Windows
+        return os.cpu_count() or 1
+
+
+def computes_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 itself; False where that cannot be seen.
+
+    Without it torch multiplies five times as slowly as in float32 and trains eighteen times as slowly, and llama.cpp
+    takes a third longer than in float16 (dev/LOG.md, 27 November).
+    """
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return any(_BF16 & set(line.split()) for line in lines if line.startswith(("flags", "Features")))
+    return False
+
+
+def available_memory() -> int:
+    """Bytes that can be used without swapping, as Linux and the control group see it; no limit where unknown."""
+    free = sys.maxsize
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
+    with suppress(OSError, ValueError):
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        free = min(free, limit - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+    return free
