@@ -113,7 +113,7 @@ def bare(rollouts: Sequence[Rollout], rows: Sequence[Row], adapter: Path) -> Non
     import torch
 
     policy = Policy.load(POLICY, seed=1, adapter=adapter)
-    model, tokenizer = policy.model, policy.tokenizer
+    model, tokenizer, half = policy.model, policy.tokenizer, POLICY.dtype == "bfloat16"
     template = ChatTemplate(tokenizer.chat_template, bos=tokenizer.bos_token or "", eos=tokenizer.eos_token or "")
     sampled, began = 0, time.perf_counter()
     model.eval()
@@ -124,7 +124,7 @@ def bare(rollouts: Sequence[Rollout], rows: Sequence[Row], adapter: Path) -> Non
             texts = [template.render(replayed(one.messages, one.turns[: place + 1])[:-2]) for one in some]
             batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
             most = max(one.turns[place].completion_tokens for one in some)
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
                 model.generate(
                     **batch, max_new_tokens=most, min_new_tokens=most, do_sample=True, temperature=TEMPERATURE
                 )
@@ -134,7 +134,7 @@ def bare(rollouts: Sequence[Rollout], rows: Sequence[Row], adapter: Path) -> Non
     began = time.perf_counter()
     for row in rows:
         ids, mask = torch.tensor([row.ids]), torch.tensor([row.sampled])
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
             loss = model(input_ids=ids, labels=ids.masked_fill(~mask, -100)).loss
         loss.backward()
     told("bare forward and backward", sum(len(row.ids) for row in rows), time.perf_counter() - began)

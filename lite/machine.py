@@ -1,6 +1,7 @@
 """What this machine has, and how its processor is used."""
 
 import os
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,11 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS or Windows
         return os.cpu_count() or 1
+
+
+def has_gpu() -> bool:
+    """Whether there is an NVIDIA GPU, by its driver's tool: torch, which knows better, takes seconds to load."""
+    return shutil.which("nvidia-smi") is not None
 
 
 def computes_bf16() -> bool:

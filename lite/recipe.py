@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from lite.errors import UsageError
+from lite.machine import computes_bf16, has_gpu
 from lite.records import Sampling
 
 
@@ -129,13 +130,18 @@ class PolicySettings(Settings):
     adapter: str | None = None  # what training begins with: a GGUF file or a PEFT folder; None: a fresh one
     loader: Literal["transformers", "unsloth"] = "transformers"
     load_in_4bit: bool = False  # the frozen weights (unsloth, on a GPU)
-    # auto: bfloat16 on a GPU and on a processor that multiplies it, else float32. The run's manifest says which.
-    dtype: Literal["auto", "bfloat16", "float32", "float16"] = "auto"
+    # auto becomes bfloat16 with a GPU or a processor that multiplies it, else float32
+    dtype: Literal["auto", "bfloat16", "float32", "float16"] = Field(default="auto", validate_default=True)
     rank: int = Field(default=16, ge=1)
     alpha: float = Field(default=32, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: str | tuple[str, ...] = "all-linear"
     gradient_checkpointing: bool = False
+
+    @field_validator("dtype")
+    @classmethod
+    def _as_computed_here(cls, value: str) -> str:
+        return value if value != "auto" else "bfloat16" if has_gpu() or computes_bf16() else "float32"
 
     @field_validator("load_in_4bit")
     @classmethod

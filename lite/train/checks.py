@@ -16,7 +16,7 @@ from lite.drive import TOOLS
 from lite.errors import MissingExtra, ModelError, UsageError
 from lite.extras import requirements
 from lite.index import manifest
-from lite.machine import available_memory
+from lite.machine import available_memory, has_gpu
 from lite.models import read_spec
 from lite.models.engine import check_gguf
 from lite.recipe import AgentSettings, Limits, TrainSettings
@@ -191,7 +191,7 @@ def _tokens(text: str) -> int:
 def _memory(needed: float) -> None:
     """Memory of the machine. On a GPU the weights are elsewhere, and what is free there is not asked."""
     free = available_memory() / 1e9
-    if needed > free and not shutil.which("nvidia-smi"):
+    if needed > free and not has_gpu():
         raise UsageError(
             f"the run takes about {needed:,.1f} GB of memory and {free:,.1f} GB are free: free some, or lower "
             "updates.tokens, sampler.workers or sampler.width"

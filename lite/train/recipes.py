@@ -1,6 +1,5 @@
 """A recipe as it will run: read, changed by `--set`, its paths made absolute."""
 
-import shutil
 import tomllib
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,7 +8,6 @@ from typing import Any
 
 from lite.errors import UsageError
 from lite.evaluate import read_tasks
-from lite.machine import computes_bf16
 from lite.models import located
 from lite.recipe import TrainSettings, beside, read_toml
 from lite.records import Task
@@ -40,20 +38,11 @@ def read_recipe(path: Path, changes: tuple[str, ...] = ()) -> TrainSettings:
     if settings.exam:
         found["exam"] = settings.exam.model_copy(update={"of": place(settings.exam.of)})
     policy = settings.policy
-    changed = {
-        "model": located(policy.model, place),
-        "adapter": place(policy.adapter) if policy.adapter else None,
-        "dtype": _dtype_here() if policy.dtype == "auto" else policy.dtype,
-    }
+    changed = {"model": located(policy.model, place), "adapter": place(policy.adapter) if policy.adapter else None}
     found["policy"] = policy.model_copy(update=changed)
     if settings.judge:
         found["judge"] = located(settings.judge, place)
     return settings.model_copy(update=found)
-
-
-def _dtype_here() -> str:
-    """What this machine trains in. A GPU is known by its tool: torch is not loaded before the recipe is checked."""
-    return "bfloat16" if shutil.which("nvidia-smi") or computes_bf16() else "float32"
 
 
 def _set(values: dict[str, Any], change: str) -> None:

@@ -96,14 +96,12 @@ def test_what_does_not_is_one_line(folder: Path, changes: dict[str, str], messag
 
 
 def test_numbers_are_those_that_the_machine_computes(folder: Path, monkeypatch) -> None:
-    monkeypatch.setattr("lite.train.recipes.shutil.which", lambda _: None)
-    for can, wanted in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr("lite.train.recipes.computes_bf16", lambda can=can: can)
+    asked = '{ model = "llamacpp:base.gguf", dtype = "float16" }'
+    for can, gpu, wanted in ((True, False, "bfloat16"), (False, False, "float32"), (False, True, "bfloat16")):
+        monkeypatch.setattr("lite.recipe.computes_bf16", lambda can=can: can)
+        monkeypatch.setattr("lite.recipe.has_gpu", lambda gpu=gpu: gpu)
         assert read_recipe(recipe(folder)).policy.dtype == wanted
-        asked = '{ model = "llamacpp:base.gguf", dtype = "float16" }'
         assert read_recipe(recipe(folder, policy=asked)).policy.dtype == "float16"
-    monkeypatch.setattr("lite.train.recipes.shutil.which", lambda _: "/usr/bin/nvidia-smi")
-    assert read_recipe(recipe(folder)).policy.dtype == "bfloat16"
 
 
 def test_a_file_that_is_no_model(folder: Path) -> None:
