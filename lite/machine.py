@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 # As Linux spells the instructions that multiply bfloat16: of x86, and of ARM.
@@ -30,8 +31,10 @@ def cores() -> int:
 
 
 def has_gpu() -> bool:
-    """Whether there is an NVIDIA GPU, by its driver's tool: torch, which knows better, takes seconds to load."""
-    return shutil.which("nvidia-smi") is not None
+    """Whether there is an NVIDIA GPU and a torch that uses it. To ask torch itself would take seconds."""
+    with suppress(PackageNotFoundError):
+        return shutil.which("nvidia-smi") is not None and not version("torch").endswith("+cpu")
+    return False
 
 
 def computes_bf16() -> bool:

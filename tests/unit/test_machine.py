@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lite.machine import computes_bf16
+from lite import machine
+from lite.machine import computes_bf16, has_gpu
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,13 @@ def test_bf16_is_a_matter_of_the_processors_flags(monkeypatch, said: str | None,
 
     monkeypatch.setattr(Path, "read_text", read_text)
     assert computes_bf16() is wanted
+
+
+@pytest.mark.parametrize(
+    ("tool", "torch", "wanted"),
+    [("/usr/bin/nvidia-smi", "2.13.0", True), ("/usr/bin/nvidia-smi", "2.13.0+cpu", False), (None, "2.13.0", False)],
+)
+def test_a_gpu_needs_a_torch_that_uses_it(monkeypatch, tool: str | None, torch: str, *, wanted: bool) -> None:
+    monkeypatch.setattr(machine.shutil, "which", lambda _: tool)
+    monkeypatch.setattr(machine, "version", lambda _: torch)
+    assert has_gpu() is wanted
