@@ -33,7 +33,7 @@ demo: $(VENV)/.models
 
 test: lint
 	@echo "==> Tests"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev
 	@echo "==> ruff, pyright"

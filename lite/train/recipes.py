@@ -141,10 +141,10 @@ def estimate(settings: TrainSettings) -> dict[str, Any]:
     wide = settings.policy.dtype == "float32"
     trained = weights / 4 if settings.policy.load_in_4bit else weights * (2 if wide and base.is_file() else 1)
     sampling = settings.sampler.workers * weights if settings.sampler.engine == "llamacpp" and base.is_file() else 0.0
-    # Keys and values of a small model are about a thousandth of its weights for each hundred tokens.
-    held = weights * width * settings.agent.context * 1e-5
-    # Of SmolLM2 two megabytes a token, three in float32; with layers and width they grow as the root of the weights.
-    activations = (3e-3 if wide else 2e-3) * (weights / 0.27) ** 0.5 * updates.tokens
+    # Of SmolLM2: with layers and width these grow as the root of the weights.
+    layers = (weights / 0.27) ** 0.5
+    held = 23e-6 * layers * width * settings.agent.context
+    activations = (3e-3 if wide else 2e-3) * layers * updates.tokens
     activations /= 5 if settings.policy.gradient_checkpointing else 1
     return {
         "tasks": len(tasks_of(settings, "train")),
