@@ -60,18 +60,25 @@ def prepare(folder: Path) -> None:
 
 
 def run(path: Path, folder: Path, setting: str) -> None:
-    """One setting, both sets."""
+    """One setting, both sets: those of their questions that nothing is noted of."""
     chosen = SETTINGS[setting]
+    known = {row["id"] for row in noted() if (row["model"], row["setting"]) == (path.stem, setting)}
     limits = LIMITS | chosen.get("limits", {})
     more: dict[str, Any] = {"context": 16384} | {key: value for key, value in chosen.items() if key != "limits"}
     # Left free, the 0.5B model answers from memory at once, most of the time, and no tool is tried.
     more |= {"prompt": str(folder / "closed.txt")} if setting == "closed" else {"grammar": True}
     for name in SETS:
+        left = [task for task in read_tasks(folder / f"{name}.jsonl") if task.id not in known]
+        if not left:
+            continue
         out = folder / path.stem / f"{setting}-{name}"
+        asked = folder / path.stem / f"{setting}-{name}.jsonl"
+        asked.parent.mkdir(exist_ok=True)
+        asked.write_text("".join(task.to_json() + "\n" for task in left), encoding="utf-8")
         spent = time.process_time()
         model = LlamaCpp(path, context=more["context"], threads=1, grammar=more.get("grammar", False))
         report = evaluate(
-            folder / f"{name}.jsonl",
+            asked,
             world=folder / f"world-{name}",
             model=model,
             out=out,
