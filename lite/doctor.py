@@ -94,7 +94,10 @@ def _machine() -> list[Finding]:
     rows = [
         ("python", f"{platform.python_version()} at {sys.executable}"),
         ("system", f"{platform.system()} {platform.machine()}, {cores()} cores"),
-        ("16 bits", "bf16" if computes_bf16() else "f16 (this processor has no bf16; training on it is in float32)"),
+        (
+            "16 bits",
+            "bf16" if computes_bf16() else "f16 (no bf16 found in the processor; training on it is in float32)",
+        ),
         ("memory", _memory()),
         ("disk here", _free(Path.cwd())),
         ("cache", f"{cache} ({_free(cache)})"),

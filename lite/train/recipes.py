@@ -119,9 +119,9 @@ def exam_tasks(settings: TrainSettings) -> list[Task]:
 def estimate(settings: TrainSettings) -> dict[str, Any]:
     """What the recipe asks of the machine, by rule of thumb: rollouts and tokens a step, gigabytes, tokens to compute.
 
-    An episode is taken to fill half of its window. Memory: the weights once for torch and once for each sampler, the
-    keys and values of the episodes, and the activations of the largest part that is computed at once. Disk: what a
-    run keeps of adapters and optimizers, its rollouts as text, and the world where it is built.
+    An episode is taken to fill half of its window. Memory: the weights once for torch and once for each llama.cpp, its
+    keys and values of the episodes, and the activations of the largest part that is computed at once. Disk: what a run
+    keeps of adapters and optimizers, its rollouts as text, and the world where it is built.
     """
     from lite.train.policy import base_of
 
@@ -140,18 +140,19 @@ def estimate(settings: TrainSettings) -> dict[str, Any]:
     width = settings.sampler.width * settings.sampler.workers
     wide = settings.policy.dtype == "float32"
     trained = weights / 4 if settings.policy.load_in_4bit else weights * (2 if wide and base.is_file() else 1)
-    sampling = settings.sampler.workers * weights if settings.sampler.engine == "llamacpp" and base.is_file() else 0.0
     # Of SmolLM2: with layers and width these grow as the root of the weights.
-    layers = (weights / 0.27) ** 0.5
-    held = 23e-6 * layers * width * settings.agent.context
-    activations = (3e-3 if wide else 2e-3) * layers * updates.tokens
+    layers, sampling = (weights / 0.27) ** 0.5, 0.0
+    if settings.sampler.engine == "llamacpp" and base.is_file():  # the others take what is left
+        sampling = settings.sampler.workers * weights + 23e-6 * layers * width * settings.agent.context
+    part = updates.tokens if settings.stages else settings.agent.context  # a cold start computes row by row
+    activations = (3e-3 if wide else 2e-3) * layers * part
     activations /= 5 if settings.policy.gradient_checkpointing else 1
     return {
         "tasks": len(tasks_of(settings, "train")),
         "held_out": len(tasks_of(settings, "dev")),
         "exam": len(exam_tasks(settings)),
         "stages": stages,
-        "gigabytes": round(trained + sampling + held + activations + 1.0, 1),
+        "gigabytes": round(trained + sampling + activations + 1.0, 1),
         "disk_gigabytes": round(_disk(settings, weights, stages), 1),
     }
 
