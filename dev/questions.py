@@ -15,6 +15,7 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 
 from lite.evaluate import evaluate, read_tasks
 from lite.models.llamacpp import LlamaCpp
-from lite.records import Stop, Task, Trajectory
+from lite.records import Task, Trajectory
 from lite.report import outcome, share
 from lite.run import read_trajectories
 from lite.tasks.rate import _FROM_MEMORY
@@ -74,7 +75,8 @@ def run(path: Path, folder: Path, setting: str) -> None:
         out = folder / path.stem / f"{setting}-{name}"
         asked = folder / path.stem / f"{setting}-{name}.jsonl"
         asked.parent.mkdir(exist_ok=True)
-        asked.write_text("".join(task.to_json() + "\n" for task in left), encoding="utf-8")
+        if not asked.exists():  # a run that is begun keeps its questions, whatever has been noted since
+            asked.write_text("".join(task.to_json() + "\n" for task in left), encoding="utf-8")
         spent = time.process_time()
         model = LlamaCpp(path, context=more["context"], threads=1, grammar=more.get("grammar", False))
         report = evaluate(
@@ -88,9 +90,8 @@ def run(path: Path, folder: Path, setting: str) -> None:
             **more,
         )
         model.close()
-        with (out / "cpu.txt").open("a") as file:
-            file.write(f"{time.process_time() - spent:.0f}\n")
-        print(f"{path.stem} {setting} {name}: {report.exact:.3f} {report.outcomes}", flush=True)
+        spent = time.process_time() - spent
+        print(f"{path.stem} {setting} {name}: {report.exact:.3f} {report.outcomes}, {spent:.0f} CPU-s", flush=True)
 
 
 # ---------------------------------------------------------------- what was found
@@ -103,8 +104,9 @@ def note(folder: Path) -> None:
         setting, _, name = out.parent.name.rpartition("-")
         tasks = {task.id: task for task in read_tasks(folder / f"{name}.jsonl")}
         for one in read_trajectories(out.parent):
-            if one.stop is not Stop.FAILED:
-                row = {"model": out.parts[-3], "setting": setting, "set": name} | _row(tasks[one.task_id], one)
+            if one.reward is not None:
+                row = {"model": out.parts[-3], "setting": setting, "set": name}
+                row |= _row(tasks[one.task_id], one, one.reward.parts)
                 rows[row["model"], setting, row["id"]] = row
     NOTED.write_text("".join(json.dumps(rows[key]) + "\n" for key in sorted(rows)), encoding="utf-8")
 
@@ -114,9 +116,8 @@ def noted() -> list[Row]:
     return [json.loads(line) for line in NOTED.read_text().splitlines()] if NOTED.exists() else []
 
 
-def _row(task: Task, one: Trajectory) -> Row:
+def _row(task: Task, one: Trajectory, parts: Mapping[str, float]) -> Row:
     shown = "\n".join(turn.observation or "" for turn in one.turns).casefold()
-    parts = one.reward.parts if one.reward else {}
     return {
         "id": one.task_id,
         "exact": int(parts["exact"]),
@@ -152,14 +153,15 @@ def table() -> None:
 def _told(setting: str, rows: list[Row]) -> None:
     whole = share([float(row["exact"]) for row in rows])
     sets = ", ".join(f"{sum(row['exact'] for row in rows if row['set'] == each)} in {each}" for each in SETS)
-    total = {name: sum(row[name] for row in rows) for name in ("prompt", "cached", "out", "rewrites", "saw")}
+    summed = ("prompt", "cached", "out", "rewrites", "saw", "malformed", "repaired")
+    total = {name: sum(row[name] for row in rows) for name in summed}
     print(
         f"{setting}: n {len(rows)}, exact {whole.value:.1%} ({whole.low:.1%} to {whole.high:.1%}; {sets}), F1 "
         f"{np.mean([row['f1'] for row in rows]):.3f}, saw the answer {total['saw']}, "
         f"{dict(Counter(row['outcome'] for row in rows))}, stops {dict(Counter(row['stop'] for row in rows))}, "
         f"turns {np.mean([row['turns'] for row in rows]):.1f}, prompt {total['prompt']:,}, cached {total['cached']:,}, "
         f"out {total['out']:,}, rewrites {total['rewrites']}, longest {max(row['longest'] for row in rows):,}, "
-        f"unreadable {sum(row['malformed'] for row in rows)}, repaired {sum(row['repaired'] for row in rows)}"
+        f"unreadable {total['malformed']}, repaired {total['repaired']}"
     )
 
 

@@ -263,7 +263,7 @@ class TrainSettings(Settings):
     dev: str
     capabilities: tuple[str, ...] = ()  # only these; empty: all
     hops: int | None = Field(default=None, ge=1)  # at most so many
-    policy: PolicySettings = PolicySettings()
+    policy: PolicySettings = Field(default_factory=PolicySettings)  # it looks at the machine, which no import should
     agent: AgentSettings = AgentSettings()
     sampler: SamplerSettings = SamplerSettings()
     sft: ColdStart | None = None

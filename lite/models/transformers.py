@@ -104,7 +104,7 @@ class Transformers:
             context: window in tokens; what the model was trained for may be less.
             device: of torch ("cpu", "cuda"); None: a GPU where there is one.
             dtype: of torch ("float32", "bfloat16"); None: as it is stored, but bfloat16 becomes float32 on a processor
-                that does not multiply it (five times as fast there, in twice the memory).
+                that does not multiply it (matrices five times as fast there, in twice the memory).
             threads: CPU threads; None: torch's choice.
 
         Raises:

