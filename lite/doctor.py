@@ -19,7 +19,7 @@ from typing import Literal
 
 from lite import __version__
 from lite.extras import DISTRIBUTION, requirements
-from lite.machine import computes_bf16, cores
+from lite.machine import available_memory, computes_bf16, cores
 from lite.shipped import cache_dir
 
 TORCH = "torch==2.13.0"  # tested; in the same pip command it keeps pip from taking the newest
@@ -107,12 +107,8 @@ def _machine() -> list[Finding]:
 
 def _memory() -> str:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-        available = int(re.findall(r"^MemAvailable:\s+(\d+)", text, re.MULTILINE)[0]) * 1024
-    except (OSError, IndexError):
-        return f"{total / 1e9:.1f} GB"
-    return f"{available / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
+    free = available_memory()
+    return f"{total / 1e9:.1f} GB" if free > total else f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
 
 
 def _free(folder: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 # As Linux spells the instructions that multiply bfloat16: of x86, and of ARM.
 _BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
+_GROUP = Path("/sys/fs/cgroup")  # the control group of this process, in a container
 
 
 def wait_passively() -> None:
@@ -53,9 +54,15 @@ def available_memory() -> int:
     """Bytes that can be used without swapping, as Linux and the control group see it; no limit where unknown."""
     free = sys.maxsize
     with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
-    with suppress(OSError, ValueError):
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        free = min(free, limit - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+        free = _number(Path("/proc/meminfo"), "MemAvailable:") * 1024
+    with suppress(OSError, ValueError, StopIteration):
+        limit = int((_GROUP / "memory.max").read_text())
+        # A group is charged for the files it has read too; those not used lately are dropped when memory is asked for.
+        used = int((_GROUP / "memory.current").read_text()) - _number(_GROUP / "memory.stat", "inactive_file")
+        free = min(free, max(limit - used, 0))
     return free
+
+
+def _number(path: Path, name: str) -> int:
+    """What stands beside a name in a file of such lines."""
+    return int(next(line for line in path.read_text().splitlines() if line.split()[0] == name).split()[1])
