@@ -201,8 +201,8 @@ def digest(text: str) -> str:
 
 
 def _begun(folder: Path) -> bool:
-    """Whether there is anything to lose: trajectories, or the curves of a training run."""
-    files = (folder / name for name in ("trajectories.jsonl", "metrics.jsonl"))
+    """Whether there is anything to lose: trajectories, replies of those under way, the curves of a training run."""
+    files = (folder / name for name in ("trajectories.jsonl", "replies.jsonl", "metrics.jsonl"))
     return any(file.exists() and file.stat().st_size > 0 for file in files)
 
 

@@ -11,7 +11,7 @@ from lite.errors import ModelError, UsageError
 from lite.evaluate import evaluate
 from lite.models.scripted import Scripted
 from lite.records import Call, Fault, Reply, Task
-from lite.run import Journal, read_trajectories
+from lite.run import Journal, Run, read_trajectories
 
 TURNS = 4  # searches before the answer
 
@@ -121,3 +121,13 @@ def test_a_server_that_stays_down_ends_the_run(world: Path, tmp_path: Path) -> N
     many.write_text("".join(Task(id=f"t{n}", question="Q?", answers=("x",)).to_json() + "\n" for n in range(9)))
     with pytest.raises(ModelError, match="failed one after the other"):
         evaluate(many, world=world, model=Scripted([]), out=tmp_path / "run")
+
+
+def test_replies_under_way_are_not_played_to_a_run_of_other_settings(tmp_path: Path) -> None:
+    settings = {"model": "a"}
+    with Run.start(tmp_path / "run", settings) as run, run.journal() as journal:
+        journal.add("t0/0", Reply(text="said by a"))
+    with pytest.raises(UsageError, match=r"other settings \(model\)"):
+        Run.start(tmp_path / "run", {"model": "b"})
+    with Run.start(tmp_path / "run", settings) as run, run.journal() as journal:
+        assert journal.replies("t0/0") == [Reply(text="said by a")]
