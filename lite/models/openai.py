@@ -1,7 +1,6 @@
 """A model behind an OpenAI-compatible server (llama-server, vLLM, SGLang, Ollama, a hosted one): chat completions."""
 
 import json
-import math
 import os
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import httpx
 
 from lite.dialect import RESPONSE, STOP, parse_turn
 from lite.errors import ModelError
+from lite.models.estimate import Estimate
 from lite.models.sampling import turn_seed
 from lite.records import Fault, Generate, Message, Reply
 
@@ -23,9 +23,6 @@ _CONCURRENT = 64  # requests under way at once, at most: as many as episodes run
 _TRIES = 3
 _PAUSE = 1.0  # seconds before the second try; doubled for each further one
 _LONGEST_PAUSE = 20.0  # of what a server's Retry-After may ask for
-_BYTES_PER_TOKEN = 3.0  # before the first reply tells better: rather too many tokens than too few
-_PER_MESSAGE = 8  # tokens a chat template puts around a message
-_ENOUGH = 200  # tokens of a prompt from which the ratio can be told
 
 
 class OpenAI:
@@ -39,8 +36,8 @@ class OpenAI:
         tools: function schemas that the server is given, for models that call tools by its own protocol; past calls
             and results go to it in that form too. Without them all of it is text.
 
-    `count` is an estimate: the server's tokenizer is out of reach, so bytes are divided by what its `usage` figures
-    have shown so far. It errs towards too many.
+    `count` is an estimate, as the server's tokenizer is out of reach: what it has reported of the prompts so far, and
+    a guess at what is new that errs towards too many (see `lite.models.estimate`).
 
     Raises:
         ModelError: the server does not answer, or refuses the key.
@@ -58,7 +55,7 @@ class OpenAI:
         self.context = context
         self._tools = list(tools)
         self._model = name
-        self._ratio = _Ratio()
+        self._estimate = Estimate()
         self._room = Semaphore(_CONCURRENT)
         self._asked = 0
         self._under_way: dict[Future[Reply | Fault], int] = {}
@@ -84,7 +81,7 @@ class OpenAI:
 
     def count(self, messages: Sequence[Message]) -> int:
         """Estimated tokens of the prompt these messages make (see the class)."""
-        return self._ratio.tokens(_size(messages)) + _PER_MESSAGE * (len(messages) + 1)
+        return self._estimate.tokens(messages)
 
     def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
         """One reply per request, in order, asked for concurrently. What the server fails at is a Fault."""
@@ -143,7 +140,7 @@ class OpenAI:
         for attempt in range(_TRIES):
             outcome = self._post(body)
             if isinstance(outcome, Reply):
-                self._ratio.learn(_size(request.messages), outcome.prompt_tokens - _PER_MESSAGE * len(request.messages))
+                self._estimate.learn(request.messages, outcome.prompt_tokens, bare="tools" not in body)
                 return outcome.model_copy(update={"seconds": time.perf_counter() - started})
             if not outcome.again or attempt == _TRIES - 1:
                 return _fault(outcome.error)
@@ -191,23 +188,6 @@ class _Failure:
     error: str
     again: bool = True
     wait: float = 0.0  # seconds the server asked for
-
-
-class _Ratio:
-    """Bytes a token, as low as the server's figures have shown it."""
-
-    def __init__(self) -> None:
-        self._bytes = _BYTES_PER_TOKEN
-        self._known = False
-
-    def tokens(self, size: int) -> int:
-        return math.ceil(size / self._bytes)
-
-    def learn(self, size: int, tokens: int) -> None:
-        if tokens >= _ENOUGH:
-            seen = max(0.5, size / tokens)
-            self._bytes = min(self._bytes, seen) if self._known else seen
-            self._known = True
 
 
 def _with_calls(messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -270,10 +250,6 @@ def _reply(body: dict[str, Any]) -> Reply:
 
 def _fault(error: str) -> Fault:
     return Fault(where="model", error=error)
-
-
-def _size(messages: Sequence[Message]) -> int:
-    return sum(len(message.content.encode("utf-8", "replace")) for message in messages)
 
 
 def _reason(error: Exception) -> str:
