@@ -249,6 +249,7 @@ def _remember(
             "prompt_tokens": spent.prompt_tokens + written.prompt_tokens,
             "completion_tokens": spent.completion_tokens + written.completion_tokens,
             "seconds": round(spent.seconds + written.seconds, 3),
+            "unwritten": spent.unwritten + written.unwritten,
         }
     )
     return None

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from lite.dialect import ASK_FOR_ANSWER, RESPONSE, parse_turn, quote, wrap_response
 from lite.recipe import Memory
@@ -21,9 +22,11 @@ _LONGEST_WORD = 40  # characters
 _CUT = "\n[…]"
 _HEADS = (60, 15)  # words of an older observation that keep-last leaves, the second where the first is too much
 _SENTENCE = 40  # words, the most of one
-_SENTENCE_TOKENS = 96
+_SENTENCE_TOKENS = 96  # at least: who thinks first has a turn to do it in
 _NOTES = "\n\nWhat your earlier calls have found:\n"
 _WORD = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]|[^\W_]+")
+# What counts as a word of a head: what stands between spaces, a part of it where it is long, and of Chinese a character.
+_PIECE = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]|[^\s\u3400-\u9fff\u3040-\u30ff]{1,40}")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 _FRAME = re.compile(r"^(A Google search for '|The useful information in |Evidence in page:|Summary:|## |=======)")
 
@@ -50,8 +53,10 @@ class Budget:
         return 0 if free < _SHORTEST_TURN else min(free, self.turn)
 
     def last_room(self, messages: Sequence[Message]) -> int:
-        """Tokens the last answer may write; below 1 when the prompt fills the window."""
-        return min(self.context - self.count(messages), self.answer)
+        """Tokens the last answer may write: a whole turn where that fits, for who thinks thinks now too; below 1 when
+        the prompt fills the window.
+        """
+        return min(self.context - self.count(messages), max(self.answer, self.turn))
 
     def fits(self, messages: Sequence[Message], observation: str = "", *, spare: int = 0) -> bool:
         """Whether a turn and an answer fit behind `observation`, with `spare` tokens left over."""
@@ -85,6 +90,7 @@ class Remembered:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    unwritten: int = 0  # notes that the model was asked for and did not write: extracted in its place
 
 
 Writing = Generator[Generate, Reply | Fault | None, Remembered | Fault | None]
@@ -144,19 +150,27 @@ def _cut_older(past: Past, whole: int, head: int) -> list[Message]:
     places = [n for n in range(past.opening, len(messages)) if messages[n].role == "user"]
     for place in places[: len(places) - whole]:
         found = RESPONSE.match(messages[place].content)
-        if found and len(words := found[1].split(" ")) > head:
-            text = wrap_response(" ".join(words[:head]).removesuffix(_CUT) + _CUT)
+        if found and (end := _end_of_head(found[1], head)) is not None:
+            text = wrap_response(found[1][:end] + _CUT)
             messages[place] = Message(role="user", content=text + messages[place].content[found.end() :])
     return messages
+
+
+def _end_of_head(text: str, words: int) -> int | None:
+    """Where the first `words` words end, those of Chinese a character each; None where there are no more than that."""
+    text = text.removesuffix(_CUT)
+    found = list(islice(_PIECE.finditer(text), words + 1))
+    return found[-2].end() if len(found) > words else None
 
 
 def _summarise(past: Past, budget: Budget, whole: int, coming: str, *, by_model: bool) -> Writing:
     pairs = _pairs(past)
     if not pairs:
         return None
+    old = _notes(past)
     notes = [note(past.question, said.content, seen.content) for said, seen in pairs]
     count = max(1, len(pairs) - whole)
-    while count < len(pairs) and not _enough(budget, _with_notes(past, notes[:count], count), coming):
+    while count < len(pairs) and not _enough(budget, _with_notes(past, [*old, *notes[:count]], count), coming):
         count += 1
     spent = Remembered([])
     if by_model:
@@ -164,11 +178,13 @@ def _summarise(past: Past, budget: Budget, whole: int, coming: str, *, by_model:
             reply = yield _ask_for_sentence(past, said.content, seen.content, budget)
             if not isinstance(reply, Reply):
                 return reply
-            notes[place] = _written(reply.text, said.content) or notes[place]
+            written = _written(reply.text, said.content)
+            notes[place] = written or notes[place]
+            spent.unwritten += not written
             spent.prompt_tokens += reply.prompt_tokens
             spent.completion_tokens += reply.completion_tokens
             spent.seconds += reply.seconds
-    kept = notes[:count]
+    kept = [*old, *notes[:count]]
     while kept and not budget.fits(_with_notes(past, kept, count), spare=budget.context // 4):
         kept = kept[1:]  # the notes themselves fill the window: the oldest are given up
     spent.messages = _with_notes(past, kept, count)
@@ -182,13 +198,21 @@ def _pairs(past: Past) -> list[tuple[Message, Message]]:
 
 
 def _with_notes(past: Past, notes: Sequence[str], count: int) -> list[Message]:
-    """The conversation with its first `count` pairs replaced by notes, behind those that are there already."""
+    """The conversation with all its notes, `notes`, in the place of earlier ones and of the first `count` pairs."""
     *before, asked = past.messages[: past.opening]
     lines = "".join(f"- {line}\n" for line in notes)
-    if _NOTES not in asked.content and lines:
-        lines = _NOTES + lines
-    question = Message(role="user", content=f"{asked.content.rstrip()}{'' if _NOTES in lines else chr(10)}{lines}")
-    return [*before, question, *past.messages[past.opening + 2 * count :]]
+    text = asked.content[: _end_of_question(past)] + (_NOTES + lines if lines else "")
+    return [*before, Message(role="user", content=text), *past.messages[past.opening + 2 * count :]]
+
+
+def _notes(past: Past) -> list[str]:
+    """The notes that stand behind the question already."""
+    behind = past.messages[past.opening - 1].content[_end_of_question(past) :]
+    return [line.removeprefix("- ") for line in behind.removeprefix(_NOTES).splitlines()]
+
+
+def _end_of_question(past: Past) -> int:
+    return len(quote(past.question))
 
 
 def note(question: str, said: str, seen: str) -> str:
@@ -234,11 +258,12 @@ def _ask_for_sentence(past: Past, said: str, seen: str, budget: Budget) -> Gener
         )
         return [Message(role="user", content=request)]
 
-    while budget.count(asked(text)) > budget.context - _SENTENCE_TOKENS - 16 and text:
+    writes = max(_SENTENCE_TOKENS, min(budget.turn, budget.context // 3))
+    while budget.count(asked(text)) > budget.context - writes - 16 and text:
         text = text[: len(text) * 3 // 4]
     return Generate(
         messages=tuple(asked(text)),
-        max_tokens=_SENTENCE_TOKENS,
+        max_tokens=writes,
         sampling=Sampling(temperature=0, presence_penalty=0),
         form="free",
     )

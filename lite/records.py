@@ -255,6 +255,7 @@ class Segment(Record):
     prompt_tokens: int = 0  # spent by the model on the rewriting
     completion_tokens: int = 0
     seconds: float = 0.0
+    unwritten: int = 0  # sentences that it was asked for and did not write: extracted in their place
 
 
 class Trajectory(Record):

@@ -63,6 +63,7 @@ class Report(Record):
     repaired_turns: int
     repairs: dict[str, int] = Field(default_factory=dict)
     rewrites: int = 0  # by memory
+    unwritten: int = 0  # sentences that the model owed memory, and that were extracted
     tool_calls: dict[str, int]
     tool_errors: int
     shortened: int
@@ -194,6 +195,7 @@ def _effort(trajectories: Sequence[Trajectory], turns: Sequence[Turn]) -> dict[s
     segments = [segment for one in trajectories for segment in one.segments]
     return {
         "rewrites": len(segments),
+        "unwritten": sum(segment.unwritten for segment in segments),
         "prompt_tokens": sum(one.prompt_tokens for one in [*turns, *segments])
         + sum(turn.reader_prompt_tokens for turn in turns),
         "cached_tokens": sum(turn.cached_tokens for turn in turns),
@@ -290,7 +292,8 @@ def _when_there(report: Report) -> list[tuple[str, str]]:
     if report.repairs:
         lines.append(("repairs", _counts(report.repairs)))
     if report.rewrites:
-        lines.append(("rewritten by memory", f"{report.rewrites} times"))
+        extracted = f", {report.unwritten} sentences extracted that the model did not write" * bool(report.unwritten)
+        lines.append(("rewritten by memory", f"{report.rewrites} times{extracted}"))
     if report.unseen:
         lines.append(("cites what it never saw", f"{report.unseen} of {report.trajectories}"))
     if report.prices:

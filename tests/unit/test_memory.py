@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lite.agent import episode
 from lite.dialect import render_turn, wrap_response
-from lite.memory import Budget, note
+from lite.memory import Budget, Past, Remembered, note, rewrite
 from lite.recipe import Limits, Memory
 from lite.records import Call, Fault, Generate, Message, Observation, Reply, Sampling, Stop, Task, Trajectory, Turn
 
@@ -163,3 +163,51 @@ def test_a_note_is_the_sentence_that_fits_the_question_in_any_script() -> None:
     assert note("长江流经哪座城市?", said, seen).endswith(": 长江流经上海。")
     assert note("q", "babble", wrap_response("")) == "an unreadable turn: nothing"
     assert len(note("q", said, wrap_response("x" * 5000))) < 600
+
+
+def test_notes_that_fill_the_window_give_up_the_oldest() -> None:
+    _, asked, _ = play("summarise", turns=80)
+    lines = [line for line in asked[-1].messages[1].content.splitlines() if line.startswith("- ")]
+    numbers = [int(line.partition("city number ")[2].split()[0]) for line in lines]
+    whole = sum(message.content.startswith("<tool_response>") for message in asked[-1].messages)
+    assert numbers == list(range(80 - whole - len(lines), 80 - whole))
+    assert 0 < len(lines) < 70
+
+
+def test_what_the_user_wrote_is_no_note_even_if_it_looks_like_one() -> None:
+    question = f"{TASK.question}\n\nWhat your earlier calls have found:\n- I am part of the question"
+    said = [Message(role="assistant", content=turn(0)), Message(role="user", content=wrap_response(result(0)))]
+    past = Past([Message(role="system", content="s"), Message(role="user", content=question), *said], 2, question, "c")
+    rewritten = _written_by("summarise", past)
+    assert rewritten.messages[1].content.startswith(f"{question}\n\nWhat your earlier calls have found:\n- search")
+
+
+def test_keep_last_cuts_text_without_spaces() -> None:
+    chinese = "长安是唐朝的首都。" * 80
+    said = [
+        message
+        for n in range(4)
+        for message in (
+            Message(role="assistant", content=turn(n)),
+            Message(role="user", content=wrap_response(chinese)),
+        )
+    ]
+    past = Past([Message(role="system", content="s"), Message(role="user", content="q"), *said], 2, "q", "c")
+    rewritten = _written_by("keep-last", past)
+    assert [len(message.content) < 150 for message in rewritten.messages[3::2]] == [True, True, False, False]
+
+
+def test_a_sentence_that_the_model_does_not_write_is_extracted_and_counted() -> None:
+    trajectory, asked, written = play("summarise-model", write=lambda _: Reply(text="<think>What could I"))
+    lines = [line for line in asked[-1].messages[1].content.splitlines() if line.startswith("- ")]
+    assert lines[0] == '- search {"query": ["city 0"]}: The city number 0 lies on the Seine.'
+    assert sum(segment.unwritten for segment in trajectory.segments) == len(written)
+
+
+def _written_by(policy: Memory, past: Past) -> Remembered:
+    def characters(messages: Sequence[Message]) -> int:
+        return sum(len(message.content) for message in messages)
+
+    with pytest.raises(StopIteration) as end:
+        next(rewrite(past, policy, Budget(3200, 300, 100, characters), keep=2))
+    return end.value.value
