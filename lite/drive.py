@@ -229,7 +229,9 @@ def tools_of(task: Task, world: World, settings: AgentSettings, model: Model | s
             name, context, count = model.name, model.context, model.count
         known_as = f"{located(name, from_anywhere)}, window {settings.context}"
         memo = Memo.beside(world.path, world.digest, "readings")
-        reader = Reader(limits.visit_mode, model=known_as, context=context, count=count, memo=memo)
+        reader = Reader(
+            limits.visit_mode, model=known_as, context=context, count=count, turn=limits.turn_tokens, memo=memo
+        )
     return Toolset(
         world,
         mask=task.mask,

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Literal
 
-from lite.dialect import read_object
+from lite.dialect import quote, read_object
 from lite.index.memo import Memo
 from lite.memory import Count
 from lite.records import Fault, Generate, Message, Reply, Sampling, Visit
@@ -16,7 +16,7 @@ from lite.run import digest
 
 Reading = Generator[Generate, Reply | Fault | None, Visit | Fault]
 
-_WRITES = 512  # tokens of one reply
+_WRITES = 512  # tokens of one reply, at least
 _SPARE = 16  # tokens that a count may be off by
 _PART = 6000  # characters of a part that `read` looks at
 _PARTS = 12  # of a page, at most
@@ -60,30 +60,35 @@ class Reader:
         model: its name, and what else of it decides what it writes.
         context: its window in tokens.
         count: tokens of a prompt, as it counts them.
+        turn: tokens of a turn: who thinks first needs as many for a reply.
         memo: what it has read before.
     """
 
-    def __init__(self, mode: Literal["llm", "read"], *, model: str, context: int, count: Count, memo: Memo) -> None:
+    def __init__(
+        self, mode: Literal["llm", "read"], *, model: str, context: int, count: Count, turn: int, memo: Memo
+    ) -> None:
         self._mode: Literal["llm", "read"] = mode
         self._model, self._context, self._count, self._memo = model, context, count, memo
+        self._writes = max(_WRITES, turn)
 
     def read(self, page: Visit) -> Reading:
         """What the page (whole, as a `raw` visit gives it) says about the goal of the visit."""
         prompt = _LLM if self._mode == "llm" else _READ
-        about = [digest(page.evidence), page.goal, self._model, self._mode, digest(prompt)]
+        page = page.model_copy(update={"evidence": quote(page.evidence)})  # data, to this model too
+        about = [digest(page.evidence), page.goal, self._model, self._mode, digest(prompt), self._writes]
         key = digest(json.dumps(about, ensure_ascii=False))
         known = self._memo.get(key)
         if known is None:
             said = yield from (self._at_one_go(page) if self._mode == "llm" else self._by_parts(page))
             if isinstance(said, Fault):
                 return said
-            known = json.dumps(said, ensure_ascii=False)
-            self._memo.put(key, known)
+            self._memo.put(key, written := json.dumps(said, ensure_ascii=False))
+            known = self._memo.get(key) or written  # what another episode has put there meanwhile counts
         evidence, summary = json.loads(known)
         return page.model_copy(update={"evidence": evidence, "summary": summary, "mode": self._mode})
 
     def _at_one_go(self, page: Visit) -> Generator[Generate, Reply | Fault | None, list[str] | Fault]:
-        reply = yield self._asking(lambda text: _LLM.format(page=text, goal=page.goal), page.evidence)
+        reply = yield self._asking(lambda text: _LLM.format(page=text, goal=quote(page.goal)), page.evidence)
         if not isinstance(reply, Reply):
             return _failed(reply)
         value = _object(reply.text)
@@ -97,7 +102,7 @@ class Reader:
             memory = summary or "(nothing yet)"
             reply = yield self._asking(
                 lambda text, n=number, known=memory: _READ.format(
-                    page=text, goal=page.goal, memory=known, number=n, parts=len(parts)
+                    page=text, goal=quote(page.goal), memory=known, number=n, parts=len(parts)
                 ),
                 part,
             )
@@ -113,7 +118,7 @@ class Reader:
 
     def _asking(self, prompt: Callable[[str], str], page: str) -> Generate:
         """The request, with as much of the page as fits the window."""
-        writes = min(_WRITES, self._context // 3)
+        writes = min(self._writes, self._context // 3)
         most = self._context - writes - _SPARE
 
         def asked(text: str) -> Sequence[Message]:
@@ -145,8 +150,10 @@ def _object(text: str) -> dict[str, Any]:
     """The JSON object of a reply, repaired like a tool call. A reply that is none at all counts as the summary."""
     thought, closed, rest = text.rpartition("</think>")
     said = rest if closed else "" if "<think>" in thought + rest else text
-    value = read_object(said)
-    return {"summary": said} if value is None else value
+    for whole in (said, said + '"}', said[: said.rfind('",')] + '"}'):  # as if it had not been cut off
+        if (value := read_object(whole)) is not None:
+            return value
+    return {"summary": said}
 
 
 def _text(value: dict[str, Any], key: str) -> str:
