@@ -8,7 +8,7 @@ watches. `lite.drive` carries the events out; chat, evaluation and training run 
 import json
 import re
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,13 @@ from lite.tools import NAMES, schema_lines, strings
 Event = Generate | Call | Turn  # a Turn asks for nothing: it lets a listener see what was just said or observed
 Answer = Reply | Observation | Fault | None
 _ADDRESS = re.compile(r"https?://[^\s<>\"'\]|\\]+")
+# What a tool says back of a call: the words of a search, and an address under which there is nothing.
+_ECHO = re.compile(
+    r"^A Google search for '.*' found \d+ results:$|^No results found for '.*'\. Try with .*$"
+    r"|^The useful information in (?s:(?:(?! as follows: ).)*) as follows: \n\nEvidence in page: \n"
+    r"The provided webpage content could not be ",
+    re.MULTILINE,
+)
 _LOOPS = 2  # looping turns that end an episode: the first is told
 
 # Upstream's structure (DESIGN §7). The lines from "# Tools" to the call format are the ones Qwen models were trained
@@ -111,6 +118,7 @@ class _Progress:
     late: bool = False
     segments: list[Segment] = field(default_factory=list)
     rewritten: Segment | None = None  # by memory since the last turn
+    known: Collection[str] = ()  # URLs that an earlier question of the conversation has shown
     began: tuple[Message, ...] = ()  # what stood before the first turn
 
     def __post_init__(self) -> None:
@@ -140,11 +148,16 @@ class _Progress:
         )
 
     def _unseen(self) -> tuple[str, ...]:
-        """URLs that the last turn names although nothing that the model was shown has them."""
-        shown = "\n".join(filter(None, [*(turn.observation for turn in self.turns), self.task.question]))
-        shown += "\n".join(message.content for message in self.began)
-        named = (found.rstrip(".,;:!?)*") for found in _ADDRESS.findall(self.turns[-1].text))
-        return tuple(dict.fromkeys(url for url in named if url not in shown and url not in self.seen))
+        """URLs that the last turn names although nothing that the model was shown has them; what it asked for itself
+        and what it said before shows nothing.
+        """
+        texts = [message.content for message in self.began if message.role != "assistant"]
+        texts += [_ECHO.sub("", turn.observation) for turn in self.turns if turn.observation]
+        shown = {_plain(url) for text in texts for url in addresses(text)} | {
+            _plain(url) for url in (*self.seen, *self.known)
+        }
+        named = dict.fromkeys(addresses(self.turns[-1].text))
+        return tuple(url for url in named if _plain(url) not in shown)
 
     def _sources(self, answer: str | None) -> tuple[str, ...]:
         """Pages the answer rests on: those whose seen text holds it, visited ones first, then the other visited."""
@@ -164,13 +177,14 @@ def episode(
     sampling: Sampling,
     attempt: int = 0,
     before: Sequence[Message] = (),
+    known: Collection[str] = (),
 ) -> Generator[Event, Answer, Trajectory]:
     """One attempt at one task, as a generator of events. Reads no clock and does no input or output.
 
-    `before` is a conversation that the question goes on from, behind the system prompt.
+    `before` is a conversation that the question goes on from, behind the system prompt; `known` are the URLs it saw.
     """
     messages = [Message(role="system", content=system), *before, Message(role="user", content=quote(task.question))]
-    progress = _Progress(task, attempt, messages, opening=len(messages))
+    progress = _Progress(task, attempt, messages, opening=len(messages), known=known)
     if budget.room(messages) < 1:
         return progress.end(Stop.CONTEXT, error=f"the question alone fills the window of {budget.context} tokens")
     while True:
@@ -184,7 +198,7 @@ def episode(
             raise TypeError(f"Generate is answered by a Reply or a Fault, not by {type(reply).__name__}")
         progress.late |= reply.late
         reply = reply.model_copy(update={"text": storable(reply.text)})
-        parsed = parse_turn(reply.text, strict=limits.strict)
+        parsed = parse_turn(reply.text, strict=limits.strict, cut=reply.finish == "length")
         turn = _turn(reply, parsed, asked=limit is not None)
         messages.append(Message(role="assistant", content=reply.text))
         yield turn
@@ -260,7 +274,9 @@ def _take_in(progress: _Progress, turn: Turn, observation: Observation, budget: 
     whole = observation.text
     text = budget.fit(progress.messages, whole)
     observation = _seen(observation, text)
-    progress.seen |= observation.shown | observation.read
+    for url, passage in (*observation.shown.items(), *observation.read.items()):
+        known = progress.seen.get(url, "")
+        progress.seen[url] = known if passage in known else f"{known}\n{passage}".strip()
     progress.read += [url for url in observation.read if url not in progress.read]
     progress.messages.append(Message(role="user", content=wrap_response(text)))
     turn = _observed(turn, observation, text, whole)
@@ -330,6 +346,16 @@ def _seen(observation: Observation, text: str) -> Observation:
     return observation.model_copy(update={"shown": left(observation.shown), "read": left(observation.read)})
 
 
+def addresses(text: str) -> list[str]:
+    """The URLs in a text, less the punctuation behind them."""
+    return [found.rstrip(".,;:!?)*") for found in _ADDRESS.findall(text)]
+
+
+def _plain(url: str) -> str:
+    """A URL by what tells it from others."""
+    return url.partition("://")[2].removeprefix("www.").rstrip("/")
+
+
 def call_key(call: Call) -> str:
     """What makes two calls the same: a bare string counts as a list of one here too."""
     arguments = {name: strings(value) or value for name, value in call.arguments.items()}
@@ -342,7 +368,7 @@ def _turn(reply: Reply, parsed: ParsedTurn, *, asked: bool) -> Turn:
         think=parsed.think,
         call=parsed.call,
         answer=parsed.answer,
-        malformed="cut off at its token limit" if parsed.malformed and reply.finish == "length" else parsed.malformed,
+        malformed=parsed.malformed,
         repairs=parsed.repairs,
         asked=asked,
         prompt_tokens=reply.prompt_tokens,

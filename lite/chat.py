@@ -25,6 +25,7 @@ class Conversation:
         self._world, self._model, self._settings = world, model, settings
         self._listener = listener or Listener()
         self._asked: list[list[Message]] = []  # a list a question: itself, then assistant and user in turn
+        self._seen: dict[str, None] = {}  # URLs that some answer could name
 
     @property
     def messages(self) -> list[Message]:
@@ -41,8 +42,8 @@ class Conversation:
             raise UsageError("the question is empty: ask something")
         task = Task(id="chat", question=storable(question), answers=())
         self._make_room(task)
-        keeper = _Keeper(self._listener)
-        one = start(task, self._world, self._model, self._settings, before=self.messages)
+        keeper = _Keeper(self._listener, self._seen)
+        one = start(task, self._world, self._model, self._settings, before=self.messages, known=frozenset(self._seen))
         try:
             [(_, trajectory)] = drive([one], self._model, listener=keeper)
         except KeyboardInterrupt:
@@ -55,10 +56,17 @@ class Conversation:
         return trajectory
 
     def _make_room(self, task: Task) -> None:
-        """Let go of the oldest until the new question has half of what is free."""
+        """Let go of the oldest until the new question has half of what is free.
+
+        Raises:
+            UsageError: it does not fit even alone.
+        """
         system = Message(role="system", content=prompt_of(self._settings, self._world))
         question = Message(role="user", content=quote(task.question))
         base = self._model.count([system, question])
+        if base >= self._model.context - self._settings.limits.answer_tokens:
+            window = f"the window of {self._model.context} tokens"
+            raise UsageError(f"the question alone fills {window}: shorten it, or give the model a larger --context")
         most = (self._model.context - base - self._settings.limits.answer_tokens) // 2
         while self._asked and self._model.count([system, *self.messages, question]) - base > most:
             long = next((place for place, one in enumerate(self._asked) if len(one) > _SHORTEST), None)
@@ -76,10 +84,10 @@ class Conversation:
 
 
 class _Keeper(Listener):
-    """Passes everything on, and keeps the turns that are whole."""
+    """Passes everything on, and keeps the turns that are whole, and the URLs they have shown."""
 
-    def __init__(self, other: Listener) -> None:
-        self._other = other
+    def __init__(self, other: Listener, seen: dict[str, None]) -> None:
+        self._other, self._seen = other, seen
         self.turns: list[Turn] = []
 
     def said(self, index: int, turn: Turn) -> None:
@@ -87,6 +95,7 @@ class _Keeper(Listener):
 
     def observed(self, index: int, turn: Turn) -> None:
         self.turns.append(turn)
+        self._seen |= dict.fromkeys((*turn.shown, *turn.read))
         self._other.observed(index, turn)
 
     def ended(self, index: int, trajectory: Trajectory) -> None:

@@ -54,6 +54,11 @@ _CURLY = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
 # Qwen3-Coder's calls: <function=search><parameter=query>…</parameter></function>
 _XML_CALL = re.compile(r"<function=([^\s<>]{1,64})>(.*?)(?:</function>|$)", re.DOTALL)
 _XML_ARGUMENT = re.compile(r"<parameter=([^\s<>]{1,64})>(.*?)(?:</parameter>|(?=<parameter=)|$)", re.DOTALL)
+_ACTION = re.compile(r"<tool_call>|<answer>")
+_ACTION_IN_THOUGHT = re.compile(
+    r"<tool_call>(?=\s*(?:[\[{`]|<function=|\w+\())|<answer>(?=(?:(?!<answer>).)*</answer>\s*$)", re.DOTALL
+)
+CUT = "the turn was cut off at its token limit"  # why such a turn could not be read
 _LOOP_COPIES, _LOOP_CHARS, _LOOP_PERIOD = 5, 80, 240  # how often, how long in all, how long one copy may be
 
 
@@ -109,14 +114,19 @@ def render_turn(think: str, call: Call | None = None, answer: str | None = None)
     return f"{head}<answer>{answer or ''}</answer>"
 
 
-def parse_turn(text: str, *, strict: bool = False) -> ParsedTurn:
+def parse_turn(text: str, *, strict: bool = False, cut: bool = False) -> ParsedTurn:
     """Read one assistant turn. With `strict`, a turn that would need a repair is malformed.
 
-    The first of call and answer counts: what a model writes after its call is its guess at the tool's response.
+    The first of call and answer counts: what a model writes after its call is its guess at the tool's response. `cut`
+    says that the turn ended at its token limit: half an answer is none.
     """
     repairs: list[str] = []
     think, rest = _split_thinking(text, repairs)
     parsed = _read_action(think, rest, repairs)
+    if cut and "unclosed_answer" in parsed.repairs:
+        return ParsedTurn(think=think, malformed=CUT, repairs=parsed.repairs)
+    if cut and parsed.malformed is not None:
+        return ParsedTurn(think=parsed.think, malformed=CUT, repairs=parsed.repairs)
     if strict and parsed.repairs and parsed.malformed is None:
         return ParsedTurn(think=think, malformed=f"needs repair: {parsed.repairs[0]}", repairs=parsed.repairs)
     return parsed
@@ -130,28 +140,40 @@ def _split_thinking(text: str, repairs: list[str]) -> tuple[str, str]:
         body = body[len("<think>") :]
     head, closed, rest = body.partition("</think>")
     if closed:
-        actions = [position for tag in ("<tool_call>", "<answer>") if (position := head.find(tag)) >= 0]
-        if actions and not ("<tool_call>" in rest or "<answer>" in rest):
-            repairs.append("action_inside_think")
-            return head[: min(actions)].strip(), head[min(actions) :]
-        return head.strip(), rest
+        inside = None if _ACTION.search(rest) or _bare_call(rest, []) else _acts(head)
+        if inside is None:
+            return head.strip(), rest
+        repairs.append("action_inside_think")
+        return head[:inside].strip(), head[inside:]
     if opened:  # never closed: the thinking ends where an action begins
-        actions = [position for tag in ("<tool_call>", "<answer>") if (position := body.find(tag)) >= 0]
-        if not actions:
+        inside = _acts(body)
+        if inside is None:
             return body.strip(), ""
         repairs.append("unclosed_think")
-        return body[: min(actions)].strip(), body[min(actions) :]
-    start = min((position for tag in ("<tool_call>", "<answer>") if (position := body.find(tag)) >= 0), default=0)
+        return body[:inside].strip(), body[inside:]
+    start = found.start() if (found := _ACTION.search(body)) else 0
     return body[:start].strip(), body[start:]
+
+
+def _acts(thought: str) -> int | None:
+    """Where in a thought the model acts: a call, or an answer that ends the thought. To name a tag is no action."""
+    found = _ACTION_IN_THOUGHT.search(thought)
+    return found.start() if found else None
+
+
+def _bare_call(head: str, repairs: list[str]) -> Call | None:
+    """A call without its tags."""
+    if not ("{" in head and '"name"' in head) and "<function=" not in head:
+        return None
+    call = _read_call(head.replace("</tool_call>", ""), repairs)
+    return call if isinstance(call, Call) else None
 
 
 def _read_action(think: str, rest: str, repairs: list[str]) -> ParsedTurn:
     call_at, answer_at = rest.find("<tool_call>"), rest.find("<answer>")
     head = rest[: min((at for at in (call_at, answer_at) if at >= 0), default=len(rest))]
-    if ("{" in head and '"name"' in head) or "<function=" in head:  # a call without its tags
-        call = _read_call(head.replace("</tool_call>", ""), bare := [])
-        if isinstance(call, Call):
-            return ParsedTurn(think=think, call=call, repairs=(*repairs, "missing_tool_call_tag", *bare))
+    if (call := _bare_call(head, bare := [])) is not None:
+        return ParsedTurn(think=think, call=call, repairs=(*repairs, "missing_tool_call_tag", *bare))
     if call_at >= 0 and (answer_at < 0 or call_at < answer_at):
         body, closed, tail = rest[call_at + len("<tool_call>") :].partition("</tool_call>")
         if not closed:
@@ -176,7 +198,9 @@ def _read_action(think: str, rest: str, repairs: list[str]) -> ParsedTurn:
 
 def _read_call(body: str, repairs: list[str]) -> Call | str:
     """The call in `body`, or why there is none."""
-    value = _read_other_forms(body, repairs) or _read_json(body.strip(), repairs)
+    value = _loads(body)  # first of all: an argument may speak of the other forms
+    if not isinstance(value, Mapping | list):
+        value = _read_other_forms(body, repairs) or _read_json(body.strip(), repairs)
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         repairs.append("list_of_calls" if len(value) == 1 else "second_call_dropped")
         value = value[0]

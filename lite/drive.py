@@ -5,7 +5,7 @@ This is where time passes: the time limits, the one retry after a fault of the w
 
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -244,7 +244,14 @@ def tools_of(task: Task, world: World, settings: AgentSettings, model: Model | s
 
 
 def start(
-    task: Task, world: World, model: Model, settings: AgentSettings, *, attempt: int = 0, before: Sequence[Message] = ()
+    task: Task,
+    world: World,
+    model: Model,
+    settings: AgentSettings,
+    *,
+    attempt: int = 0,
+    before: Sequence[Message] = (),
+    known: Collection[str] = (),
 ) -> Episode:
     """An episode of `task` in `world`, ready for `drive()`: prompt, budget and masked tools put together."""
     limits = settings.limits
@@ -256,6 +263,7 @@ def start(
         sampling=settings.sampling,
         attempt=attempt,
         before=before,
+        known=known,
     )
     tools = tools_of(task, world, settings, model)
     return Episode(steps, tools, limits.seconds, key=f"{task.id}/{attempt}")

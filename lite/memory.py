@@ -25,7 +25,7 @@ _SENTENCE = 40  # words, the most of one
 _SENTENCE_TOKENS = 96  # at least: who thinks first has a turn to do it in
 _NOTES = "\n\nWhat your earlier calls have found:\n"
 _WORD = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]|[^\W_]+")
-# What counts as a word of a head: what stands between spaces, a part of it where it is long, and of Chinese a character.
+# A word of a head: what stands between spaces, a part of it where it is long, a character of Chinese.
 _PIECE = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]|[^\s\u3400-\u9fff\u3040-\u30ff]{1,40}")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 _FRAME = re.compile(r"^(A Google search for '|The useful information in |Evidence in page:|Summary:|## |=======)")

@@ -22,7 +22,7 @@ _STOPS = {
     Stop.TIME: "its time was up",
     Stop.CONTEXT: "the model's window was full",
     Stop.MALFORMED: "its turns could not be read",
-    Stop.REPEATED: "it repeated the same call",
+    Stop.REPEATED: "it said or called the same again and again",
     Stop.FAILED: "it failed through no fault of the model's",
 }
 
@@ -92,9 +92,13 @@ def show_answer(trajectory: Trajectory) -> None:
     else:
         say("No answer.", "bold yellow")
     if trajectory.sources:
-        say("It rests on:")
+        say("Its sources:")
         for url in trajectory.sources:
             say(f"  {url}", "cyan")
+    if trajectory.unseen:
+        say("It names what nothing had shown it:", "yellow")
+        for url in trajectory.unseen:
+            say(f"  {url}", "yellow")
     turns = "1 turn" if len(trajectory.turns) == 1 else f"{len(trajectory.turns)} turns"
     say(f"{turns}, {trajectory.seconds:.1f} s; {_STOPS[trajectory.stop]}", "dim")
 

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lite.dialect import quote
+from lite.dialect import CUT, quote
 from lite.errors import UsageError
-from lite.records import Fault, Generate, Message, Reply, Trajectory
+from lite.records import Fault, Generate, Message, Reply, Stop, Trajectory
 from lite.run import read_trajectories
 
 
@@ -14,7 +14,8 @@ class Replay:
     """The replies of recorded trajectories, each at its own question, attempt and turn.
 
     Its window is without bounds, so no observation is shortened and no episode ends for its context; limits of turns
-    and calls hold. Sentences that a model wrote for memory are not recorded, and asking for one is a Fault.
+    and calls hold, and who was asked for an answer because the window was full or the time up is asked for it at the
+    same turn (then `time` is why). Sentences that a model wrote for memory are not recorded: to ask for one is a Fault.
 
     Args:
         trajectories: the later of two attempts at one question counts.
@@ -62,8 +63,11 @@ class Replay:
         if request.number >= len(one.turns):
             return _fault(f"{self.name} has {len(one.turns)} turns of this question and was asked for one more")
         turn = one.turns[request.number]
+        following = one.turns[request.number + 1 : request.number + 2]
         return Reply(
             text=turn.text,
+            finish="length" if turn.malformed == CUT else "stop",
+            late=one.stop in {Stop.TIME, Stop.CONTEXT} and any(after.asked for after in following),
             prompt_tokens=turn.prompt_tokens,
             cached_tokens=turn.cached_tokens,
             completion_tokens=turn.completion_tokens,

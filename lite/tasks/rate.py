@@ -166,7 +166,7 @@ def _answered(task: Task, attempt: int, request: Generate, reply: Reply | Fault)
             failed="model",
             error=reply.error,
         )
-    parsed = parse_turn(reply.text)
+    parsed = parse_turn(reply.text, cut=reply.finish == "length")
     turn = Turn(text=reply.text, think=parsed.think, answer=parsed.answer, completion_tokens=reply.completion_tokens)
     trajectory = Trajectory(
         task_id=task.id,

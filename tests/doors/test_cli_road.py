@@ -104,7 +104,7 @@ def test_ask_shows_every_step_and_what_the_answer_rests_on(lite, world: Path, sc
     places = [done.out.index(part) for part in order]
     assert places == sorted(places)
     assert "[bold]says[/bold]" in done.out
-    assert done.out.rindex("http://elements.test/radium") > done.out.index("It rests on")
+    assert done.out.rindex("http://elements.test/radium") > done.out.index("Its sources")
 
 
 def test_ask_in_json_is_a_trajectory(lite, world: Path, script: Path) -> None:

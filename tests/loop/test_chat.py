@@ -88,13 +88,21 @@ def test_what_does_not_fit_is_let_go_from_the_oldest_on(world: World) -> None:
 
 
 def test_questions_that_cannot_be_asked_leave_the_conversation_as_it_was(world: World) -> None:
-    talk = Conversation(world, Recording([answer("x")]), AgentSettings())
-    with pytest.raises(UsageError, match="empty"):
-        talk.ask("  ")
-    with pytest.raises(UsageError, match="fills the window"):
-        talk.ask("word " * 9000)
-    assert talk.messages == []
-    assert talk.ask("Fine?").stop is Stop.ANSWERED
+    talk = Conversation(world, Recording([answer("x"), answer("y")]), AgentSettings())
+    for length in (0, 2):
+        with pytest.raises(UsageError, match="empty"):
+            talk.ask("  ")
+        with pytest.raises(UsageError, match="fills the window"):
+            talk.ask("word " * 9000)
+        assert len(talk.messages) == length
+        assert talk.ask("Fine?").stop is Stop.ANSWERED
+
+
+def test_a_page_an_earlier_question_showed_may_be_named_and_one_the_model_made_up_may_not(world: World) -> None:
+    made_up = answer("Paris").replace("sure", "See https://made.up/ and https://e.test/france")
+    talk = Conversation(world, Recording([SEARCH, made_up, made_up]), AgentSettings())
+    for question in ("What is the capital of France?", "Sure?"):
+        assert talk.ask(question).unseen == ("https://made.up/",)
 
 
 def test_a_question_cannot_speak_for_the_model(world: World) -> None:

@@ -28,9 +28,9 @@ def play(
     last: str | None = None,
     limits: Limits | None = None,
     context: int = 4000,
-    observation: Observation | Fault | None = None,
+    observation: Observation | Fault | Sequence[Observation] | None = None,
 ) -> tuple[Trajectory, list[Generate], list[Call]]:
-    """Run one episode: replies in order (`last` when asked for the answer), the same observation for every call."""
+    """Run one episode: replies in order (`last` when asked for the answer), and observations; one is for every call."""
     limits = limits or Limits(turn_tokens=200, answer_tokens=50)
     budget = Budget(context, limits.turn_tokens, limits.answer_tokens, words)
     steps = episode(TASK, system="You look things up.", budget=budget, limits=limits, sampling=Sampling())
@@ -48,7 +48,8 @@ def play(
                 answer = Reply(text=reply) if isinstance(reply, str) else reply
             elif isinstance(event, Call):
                 called.append(event)
-                answer = observation or Observation(text="It is Paris.", shown={"https://a.test/": "It is Paris."})
+                given = observation[len(called) - 1] if isinstance(observation, Sequence) else observation
+                answer = given or Observation(text="It is Paris.", shown={"https://a.test/": "It is Paris."})
             else:
                 assert isinstance(event, Turn)
     except StopIteration as end:
@@ -195,6 +196,31 @@ def test_a_cited_url_that_was_never_seen_is_flagged() -> None:
     )
     trajectory, _, _ = play([search("a"), cited], observation=seen)
     assert trajectory.unseen == ("https://made.up/page",)
+
+
+def test_what_the_model_asked_for_in_vain_was_not_shown() -> None:
+    tried = Observation(
+        text="A Google search for 'https://asked.test/x' found 1 results:\n\n## Web Results\n1. [a](https://a.test/b)\n"
+        "a\n\n=======\n\nThe useful information in https://www.read.test/p/ for user goal g as follows: \n\nEvidence in "
+        "page: \nSee https://link.test/(c).\n\nSummary: \ns\n\n=======\n\nThe useful information in "
+        "https://vain.test/ for user goal g as follows: \n\nEvidence in page: \nThe provided webpage content could not "
+        "be accessed. The nearest pages that exist: https://near.test/\n\nSummary: \nnone",
+        shown={"https://a.test/b": "a"},
+        read={"https://www.read.test/p/": "See"},
+    )
+    named = ["asked.test/x", "a.test/b", "read.test/p", "link.test/(c)", "vain.test/", "near.test", "a.test"]
+    answer = f"<think>{' '.join(f'https://{one}' for one in named)}</think><answer>x</answer>"
+    trajectory, _, _ = play([search("a"), answer], observation=tried)
+    assert trajectory.unseen == ("https://asked.test/x", "https://vain.test/", "https://a.test")
+
+
+def test_a_page_shown_twice_is_remembered_with_both_its_passages() -> None:
+    observations = [
+        Observation(text=text, shown={"https://a.test/": text})
+        for text in ("Paris is the capital.", "France is large.")
+    ]
+    trajectory, _, _ = play([search("a"), search("b"), render_turn("", answer="Paris")], observation=observations)
+    assert trajectory.sources == ("https://a.test/",)
 
 
 @pytest.mark.parametrize("where", ["model", "tool"])

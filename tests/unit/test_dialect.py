@@ -88,6 +88,7 @@ def test_calls_are_read_and_repairs_are_named(text: str, repairs: tuple[str, ...
         ("<think>t <answer>Paris</answer></think>", "Paris", ("action_inside_think",)),
         (f"<think>t</think><answer>Paris</answer><tool_call>{PLAIN}</tool_call>", "Paris", ()),
         ("t <answer>Paris</answer>", "Paris", ()),
+        ("<think>t</think><answer>your answer</answer> in tags, says the prompt", "your answer", ()),
     ],
 )
 def test_answers_are_read(text: str, answer: str, repairs: tuple[str, ...]) -> None:
@@ -183,3 +184,34 @@ def test_page_text_can_neither_close_a_tag_nor_bring_in_a_control_token(text: st
     assert tag not in quoted
     assert wrap_response(quoted).count("</tool_response>") == 1
     assert quote("a <b> 1 < 2 </table>") == "a <b> 1 < 2 </table>"
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "The final answer goes into <answer> tags. Let me think about which",
+        "The format wants <answer>your answer</answer> at the end, and I know nothing yet",
+        "I could use <tool_call> once more, or say it in <answer>",
+    ],
+)
+def test_to_name_a_tag_in_a_thought_is_no_action(thought: str) -> None:
+    parsed = parse_turn(f"<think>{thought}")
+    assert (parsed.think, parsed.call, parsed.answer, parsed.repairs) == (thought, None, None, ())
+    assert parsed.malformed is not None
+    for call in (PLAIN, f"<tool_call>{PLAIN}</tool_call>"):
+        parsed = parse_turn(f"<think>{thought}</think>\n{call}")
+        assert (parsed.think, parsed.call) == (thought, Call(tool="search", arguments={"query": ["a", "b"]}))
+    parsed = parse_turn(f"<think>{thought} <answer>Paris</answer>")
+    assert (parsed.think, parsed.answer) == (thought, "Paris")
+
+
+@pytest.mark.parametrize("text", ["<think>t</think><answer>21,7", "<think>t", "<think>t</think><tool_call>{"])
+def test_half_of_a_turn_is_none(text: str) -> None:
+    parsed = parse_turn(text, cut=True)
+    assert (parsed.answer, parsed.call, parsed.malformed) == (None, None, "the turn was cut off at its token limit")
+    assert parse_turn(f"<think>t</think><tool_call>{PLAIN}", cut=True).call is not None, "a call that is whole counts"
+
+
+def test_an_argument_may_speak_of_another_form() -> None:
+    call = Call(tool="search", arguments={"query": ["what is <function=main> in C", "print(x='y')"]})
+    assert parse_turn(render_turn("t", call)).call == call
