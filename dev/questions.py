@@ -46,6 +46,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "summarise": {"limits": DEEP["limits"] | {"memory": "summarise"}, "context": 4096},
 }
 AGAINST = {"4096": "16384", "keep-last": "16384", "summarise": "16384"}  # the others are compared with visit
+# An episode whose longest turn had no more tokens than this with 16,384 never fills 4,096, of which an answer of 256, the
+# request for it and a turn of 192 are kept free: it is the same there, and not run again.
+FITS = 3_500
 NOTED = Path(__file__).with_suffix(".jsonl")
 Row = dict[str, Any]  # what is noted of one question
 
@@ -63,7 +66,7 @@ def prepare(folder: Path) -> None:
 def run(path: Path, folder: Path, setting: str) -> None:
     """One setting, both sets: those of their questions that nothing is noted of."""
     chosen = SETTINGS[setting]
-    known = {row["id"] for row in noted() if (row["model"], row["setting"]) == (path.stem, setting)}
+    known = {row["id"] for row in found_with(path.stem, setting)}
     limits = LIMITS | chosen.get("limits", {})
     more: dict[str, Any] = {"context": 16384} | {key: value for key, value in chosen.items() if key != "limits"}
     # Left free, the 0.5B model answers from memory at once, most of the time, and no tool is tried.
@@ -116,6 +119,15 @@ def noted() -> list[Row]:
     return [json.loads(line) for line in NOTED.read_text().splitlines()] if NOTED.exists() else []
 
 
+def found_with(model: str, setting: str) -> list[Row]:
+    """What is noted of a setting, and of the one it is compared with what is the same in both."""
+    rows = {row["id"]: row for row in noted() if (row["model"], row["setting"]) == (model, setting)}
+    if setting in AGAINST:
+        wide = (row for row in noted() if (row["model"], row["setting"]) == (model, AGAINST[setting]))
+        rows = {row["id"]: row for row in wide if row["longest"] <= FITS} | rows
+    return list(rows.values())
+
+
 def _row(task: Task, one: Trajectory, parts: Mapping[str, float]) -> Row:
     shown = "\n".join(turn.observation or "" for turn in one.turns).casefold()
     return {
@@ -138,16 +150,14 @@ def _row(task: Task, one: Trajectory, parts: Mapping[str, float]) -> Row:
 
 def table() -> None:
     """What each setting found, and how it differs from another one, question by question."""
-    found: dict[str, dict[str, dict[str, Row]]] = {}
-    for row in noted():
-        found.setdefault(row["model"], {}).setdefault(row["setting"], {})[row["id"]] = row
-    for model, settings in found.items():
+    for model in dict.fromkeys(row["model"] for row in noted()):
+        settings = {name: {row["id"]: row for row in rows} for name in SETTINGS if (rows := found_with(model, name))}
         print(f"\n{model}")
-        for setting in [each for each in SETTINGS if each in settings]:
-            _told(setting, list(settings[setting].values()))
+        for setting, rows in settings.items():
+            _told(setting, list(rows.values()))
             other = AGAINST.get(setting, "visit")
             if other in settings and other != setting:
-                _against(other, settings[setting], settings[other])
+                _against(other, rows, settings[other])
 
 
 def _told(setting: str, rows: list[Row]) -> None:
