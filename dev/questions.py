@@ -15,7 +15,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ SETS = ("wikitables", "multihop")
 QUESTIONS = 30
 LIMITS: dict[str, Any] = {"turns": 4, "results": 5, "visit_words": 200, "turn_tokens": 192}
 DEEP = {"limits": {"turns": 5, "results": 10, "visit_words": 400}}  # what does not fit 4,096 tokens
+Row = dict[str, Any]  # what is noted of one question
 SETTINGS: dict[str, dict[str, Any]] = {
     "visit": {},
     "closed": {"limits": {"calls": 0}},
@@ -46,11 +47,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "summarise": {"limits": DEEP["limits"] | {"memory": "summarise"}, "context": 4096},
 }
 AGAINST = {"4096": "16384", "keep-last": "16384", "summarise": "16384"}  # the others are compared with visit
-# An episode whose longest turn had no more tokens than this with 16,384 never fills 4,096, of which an answer of 256, the
-# request for it and a turn of 192 are kept free: it is the same there, and not run again.
-FITS = 3_500
+# What would be the same episode is not run again: one whose longest turn leaves of 4,096 tokens what is kept free (an
+# answer of 256, the request for it, a turn of 192), and one that reads no page, in another visit mode.
+SAME: dict[str, tuple[str, Callable[[Row], bool]]] = {
+    "4096": ("16384", lambda row: row["longest"] <= 3_500),
+    "keep-last": ("16384", lambda row: row["longest"] <= 3_500),
+    "summarise": ("16384", lambda row: row["longest"] <= 3_500),
+    "llm": ("read", lambda row: row.get("read") == 0),
+}
 NOTED = Path(__file__).with_suffix(".jsonl")
-Row = dict[str, Any]  # what is noted of one question
 
 
 def prepare(folder: Path) -> None:
@@ -122,9 +127,9 @@ def noted() -> list[Row]:
 def found_with(model: str, setting: str) -> list[Row]:
     """What is noted of a setting, and of the one it is compared with what is the same in both."""
     rows = {row["id"]: row for row in noted() if (row["model"], row["setting"]) == (model, setting)}
-    if setting in AGAINST:
-        wide = (row for row in noted() if (row["model"], row["setting"]) == (model, AGAINST[setting]))
-        rows = {row["id"]: row for row in wide if row["longest"] <= FITS} | rows
+    if setting in SAME:
+        other, same = SAME[setting]
+        rows = {row["id"]: row for row in found_with(model, other) if same(row)} | rows
     return list(rows.values())
 
 
@@ -138,6 +143,7 @@ def _row(task: Task, one: Trajectory, parts: Mapping[str, float]) -> Row:
         "stop": one.stop.value,
         "saw": int(any(answer.casefold() in shown for answer in task.answers)),  # an answer, in what it was shown
         "turns": len(one.turns),
+        "read": sum(len(turn.read) for turn in one.turns),
         "prompt": sum(turn.prompt_tokens for turn in one.turns),
         "cached": sum(turn.cached_tokens for turn in one.turns),
         "out": sum(turn.completion_tokens for turn in one.turns),
