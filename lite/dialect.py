@@ -58,6 +58,7 @@ _ACTION = re.compile(r"<tool_call>|<answer>")
 _ACTION_IN_THOUGHT = re.compile(
     r"<tool_call>(?=\s*(?:[\[{`]|<function=|\w+\())|<answer>(?=(?:(?!<answer>).)*</answer>\s*$)", re.DOTALL
 )
+NEEDS_REPAIR = "needs repair"  # why a turn could not be read, with `strict`
 CUT = "the turn was cut off at its token limit"  # why such a turn could not be read
 _LOOP_COPIES, _LOOP_CHARS, _LOOP_PERIOD = 5, 80, 240  # how often, how long in all, how long one copy may be
 
@@ -128,7 +129,7 @@ def parse_turn(text: str, *, strict: bool = False, cut: bool = False) -> ParsedT
     if cut and parsed.malformed is not None:
         return ParsedTurn(think=parsed.think, malformed=CUT, repairs=parsed.repairs)
     if strict and parsed.repairs and parsed.malformed is None:
-        return ParsedTurn(think=think, malformed=f"needs repair: {parsed.repairs[0]}", repairs=parsed.repairs)
+        return ParsedTurn(think=think, malformed=f"{NEEDS_REPAIR}: {parsed.repairs[0]}", repairs=parsed.repairs)
     return parsed
 
 

@@ -1,5 +1,6 @@
 """A saved run, carried out again: its calls in its world, or its questions with another model."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -7,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from lite.agent import call_key
-from lite.drive import Listener, drive, manifest, open_model, start, tools_of
+from lite.dialect import quote
+from lite.drive import Episode, Listener, drive, manifest, open_model, start, tools_of
 from lite.errors import UsageError
 from lite.evaluate import evaluate
-from lite.models import Model
+from lite.models import Model, not_for
 from lite.recipe import AgentSettings, EvalSettings
-from lite.records import Record, Task, Trajectory, Turn
+from lite.records import Message, Record, Stop, Task, Trajectory, Turn
 from lite.run import Run, digest, read_manifest, read_trajectories
 from lite.world import World
 
@@ -124,10 +126,17 @@ def _difference(one: Trajectory, number: int, turn: Turn, now: str, at: int) -> 
     )
 
 
+def left_out(run: str | Path, model: str) -> list[str]:
+    """Settings of a run that a model of this name does not have."""
+    recorded, _ = _settings(run)
+    return [key for key in (not_for(model) if ":" in model else ()) if recorded.get(key)]
+
+
 def replay_questions(
     run: str | Path, *, model: Model | str, out: str | Path, listener: Listener | None = None
 ) -> list[tuple[Trajectory, Trajectory]]:
-    """Ask the questions of a run once more, of another model, everything else as recorded.
+    """Ask the questions of a run once more, of another model, everything else as recorded: follow-ups of a chat behind
+    the recorded conversation, and less the settings that this kind of model does not have.
 
     Returns:
         (the recorded, the new) trajectory of each question and attempt, in the recorded order.
@@ -138,14 +147,16 @@ def replay_questions(
     """
     recorded, settings = _settings(run)
     name = model if isinstance(model, str) else model.name
+    plain = {key: AgentSettings.model_fields[key].default for key in left_out(run, name)}
+    recorded, settings = recorded | plain, settings.model_copy(update=plain)
     if "tasks" in recorded:
         chosen = {key: value for key, value in recorded.items() if key in EvalSettings.model_fields}
         tasks, world, _ = (chosen.pop(key) for key in ("tasks", "world", "model"))
         evaluate(tasks, world=world, model=model, out=out, listener=listener, **chosen)
     else:
         _ask_again(list(read_trajectories(run)), recorded["world"], (model, name), settings, out, listener)
-    before = {(one.question, one.attempt): one for one in read_trajectories(run)}
-    after = {(one.question, one.attempt): one for one in read_trajectories(out)}
+    before = {_asked(one): one for one in read_trajectories(run)}
+    after = {_asked(one): one for one in read_trajectories(out)}
     return [(one, after[key]) for key, one in before.items() if key in after]
 
 
@@ -161,10 +172,25 @@ def _ask_again(
     with ExitStack() as stack:
         world = stack.enter_context(World.open(place))
         run = stack.enter_context(Run.start(out, manifest(settings, world, named[1])))
-        done = {one.question for one in run.trajectories()}
-        todo = [question for question in dict.fromkeys(one.question for one in recorded) if question not in done]
+        done = {_asked(one) for one in run.trajectories() if one.stop is not Stop.FAILED}
+        todo = {key: one for one in recorded if (key := _asked(one)) not in done}
         if todo:
             model = open_model(stack, named[0], settings)
-            episodes = (start(Task(id="ask", question=one, answers=()), world, model, settings) for one in todo)
-            for _, trajectory in drive(episodes, model, listener=listener):
+            journal = stack.enter_context(run.journal())
+            episodes = [_begun(one, world, model, settings) for one in todo.values()]
+            for index, trajectory in drive(episodes, model, listener=listener, journal=journal):
                 run.append(trajectory)
+                journal.end(episodes[index].key)
+
+
+def _begun(one: Trajectory, world: World, model: Model, settings: AgentSettings) -> Episode:
+    """A recorded question, behind the conversation that it went on from."""
+    task = Task(id=one.task_id, question=one.question, answers=(), mask=one.mask)
+    episode = start(task, world, model, settings, before=one.messages[1:-1])
+    episode.key = digest(json.dumps([(message.role, message.content) for message in one.messages[1:]]))
+    return episode
+
+
+def _asked(one: Trajectory) -> tuple[int, tuple[Message, ...]]:
+    """What tells a question from the others of its run: what it went on from, too."""
+    return one.attempt, one.messages[1:] or (Message(role="user", content=quote(one.question)),)

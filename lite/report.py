@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from lite.dialect import NEEDS_REPAIR
 from lite.recipe import Prices
 from lite.records import Record, Stop, Task, Trajectory, Turn
-from lite.reward import abstains, exact
+from lite.reward import abstains, same
 from lite.tools import MOST_AT_ONCE, strings
 
 _RESAMPLES, _SEED = 2000, 20260417
@@ -61,7 +62,8 @@ class Report(Record):
     turns: float  # mean a trajectory
     malformed_turns: int
     repaired_turns: int
-    repairs: dict[str, int] = Field(default_factory=dict)
+    repairs: dict[str, int] = Field(default_factory=dict)  # of the turns that they made readable
+    refused: dict[str, int] = Field(default_factory=dict)  # first repair that a turn would have needed, with `strict`
     rewrites: int = 0  # by memory
     unwritten: int = 0  # sentences that the model owed memory, and that were extracted
     tool_calls: dict[str, int]
@@ -97,21 +99,21 @@ def outcome(trajectory: Trajectory) -> str:
     return "abstained" if abstains(trajectory.answer or "") else "wrong"
 
 
-def majority(trajectories: Sequence[Trajectory]) -> Trajectory | None:
+def majority(task: Task, trajectories: Sequence[Trajectory]) -> Trajectory | None:
     """An attempt that gave the most frequent answer, the earliest where several are; None without an answer.
 
-    Answers are the same when one would be graded right by the other. Who abstains has no vote.
+    Answers are the same as the task's grader compares them. Who abstains has no vote.
     """
     groups: list[list[Trajectory]] = []
     for one in trajectories:
         answer = one.answer or ""
         if not one.answered or abstains(answer):
             continue
-        same = next((group for group in groups if exact(answer, [group[0].answer or ""])), None)
-        if same is None:
+        known = next((group for group in groups if same(task, answer, group[0].answer or "")), None)
+        if known is None:
             groups.append([one])
         else:
-            same.append(one)
+            known.append(one)
     return max(groups, key=len)[0] if groups else None
 
 
@@ -151,8 +153,8 @@ def summarise(
     chosen = [one for group in by_task.values() for one in group]
     graded = {name: kept for name, group in by_task.items() if (kept := [one for one in group if _is_graded(one)])}
     turns = [turn for one in chosen for turn in one.turns]
-    intervals = _intervals(graded, attempts)
-    capability = {task.id: task.capability for task in tasks}
+    named = {task.id: task for task in tasks}
+    intervals = _intervals(named, graded, attempts)
     return Report(
         model=model,
         world=world,
@@ -169,7 +171,7 @@ def summarise(
         failed=dict(Counter(one.failed for one in chosen if one.failed)),
         unseen=sum(bool(one.unseen) for one in chosen),
         turns=round(len(turns) / max(1, len(chosen)), 2),
-        by_capability=_by_capability(graded, capability),
+        by_capability=_by_capability(named, graded),
         prices=prices,
         **_protocol(turns),
         **_effort(chosen, turns),
@@ -180,8 +182,9 @@ def _protocol(turns: Sequence[Turn]) -> dict[str, Any]:
     """How well the turns kept to the protocol, and what they called."""
     return {
         "malformed_turns": sum(turn.malformed is not None for turn in turns),
-        "repaired_turns": sum(bool(turn.repairs) for turn in turns),
-        "repairs": dict(Counter(name for turn in turns for name in turn.repairs)),
+        "repaired_turns": sum(bool(turn.repairs) and turn.malformed is None for turn in turns),
+        "repairs": dict(Counter(name for turn in turns if turn.malformed is None for name in turn.repairs)),
+        "refused": dict(Counter(name for turn in turns if _refused(turn) for name in turn.repairs[:1])),
         "tool_calls": dict(Counter(turn.call.tool for turn in turns if turn.call)),
         "tool_errors": sum(turn.tool_error for turn in turns),
         "shortened": sum(turn.shortened for turn in turns),
@@ -214,19 +217,23 @@ def asked(turn: Turn, tool: str, argument: str) -> int:
     return min(MOST_AT_ONCE, len(dict.fromkeys(strings(turn.call.arguments.get(argument)))))
 
 
+def _refused(turn: Turn) -> bool:
+    return turn.malformed is not None and turn.malformed.startswith(NEEDS_REPAIR)
+
+
 def _is_graded(one: Trajectory) -> bool:
     return one.reward is not None and one.reward.value is not None
 
 
-def _intervals(graded: dict[str, list[Trajectory]], k: int) -> dict[str, Share]:
+def _intervals(tasks: dict[str, Task], graded: dict[str, list[Trajectory]], k: int) -> dict[str, Share]:
     def mean(part: str) -> list[float]:
         return [fmean(one.reward.parts[part] for one in group if one.reward) for group in graded.values()]
 
     found = {"exact": share(mean("exact")), "f1": share(mean("f1"))}
     if k > 1:
-        whole = [group for group in graded.values() if len(group) == k]
-        found[f"pass@{k}"] = share([float(any(map(_right, group))) for group in whole])
-        voted = [majority(group) for group in whole]
+        whole = {name: group for name, group in graded.items() if len(group) == k}
+        found[f"pass@{k}"] = share([float(any(map(_right, group))) for group in whole.values()])
+        voted = [majority(tasks[name], group) for name, group in whole.items()]
         found[f"majority@{k}"] = share([float(one is not None and _right(one)) for one in voted])
     return found
 
@@ -235,22 +242,21 @@ def _right(one: Trajectory) -> bool:
     return one.reward is not None and (one.reward.value or 0) >= 1
 
 
-def _by_capability(
-    graded: dict[str, list[Trajectory]], capability: dict[str, str | None]
-) -> dict[str, dict[str, float]]:
+def _by_capability(tasks: dict[str, Task], graded: dict[str, list[Trajectory]]) -> dict[str, dict[str, float]]:
     groups: dict[str, list[str]] = {}
     for name in graded:
-        groups.setdefault(capability[name] or "", []).append(name)
+        groups.setdefault(tasks[name].capability or "", []).append(name)
 
-    def mean(names: Sequence[str], part: str) -> float:
-        of_task = [fmean(one.reward.parts[part] for one in graded[name] if one.reward) for name in names]
-        return round(fmean(of_task), 4)
+    def told(names: Sequence[str]) -> dict[str, float]:
+        of_task = {
+            part: [fmean(one.reward.parts[part] for one in graded[name] if one.reward) for name in names]
+            for part in ("exact", "f1")
+        }
+        whole = share(of_task["exact"])
+        f1 = round(fmean(of_task["f1"]), 4)
+        return {"tasks": len(names), "exact": whole.value, "low": whole.low, "high": whole.high, "f1": f1}
 
-    return {
-        group: {"tasks": len(names), "exact": mean(names, "exact"), "f1": mean(names, "f1")}
-        for group, names in sorted(groups.items())
-        if group
-    }
+    return {group: told(names) for group, names in sorted(groups.items()) if group}
 
 
 def rows(report: Report) -> list[tuple[str, str]]:
@@ -280,7 +286,7 @@ def rows(report: Report) -> list[tuple[str, str]]:
     ]
     lines += _when_there(report)
     lines += [
-        (f"  {name}", f"{group['exact']:.1%} of {group['tasks']:.0f} (F1 {group['f1']:.3f})")
+        (f"  {name}, {group['tasks']:.0f}", f"{_share(_interval(group), 0.0)}; F1 {group['f1']:.3f}")
         for name, group in report.by_capability.items()
     ]
     return lines
@@ -291,6 +297,8 @@ def _when_there(report: Report) -> list[tuple[str, str]]:
     lines = []
     if report.repairs:
         lines.append(("repairs", _counts(report.repairs)))
+    if report.refused:
+        lines.append(("refused for need of repair", _counts(report.refused)))
     if report.rewrites:
         extracted = f", {report.unwritten} sentences extracted that the model did not write" * bool(report.unwritten)
         lines.append(("rewritten by memory", f"{report.rewrites} times{extracted}"))
@@ -300,6 +308,10 @@ def _when_there(report: Report) -> list[tuple[str, str]]:
         bought = f"{report.queries:,} queries, {report.visits:,} pages; {report.prices.source}, {report.prices.date}"
         lines.append(("on the open web", f"${report.cost:,.2f} ({bought})"))
     return lines
+
+
+def _interval(group: dict[str, float]) -> Share:
+    return Share(value=group["exact"], low=group["low"], high=group["high"])
 
 
 def _share(found: Share | None, value: float) -> str:

@@ -131,6 +131,14 @@ def abstains(answer: str) -> bool:
     return bool(_ABSTAINING.match(answer.strip()))
 
 
+def same(task: Task, one: str, other: str) -> bool:
+    """Whether two answers to a task say the same, as its grader compares: members of lists in any order."""
+    if task.answer_type == "list":
+        first, second = (Counter(word for word in tokens(text) if word != "and") for text in (one, other))
+        return first == second
+    return bool(exact(one, [other], task.tolerance))
+
+
 def grade(task: Task, trajectory: Trajectory) -> Reward:
     """Grade one trajectory: exact match is its value, F1 (of words, or of the members of a list) stands beside it.
 

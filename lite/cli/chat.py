@@ -72,7 +72,7 @@ def replay(run: Path, directory: Path | None, model: str | None, out: Path | Non
     With --model the questions are asked again instead, everything else as recorded.
     """
     from lite import console
-    from lite.replay import replay_calls, replay_questions
+    from lite.replay import left_out, replay_calls, replay_questions
 
     if model is None:
         if out is not None:
@@ -85,6 +85,8 @@ def replay(run: Path, directory: Path | None, model: str | None, out: Path | Non
         return int(bool(found.differing))
     if out is None or directory is not None:
         raise UsageError("--model asks again in the run's own world and needs --out for the new run")
+    for name in left_out(run, model):
+        console.note(f"the run's {name} is left out: {model} has no such setting")
     pairs = replay_questions(run, model=model, out=out)
     if as_json:
         console.show_json([{"before": a.model_dump(mode="json"), "after": b.model_dump(mode="json")} for a, b in pairs])

@@ -59,6 +59,13 @@ def read_spec(spec: str) -> tuple[str, str]:
     )
 
 
+_ONLY = {  # settings that some kinds of model have
+    "grammar": ({"llamacpp", "smollm2"}, "does not run in llama.cpp here"),
+    "native_tools": ({"openai"}, "runs on no server"),
+    "threads": ({"llamacpp", "smollm2", "transformers"}, "does not run in this process"),
+}
+
+
 def split_adapter(rest: str) -> tuple[str, str | None]:
     """What `llamacpp:` names: the model's file, and the adapter's behind a `+` (a file of that whole name goes first).
 
@@ -78,6 +85,12 @@ def located(spec: str, place: Callable[[str], str]) -> str:
         return f"smollm2+{place(rest)}" if rest else spec
     paths = split_adapter(rest) if kind == "llamacpp" else (rest, None)
     return f"{kind}:{'+'.join(place(path) for path in paths if path)}" if kind in FILES else spec
+
+
+def not_for(spec: str) -> dict[str, str]:
+    """The settings that a model of this name cannot keep, and why."""
+    kind, _ = read_spec(spec)
+    return {name: why for name, (kinds, why) in _ONLY.items() if kind not in kinds}
 
 
 def load_model(
@@ -101,12 +114,9 @@ def load_model(
         ModelError: the model cannot be loaded.
     """
     kind, rest = read_spec(spec)
-    if grammar and kind not in {"llamacpp", "smollm2"}:
-        raise UsageError(f"{spec} does not run in llama.cpp here, so --grammar cannot be kept: leave it out")
-    if tools and kind != "openai":
-        raise UsageError(f"{spec} runs on no server, so --native-tools cannot be kept: leave it out")
-    if threads and kind not in {"llamacpp", "smollm2", "transformers"}:
-        raise UsageError(f"{spec} does not run in this process, so --threads cannot be kept: leave it out")
+    for name, wanted in (("grammar", grammar), ("native_tools", tools), ("threads", threads)):
+        if wanted and (why := not_for(spec).get(name)):
+            raise UsageError(f"{spec} {why}, so --{name.replace('_', '-')} cannot be kept: leave it out")
     if kind == "scripted":
         from lite.models.scripted import Scripted
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from lite.chat import Conversation
 from lite.dialect import render_turn
 from lite.drive import ask, manifest
 from lite.errors import UsageError
 from lite.evaluate import evaluate
 from lite.models import load_model
+from lite.models.replay import Replay
 from lite.models.scripted import Scripted
 from lite.recipe import AgentSettings
 from lite.records import Call, Stop, Task
@@ -126,6 +128,30 @@ def test_questions_asked_one_by_one_are_asked_again(world: World, tmp_path: Path
         ("One?", "Paris", "Lyon"),
         ("Two?", "Paris", "Lyon"),
     ]
+
+
+def test_a_chat_is_asked_again_question_by_question(world: World, tmp_path: Path) -> None:
+    """Each behind what it went on from; settings that the other kind of model does not have are left out."""
+    talk = Conversation(world, Scripted([search("France"), ANSWER]), settings := AgentSettings(grammar=True))
+    with Run.start(tmp_path / "run", manifest(settings, world, "smollm2")) as saved:
+        for _ in range(2):
+            saved.append(talk.ask("And its river?"))
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"": [render_turn("no", answer="the Rhine")]}))
+    pairs = replay_questions(tmp_path / "run", model=f"scripted:{script}", out=tmp_path / "again")
+    assert [(before.answer, after.answer) for before, after in pairs] == [("Paris", "the Rhine")] * 2
+    assert [len(after.messages) for _, after in pairs] == [2, 6]
+    assert all(after.messages == before.messages for before, after in pairs)
+
+
+def test_who_was_asked_at_a_limit_is_asked_again_at_that_turn(world: World, tmp_path: Path) -> None:
+    turns = [search("France"), search("France capital"), render_turn("so", answer="Paris")]
+    model = Scripted(turns, context=1500)
+    asked = ask(world, "Which?", model=model, limits={"seconds": 1e-9})
+    assert (asked.stop, len(asked.turns)) == (Stop.TIME, 2)
+    [again] = [ask(world, "Which?", model=Replay([asked]))]
+    assert (again.stop, again.answer) == (asked.stop, asked.answer)
+    assert [turn.text for turn in again.turns] == [turn.text for turn in asked.turns]
 
 
 def test_a_folder_that_is_no_run_is_one_line(tmp_path: Path) -> None:

@@ -74,10 +74,36 @@ def test_the_latest_of_an_attempt_counts_and_other_tasks_do_not() -> None:
 
 
 def test_who_abstains_has_no_vote_and_numbers_are_compared_as_numbers() -> None:
-    voted = majority([attempt(0, said, n) for n, said in enumerate(["unknown", "unknown", "1,000", "7", "1000"])])
+    voted = majority(
+        TASKS[0], [attempt(0, said, n) for n, said in enumerate(["unknown", "unknown", "1,000", "7", "1000"])]
+    )
     assert voted is not None
     assert voted.answer == "1,000"
-    assert majority([attempt(0, "unknown"), attempt(0, None, 1)]) is None
+    assert majority(TASKS[0], [attempt(0, "unknown"), attempt(0, None, 1)]) is None
+
+
+def test_votes_are_counted_as_the_grader_compares() -> None:
+    several = Task(id="t0", question="?", answers=("Oslo; Bergen",), answer_type="list")
+    said = ["Rome", "Oslo; Bergen", "Rome", "Bergen and Oslo", "Bergen, Oslo"]
+    voted = majority(several, [attempt(0, one, n) for n, one in enumerate(said)])
+    assert voted is not None
+    assert voted.answer == "Oslo; Bergen"
+    about = Task(id="t0", question="?", answers=("100",), tolerance=0.05)
+    voted = majority(about, [attempt(0, one, n) for n, one in enumerate(["7", "100", "7", "102", "98"])])
+    assert voted is not None
+    assert voted.answer == "100"
+
+
+def test_a_turn_that_strict_refused_was_not_repaired() -> None:
+    turns = (
+        Turn(text="", malformed="needs repair: code_fence", repairs=("code_fence", "missing_brace")),
+        Turn(text="", malformed="the turn is empty", repairs=("unclosed_think",)),
+        Turn(text="", repairs=("code_fence",)),
+    )
+    report = summarise(TASKS, [attempt(0, "Paris", turns=turns)], model="m", world="w")
+    assert (report.malformed_turns, report.repaired_turns) == (2, 1)
+    assert (report.repairs, report.refused) == ({"code_fence": 1}, {"code_fence": 1})
+    assert "refused for need of repair" in dict(rows(report))
 
 
 def test_intervals_hold_the_mean_repeat_and_know_their_ignorance() -> None:
