@@ -129,7 +129,7 @@ def _difference(one: Trajectory, number: int, turn: Turn, now: str, at: int) -> 
 def left_out(run: str | Path, model: str) -> list[str]:
     """Settings of a run that a model of this name does not have."""
     recorded, _ = _settings(run)
-    return [key for key in (not_for(model) if ":" in model else ()) if recorded.get(key)]
+    return [key for key in not_for(model) if recorded.get(key)]
 
 
 def replay_questions(
@@ -147,7 +147,7 @@ def replay_questions(
     """
     recorded, settings = _settings(run)
     name = model if isinstance(model, str) else model.name
-    plain = {key: AgentSettings.model_fields[key].default for key in left_out(run, name)}
+    plain = {key: AgentSettings.model_fields[key].default for key in (left_out(run, model) if isinstance(model, str) else ())}
     recorded, settings = recorded | plain, settings.model_copy(update=plain)
     if "tasks" in recorded:
         chosen = {key: value for key, value in recorded.items() if key in EvalSettings.model_fields}
