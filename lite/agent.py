@@ -391,6 +391,7 @@ def _observed(turn: Turn, observation: Observation, text: str, whole: str) -> Tu
             "read": tuple(observation.read),
             "reader_prompt_tokens": observation.prompt_tokens,
             "reader_completion_tokens": observation.completion_tokens,
+            "reader_seconds": observation.reader_seconds,
             "tool_seconds": observation.seconds,
         }
     )

@@ -43,11 +43,12 @@ class _Work:
     """A call being carried out, and what a reader of pages has spent on it."""
 
     call: Call
-    started: float
+    seconds: float = 0.0  # of the tools alone
     steps: Steps | None = None
     faults: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    reader_seconds: float = 0.0
 
 
 @dataclass(eq=False)
@@ -171,7 +172,7 @@ def _advance(one: Episode, answer: Answer, watch: Listener, clock: Callable[[], 
                 one.pending = event
                 return
             if isinstance(event, Call):
-                one.work = _Work(event, clock())
+                one.work = _Work(event)
             elif event.observation is None:
                 watch.said(one.index, event)
             else:
@@ -188,6 +189,8 @@ def _go_on(one: Episode, work: _Work, answer: Answer, clock: Callable[[], float]
     if isinstance(answer, Reply):
         work.prompt_tokens += answer.prompt_tokens
         work.completion_tokens += answer.completion_tokens
+        work.reader_seconds += answer.seconds
+    began = clock()
     given = answer if isinstance(answer, Reply | Fault) else None
     while True:
         try:
@@ -196,15 +199,20 @@ def _go_on(one: Episode, work: _Work, answer: Answer, clock: Callable[[], float]
             one.pending = work.steps.send(given)
         except StopIteration as end:
             one.work = None
-            spent = {"prompt_tokens": work.prompt_tokens, "completion_tokens": work.completion_tokens}
-            took = {"seconds": round(clock() - work.started, 6)}
-            return end.value.model_copy(update=spent | took) if isinstance(end.value, Observation) else end.value
+            spent = {
+                "prompt_tokens": work.prompt_tokens,
+                "completion_tokens": work.completion_tokens,
+                "reader_seconds": round(work.reader_seconds, 3),
+                "seconds": round(work.seconds + clock() - began, 6),
+            }
+            return end.value.model_copy(update=spent) if isinstance(end.value, Observation) else end.value
         except (LiteError, OSError, MemoryError) as error:  # the world's fault, never the model's
             work.steps, work.faults = None, work.faults + 1
             if work.faults == 2:
                 one.work = None
                 return Fault(where="tool", error=f"{type(error).__name__}: {error}")
         else:
+            work.seconds += clock() - began
             return None
 
 

@@ -113,7 +113,7 @@ class EvalSettings(NamedAgent):
     limit: int | None = Field(default=None, ge=1)  # only the first so many tasks
     attempts: int = Field(default=1, ge=1)  # at each task: k
     prices: Prices = Prices()
-    width: int = Field(default=4, ge=1)  # episodes run in step: a batch is decoded two to three times as fast
+    width: int = Field(default=4, ge=1)  # episodes under way together: a batch is decoded two to three times as fast
 
 
 class DemoSettings(Settings):
@@ -156,7 +156,7 @@ class SamplerSettings(Settings):
 
     engine: Literal["llamacpp", "transformers", "vllm"] = "llamacpp"
     workers: int = Field(default=2, ge=1)  # processes of one thread (llamacpp): decoding gains nothing from more
-    width: int = Field(default=24, ge=1)  # episodes in step in each
+    width: int = Field(default=24, ge=1)  # episodes under way together in each
     memory: float = Field(default=0.4, gt=0, le=1)  # share of the GPU's that vllm takes while it writes
 
 

@@ -187,6 +187,7 @@ class Observation(Record):
     seconds: float = 0.0
     prompt_tokens: int = 0  # of the model that read pages for it
     completion_tokens: int = 0
+    reader_seconds: float = 0.0  # its own
 
 
 class Fault(Record):
@@ -235,6 +236,7 @@ class Turn(Record):
     logprobs: tuple[float, ...] | None = None
     reader_prompt_tokens: int = 0  # of the model that read pages for the observation
     reader_completion_tokens: int = 0
+    reader_seconds: float = 0.0
     model_seconds: float = 0.0
     tool_seconds: float = 0.0
 

@@ -147,7 +147,8 @@ def replay_questions(
     """
     recorded, settings = _settings(run)
     name = model if isinstance(model, str) else model.name
-    plain = {key: AgentSettings.model_fields[key].default for key in (left_out(run, model) if isinstance(model, str) else ())}
+    fields = left_out(run, model) if isinstance(model, str) else []
+    plain = {key: AgentSettings.model_fields[key].default for key in fields}
     recorded, settings = recorded | plain, settings.model_copy(update=plain)
     if "tasks" in recorded:
         chosen = {key: value for key, value in recorded.items() if key in EvalSettings.model_fields}

@@ -21,6 +21,7 @@ OUTCOMES = {
     "wrong": "an answer, and not the right one",
     "abstained": "it said that it does not know",
     "truncated": "no answer, even when it was asked at a limit",
+    "too_long": "nothing was asked: the question alone fills the window (a larger --context would do)",
     "stuck": "no answer: unreadable turns, or the same again and again",
     "tool_failure": "the world failed: not graded",
     "model_failure": "the model or its server failed: not graded",
@@ -90,6 +91,8 @@ def outcome(trajectory: Trajectory) -> str:
     """The one of OUTCOMES that holds."""
     if trajectory.stop is Stop.FAILED:
         return f"{trajectory.failed}_failure"
+    if trajectory.stop is Stop.CONTEXT and not trajectory.turns:
+        return "too_long"
     if not trajectory.answered:
         return "truncated" if trajectory.stop in _TRUNCATED else "stuck"
     if trajectory.reward is None or trajectory.reward.value is None:
@@ -205,7 +208,9 @@ def _effort(trajectories: Sequence[Trajectory], turns: Sequence[Turn]) -> dict[s
         "completion_tokens": sum(one.completion_tokens for one in [*turns, *segments])
         + sum(turn.reader_completion_tokens for turn in turns),
         "seconds": round(sum(one.seconds for one in trajectories), 1),
-        "model_seconds": round(sum(t.model_seconds for t in turns) + sum(s.seconds for s in segments), 1),
+        "model_seconds": round(
+            sum(turn.model_seconds + turn.reader_seconds for turn in turns) + sum(one.seconds for one in segments), 1
+        ),
         "tool_seconds": round(sum(turn.tool_seconds for turn in turns), 3),
     }
 

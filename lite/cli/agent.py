@@ -33,7 +33,11 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--agent", metavar="NAME", help="A trained agent whole: atlas, or a TOML file like it."),
         click.option("--max-turns", type=click.IntRange(min=1), help="Turns before an answer is asked for."),
         click.option("--turn-tokens", type=click.IntRange(min=16), help="The most one turn may write."),
-        click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Time for one question."),
+        click.option(
+            "--max-seconds",
+            type=click.FloatRange(min=0, min_open=True),
+            help="After them it has to answer.",
+        ),
         click.option("--context", type=click.IntRange(min=256), help="The model's window in tokens."),
         click.option("--memory", type=click.Choice(_MEMORIES), help="What happens when the window fills."),
         click.option("--strict", is_flag=True, default=None, help="Repair nothing: such a turn is unreadable."),
@@ -112,7 +116,7 @@ def no_model() -> NoReturn:
 @click.option("--out", type=folder, metavar="RUN", help="Folder of the run; one that is there goes on.")
 @click.option("-n", "limit", type=click.IntRange(min=1), help="Only the first so many tasks.")
 @click.option("-k", "attempts", type=click.IntRange(min=1), help="Attempts at each task: pass@k and majority@k.")
-@click.option("--width", type=click.IntRange(min=1), help="Tasks run in step.")
+@click.option("--width", type=click.IntRange(min=1), help="Tasks under way together.")
 @agent_options
 @as_json
 def evaluate_command(

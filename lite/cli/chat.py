@@ -18,7 +18,7 @@ _SHOWN = 10  # differences that are printed in full
 @click.command()
 @click.argument("directory", type=folder, metavar="DIR")
 @agent_options
-@click.option("--save", type=folder, metavar="RUN", help="Append each question's trajectory to RUN.")
+@click.option("--save", type=folder, metavar="RUN", help="Append to RUN each trajectory that Ctrl-C does not stop.")
 @click.option("--full", is_flag=True, help="Show every observation whole.")
 def chat(directory: Path, save: Path | None, full: bool, **options: Any) -> None:
     """Ask questions that go on from each other. Ctrl-C stops an answer, at the prompt it ends the chat (as does /quit).

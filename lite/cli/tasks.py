@@ -181,7 +181,7 @@ def tasks_check(file: Path, directory: Path, out: Path | None, judge: str | None
 @click.option("-k", default=8, show_default=True, type=click.IntRange(min=1), help="Tries a task.")
 @click.option("--closed", type=click.IntRange(min=0), help="Closed-book tries a task; as many as -k by default.")
 @click.option("-n", "limit", type=click.IntRange(min=1), help="Only the first so many tasks.")
-@click.option("--width", type=click.IntRange(min=1), help="Tries run in step.")
+@click.option("--width", type=click.IntRange(min=1), help="Tries under way together.")
 @agent_options
 @as_json
 def tasks_rate(file: Path, directory: Path, out: Path, as_json: bool, **options: Any) -> None:

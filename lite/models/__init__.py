@@ -84,7 +84,7 @@ def located(spec: str, place: Callable[[str], str]) -> str:
     if kind == "smollm2":
         return f"smollm2+{place(rest)}" if rest else spec
     paths = split_adapter(rest) if kind == "llamacpp" else (rest, None)
-    return f"{kind}:{'+'.join(place(path) for path in paths if path)}" if kind in FILES else spec
+    return f"{kind}:{'+'.join(place(path) for path in paths if path)}" if kind in FILES else spec.rstrip("/")
 
 
 def not_for(spec: str) -> dict[str, str]:

@@ -80,10 +80,7 @@ class ChatTemplate:
             return False
 
     def _opened(self) -> str:
-        try:
-            rendered = self.render([Message(role="user", content="hello")])
-        except ValueError:
-            return ""
+        rendered = self.render([Message(role="user", content="hello")])
         tail = rendered[max(0, rendered.rfind("<think>")) :]
         return tail if tail.strip() == "<think>" else ""
 

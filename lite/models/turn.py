@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite.dialect import STOP, replayed
+from lite.errors import ModelError
 from lite.models.chat import ChatTemplate, ControlTokens
 from lite.models.sampling import choose, log_probability, random_for
 from lite.records import Fault, Generate, Message, Reply, Trajectory
@@ -188,8 +189,11 @@ class Prompts:
         return ids
 
     def count(self, messages: Sequence[Message]) -> int:
-        """Tokens of the prompt these messages make."""
-        return len(self.ids(self.render(messages)))
+        """Tokens of the prompt these messages make. Raises ModelError when the chat template refuses them."""
+        try:
+            return len(self.ids(self.render(messages)))
+        except ValueError as error:
+            raise ModelError(f"this model cannot be asked: {error}") from None
 
     def turn(self, request: Generate, known: Said | None) -> Turn | Fault:
         """A request as a turn; what `known` has said before keeps the ids it was said with."""
@@ -199,6 +203,8 @@ class Prompts:
             return Fault(where="model", error=str(error))
         chars, count = known.stands_for(rendered) if known else (0, 0)
         ids = (known.ids[:count] if known else []) + self.ids(rendered[chars:], opening=not chars)
+        if len(ids) >= self.context:  # what was sampled can be more tokens than the same text makes
+            ids = self.ids(rendered)
         if len(ids) >= self.context:
             return Fault(
                 where="model", error=f"a prompt of {len(ids)} tokens does not fit the window of {self.context}"

@@ -60,7 +60,7 @@ def demonstrations(
 
     Args:
         cold: how many attempts at each task, how many detours, how many pages in one call.
-        width: episodes run in step.
+        width: episodes under way together.
         count: tokens of messages by the model that is to learn from them; by default a cautious estimate.
     """
     by_id = {task.id: task for task in tasks}

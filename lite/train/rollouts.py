@@ -99,7 +99,7 @@ class Workers:
         world: the world's folder.
         context: window in tokens.
         workers: processes.
-        width: episodes in step in each.
+        width: episodes under way together in each.
 
     Raises:
         ModelError: a worker could not start.

@@ -66,7 +66,7 @@ def test_an_episode_of_odd_turns_is_shown(shown: io.StringIO) -> None:
     assert '"bare"' in text
     assert "[b]fly[/b]" in text
     assert "No answer." in text
-    assert "repeated the same call" in text
+    assert "said or called the same again" in text
 
 
 def test_progress_without_a_terminal_is_a_line_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
