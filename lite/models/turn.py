@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.dialect import STOP, replayed
+from lite.dialect import STOP, replayed, wrap_response
 from lite.errors import ModelError
 from lite.models.chat import ChatTemplate, ControlTokens
 from lite.models.sampling import choose, log_probability, random_for
@@ -221,26 +221,46 @@ class Prompts:
     def sequences(self, trajectory: Trajectory) -> list[Tokens]:
         """The ids of a conversation, made as its prompts were: what was sampled is never tokenised again.
 
-        One for each prefix that turns were written behind (see `Trajectory.sequences`). Turns without ids (a
-        demonstration's) are tokenised, each with the token that ends it.
+        One for each prefix that turns were written behind: memory may rewrite what stands before a turn (see
+        `Trajectory.sequences`), and so may the template (Qwen3 drops older thoughts, and has line breaks of its own
+        around them). Turns without ids (a demonstration's) are tokenised as the template would have them written,
+        each with the token that ends it.
         """
         said = Said()  # one for all: what memory leaves of earlier turns keeps the ids they were sampled with
-        return [self._tokens(before, turns, said) for before, turns in trajectory.sequences()]
+        return [row for before, turns in trajectory.sequences() for row in self._tokens(before, turns, said)]
 
-    def _tokens(self, before: Sequence[Message], turns: Sequence[SaidTurn], said: Said) -> Tokens:
-        row = Tokens([], [], [])
+    def _tokens(self, before: Sequence[Message], turns: Sequence[SaidTurn], said: Said) -> list[Tokens]:
+        rows = [row := Tokens([], [], [])]
+        turns = [turn.model_copy(update={"text": self._as_kept(turn)}) for turn in turns]
         for place, turn in enumerate(turns):
             rendered = self.render(replayed(before, turns[: place + 1])[: -1 - (turn.observation is not None)])
             chars, count = said.stands_for(rendered)
             prompt = said.ids[:count] + self.ids(rendered[chars:], opening=not chars)
             if turn.token_ids is None:
-                sampled = [*self.vocabulary.tokenize(turn.text), self._end_of_turn()]
+                sampled = [*self.vocabulary.tokenize(self._behind_opening(turn.text)), self._end_of_turn()]
             else:
                 sampled = list(turn.token_ids)
+            if sum(row.sampled[common(row.ids, prompt) :]) > 1:  # what was sampled stands there otherwise now
+                rows.append(row := Tokens([], [], []))
             _append(row, prompt, sampled, turn.logprobs or [0.0] * len(sampled))
             spoken, text = self._spoken(sampled)
             said.settle(rendered, prompt, self.control.shield(text), spoken)
-        return row
+        return rows
+
+    def _as_kept(self, turn: SaidTurn) -> str:
+        """A demonstration's turn as the template shows it later on, so that the ids of later prompts go on from it."""
+        head, closed, rest = turn.text.partition("</think>")
+        if turn.token_ids is not None or not closed:
+            return turn.text
+        said = [Message(role="user", content="a"), Message(role="assistant", content="<think>\nb\n</think>\nc")]
+        shown = self.template.render([*said, Message(role="user", content=wrap_response("d"))])
+        return f"{head}</think>\n\n{rest.lstrip()}" if "</think>\n\nc" in shown else turn.text
+
+    def _behind_opening(self, text: str) -> str:
+        """A turn less what the template has written of it."""
+        tag = "<think>"
+        opened = self.template.opens and text.startswith(tag)
+        return text.removeprefix(tag).removeprefix("\n") if opened else text
 
     def _spoken(self, sampled: Sequence[int]) -> tuple[list[int], str]:
         """What of a turn's ids the conversation goes on from, and its text."""
