@@ -7,7 +7,7 @@ read until its turns were over. All show in what the rollouts do, before they sh
 
 import math
 from collections.abc import Mapping
-from statistics import fmean, median
+from statistics import fmean, median_low
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ from lite.records import Record
 from lite.train.signals import Look
 
 _BASELINE = 3  # steps whose mean is the measure; the second step has the first, before which nothing was updated
+_QUIET = 0.05  # nats a token: below it entropy has room to rise
+_WATCHED = ("answered", "visits", "length", "malformed", "truncated", "repeated", "entropy", "kl_start")
 
 
 class Alarm(Record):
@@ -57,31 +59,43 @@ class Sentinel:
         self.watch = self.watch.model_copy(update={"steps": steps, "raised": raised})
         for name, count in raised.items():
             if count >= self._settings.patience:
-                was = self._was(name)
+                was = median_low(step.get(name, 0.0) for step in steps) if name == "grad_norm" else self._was(name)
                 return Alarm(signal=name, why=f"{name} went from {was:.3g} to {signals[name]:.3g}")
         return None
 
     def _was(self, name: str) -> float:
-        return fmean(step.get(name, 0.0) for step in self.watch.steps[:_BASELINE])
+        """What is usual: the mean of the first steps that were in bounds. One that had collapsed measures nothing."""
+        usual: list[float] = []
+        for step in self.watch.steps:
+            if name in step and len(usual) < _BASELINE and not (usual and self._out(name, step[name], fmean(usual))):
+                usual.append(step[name])
+        return fmean(usual) if usual else 0.0
+
+    def _out(self, name: str, value: float, was: float) -> bool:
+        """Whether a signal is out of bounds."""
+        bounds = self._settings
+        match name:
+            case "answered":
+                return was - value > bounds.answered
+            case "visits" | "length":
+                return value < (1 - getattr(bounds, name)) * was
+            case "malformed" | "truncated" | "repeated":
+                return value - was > getattr(bounds, name)
+            case "entropy":
+                return value > bounds.entropy * max(was, _QUIET)
+            case "kl_start":
+                return value > bounds.kl_start
+            case _:
+                return False
 
     def _suspicious(self, signals: Mapping[str, float]) -> list[str]:
         """The signals that are out of bounds now."""
         known = self.watch.steps
         if not known:
             return []
-        bounds = self._settings
-        found = []
-        if self._was("answered") - signals.get("answered", 1.0) > bounds.answered:
-            found.append("answered")
-        found += [
-            name
-            for name, fall in (("visits", bounds.visits), ("length", bounds.length))
-            if signals.get(name, math.inf) < (1 - fall) * self._was(name)
-        ]
-        rises = (("malformed", bounds.malformed), ("truncated", bounds.truncated), ("repeated", bounds.repeated))
-        found += [name for name, rise in rises if signals.get(name, 0.0) - self._was(name) > rise]
-        usual = median(step.get("grad_norm", 0.0) for step in known)
-        if usual and signals.get("grad_norm", 0.0) > bounds.grad_norm * usual:
+        found = [name for name in _WATCHED if name in signals and self._out(name, signals[name], self._was(name))]
+        usual = median_low(step.get("grad_norm", 0.0) for step in known)
+        if usual and signals.get("grad_norm", 0.0) > self._settings.grad_norm * usual:
             found.append("grad_norm")
         return found
 

@@ -204,6 +204,7 @@ def test_what_does_not_fit_is_one_line(change: str, message: str) -> None:
 # ---------------------------------------------------------------- the sentinel
 
 HEALTHY = {"answered": 0.95, "visits": 1.4, "length": 150.0, "malformed": 0.02, "grad_norm": 0.4, "reward": 0.3}
+HEALTHY |= {"entropy": 0.2, "kl_start": 0.01, "repeated": 0.0}
 
 
 def watching(*steps: dict[str, float]):
@@ -224,11 +225,15 @@ def test_a_healthy_run_raises_nothing() -> None:
         ({"malformed": 0.4}, "malformed"),
         ({"repeated": 0.3}, "repeated"),
         ({"grad_norm": 30.0}, "grad_norm"),
+        ({"entropy": 2.0}, "entropy"),
+        ({"kl_start": 5.0}, "kl_start"),
     ],
 )
-def test_a_collapse_is_seen_after_two_steps_of_it(change: dict[str, float], signal: str) -> None:
-    *quiet, alarm = watching({}, {}, {}, change, change)
-    assert quiet == [None] * 4
+@pytest.mark.parametrize("healthy", [1, 2, 3, 6])
+def test_a_collapse_is_seen_after_two_steps_of_it(change: dict[str, float], signal: str, healthy: int) -> None:
+    """As early as the first update may cause it: a step that has collapsed does not become what is usual."""
+    *quiet, alarm = watching(*[{}] * healthy, change, change)
+    assert quiet == [None] * (healthy + 1)
     assert alarm is not None
     assert alarm.signal == signal
 
