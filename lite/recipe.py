@@ -1,5 +1,6 @@
 """Settings, each declared once and validated. An unknown key is an error that names the nearest known one."""
 
+import re
 import tomllib
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -184,14 +185,20 @@ class StageSettings(Settings):
     steps: int = Field(ge=1)
     pool: int = Field(default=128, ge=1)  # tasks that are rated before it
     tries: int = Field(default=8, ge=2)  # at each of them
-    keep: str = "1 <= correct <= 7"  # a filter (lite tasks select); "" keeps all, and rates none
+    keep: str = "1 <= correct <= 7"  # a filter (lite tasks select); "" keeps all
     capabilities: dict[str, float] = {}  # capability -> its share of every step; empty: equal shares
     temperature: float = Field(default=0.7, gt=0)
     learning_rate: float = Field(default=8e-5, gt=0)
     warmup: int = Field(default=0, ge=0)  # updates over which it rises; Adam's first steps go as far as noise points
     context: int | None = Field(default=None, ge=256)  # None: the agent's
     turns: int | None = Field(default=None, ge=1)
-    solved: float = Field(default=0.9, gt=0, le=1)  # mean reward over the last five steps that ends the stage
+    solved: float = Field(default=0.9, gt=0, le=1)  # share of right tries over the last five steps that ends the stage
+    patience: int = Field(default=5, ge=1)  # looks without a better one, after which it ends
+
+    @property
+    def rated(self) -> bool:
+        """Whether the filter asks how often the policy solves a task: then a pool of them is tried before the stage."""
+        return bool(re.search(r"\b(correct|tries)\b", self.keep))
 
 
 class Updates(Settings):

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from lite.agent import system_prompt
+from lite.curriculum import read_filter
 from lite.dialect import ASK_FOR_ANSWER
 from lite.drive import TOOLS
 from lite.errors import MissingExtra, ModelError, UsageError
@@ -27,7 +28,7 @@ from lite.world import World
 
 # What was run beside Unsloth 2026.10.9 (dev/LOG.md). Unsloth's own caps are read from its metadata.
 _BESIDE_UNSLOTH = {"trl": "trl==1.14.2", "transformers": "transformers==5.17.0", "datasets": "datasets==4.8.5"}
-_OURS = ("accelerate", "datasets", "gguf", "peft", "torch", "transformers", "trl")
+_OURS = ("accelerate", "datasets", "gguf", "peft", "torch", "transformers", "trl", "unsloth", "vllm")
 _TURN = 64  # tokens; a shorter turn cannot think and call
 _HIT = 60  # tokens of a search hit, at least
 _FRAME = 60  # tokens around a page's evidence, at least
@@ -48,7 +49,7 @@ def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
         ModelError: the policy's file is no model.
         UsageError: the world or the tasks are missing or do not belong together, or context, memory or disk is short.
     """
-    if unfit := next(versions(settings.policy.loader), None):
+    if unfit := next(versions(settings.policy.loader, settings.sampler.engine), None):
         raise MissingExtra(unfit)
     if settings.sampler.engine == "vllm" and importlib.util.find_spec("vllm") is None:
         raise MissingExtra(
@@ -59,6 +60,10 @@ def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
         check_gguf(base)
     elif not (base / "config.json").is_file():
         raise ModelError(f"{base} has no config.json: give the folder of a Hugging Face model, or a GGUF file")
+    if settings.sampler.engine == "llamacpp" and base.is_dir():
+        raise UsageError(
+            f'sampler.engine = "llamacpp" reads GGUF files, and {base} is a folder: set "transformers", or "vllm"'
+        )
     if settings.policy.adapter and not Path(settings.policy.adapter).exists():
         raise UsageError(f"policy.adapter: there is no {settings.policy.adapter}: name a GGUF file or a PEFT folder")
     if bool(settings.reward.judge) != bool(settings.judge):
@@ -69,6 +74,7 @@ def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
     if settings.judge:
         read_spec(settings.judge)
     _world(settings, folder)
+    _names(settings)
     _context(settings)
     asked = estimate(settings)
     _memory(asked["gigabytes"])
@@ -79,14 +85,14 @@ def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
 # ---------------------------------------------------------------- libraries
 
 
-def versions(loader: str) -> Iterator[str]:
+def versions(loader: str, engine: str = "") -> Iterator[str]:
     """A line for each installed library whose version does not fit, with the command that mends it. Imports none.
 
     Libraries that are not installed are not spoken of: who asks for them says so.
     """
     for text, extra in requirements():
-        if extra == "train":
-            yield from _unfit(text, "literesearcher-lite")
+        if extra == "train" or (extra in {loader, engine} and _installed(extra)):
+            yield from _unfit(text, f"literesearcher-lite[{extra}]")
     if loader == "unsloth" and (version := _installed("unsloth")):
         for text in importlib.metadata.requires("unsloth") or []:
             yield from _unfit(text, f"unsloth {version}", _BESIDE_UNSLOTH)
@@ -129,6 +135,31 @@ def _world(settings: TrainSettings, folder: Path) -> None:
     with World.open(ready) as world:
         for which, those in tasks.items():
             of_this_world(those, getattr(settings, which), world)
+
+
+def _names(settings: TrainSettings) -> None:
+    """What a recipe names is there: kinds of tasks, fields of filters, files of demonstrations."""
+    tasks = tasks_of(settings, "train")
+    kinds = {task.capability or "all" for task in tasks}
+    shares = {f"stages.{n}.capabilities": stage.capabilities for n, stage in enumerate(settings.stages)}
+    if settings.sft:
+        shares["sft.balance"] = settings.sft.balance
+    for name, named in shares.items():
+        if unknown := sorted(set(named) - kinds):
+            raise UsageError(f"{name}: no task has the capability {unknown[0]}: there are {', '.join(sorted(kinds))}")
+    known = sorted({"tries", "correct", *(field for task in tasks for field in task.model_dump())})
+    for n, stage in enumerate(settings.stages):
+        try:
+            read_filter(stage.keep or "1", known)
+        except UsageError as error:
+            raise UsageError(f"stages.{n}.keep: {error}") from None
+    lost = next((file for file in (settings.sft.files if settings.sft else ()) if not Path(file).exists()), None)
+    if lost is not None:
+        raise UsageError(f"sft.files: there is no {lost}: name a run's folder, or a file of trajectories")
+    if settings.updates.anchor and not settings.sft:
+        raise UsageError("updates.anchor needs demonstrations: give the recipe an [sft] part, or set it to 0")
+    if settings.agent.grammar:
+        raise UsageError("agent.grammar: rollouts are free, or the policy would not be what is sampled: leave it out")
 
 
 def of_this_world(tasks: Sequence[Task], file: str, world: World) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lite.agents import as_toml
-from lite.curriculum import select
+from lite.drive import prompt_of
 from lite.errors import ModelError, UsageError
 from lite.evaluate import read_tasks
 from lite.extras import need
@@ -27,21 +27,22 @@ from lite.models.transformers import Transformers
 from lite.models.turn import Tokens
 from lite.models.vllm import Vllm
 from lite.recipe import AgentSettings, ColdStart, NamedAgent, TrainSettings
-from lite.records import Broken, Task, Trajectory
-from lite.run import Run, cut_half_line
+from lite.records import Sampling, Task, Trajectory
+from lite.run import Run, cut_half_line, digest
 from lite.shipped import cache_dir
 from lite.tasks.files import write_tasks
 from lite.train.checkpoints import newest_checkpoint
 from lite.train.checks import of_this_world
 from lite.train.curves import Line, as_text
-from lite.train.demos import demonstrations, keep, read_demonstrations
+from lite.train.demos import demonstrations, given, keep, read_demonstrations
 from lite.train.draw import Drawer, first_of_each
 from lite.train.exam import line_of, sit
 from lite.train.groups import Row
 from lite.train.policy import ADAPTER, Policy, base_of
+from lite.train.pool import choose
 from lite.train.recipes import exam_tasks, tasks_of
 from lite.train.rollouts import Attempt, Inline, Rollout, Sampler, Workers
-from lite.train.signals import services
+from lite.train.signals import Look
 from lite.train.unsloth import import_first
 from lite.world import World
 
@@ -151,7 +152,7 @@ class Course:
         chosen, context = self.settings.sampler, agent.context
         if chosen.engine == "vllm":
             return Inline(self._vllm(agent), world, chosen.width)
-        if chosen.engine == "transformers" or self._base.is_dir():
+        if chosen.engine == "transformers":
             return Inline(self._reader(policy(), context), world, chosen.width)
         return Workers(self._base, world.path, context=context, workers=chosen.workers, width=chosen.width)
 
@@ -193,14 +194,12 @@ class Course:
             kept.extend(one for _, one in worth)
             dropped.update(not_worth)
 
-        known = {task.id for task in self._train}
-        for found in (one for file in cold.files for one in read_demonstrations(file)):
-            if isinstance(found, Broken):
-                dropped["broken"] += 1
-            elif found.task_id not in known:
-                dropped["unknown task"] += 1
-            else:
-                take([found])
+        for file in cold.files:
+            for found in given(file, self._train, self._secret(), prompt_of(self.settings.agent, world)):
+                if isinstance(found, str):
+                    dropped[found] += 1
+                else:
+                    kept.append(found)
         while wanted and (room := cold.demonstrations - len(kept)) > 0:
             batch, wanted = wanted[: 2 * room], wanted[2 * room :]
             agent, seed = self.settings.agent, self.settings.seed
@@ -211,11 +210,18 @@ class Course:
                 f"no demonstration was worth keeping ({dict(dropped)}): give the agent more context or words"
             )
         self._run.write("demonstrations.jsonl", "".join(one.to_json() + "\n" for one in kept))
-        sequences = _as_tokens(kept, reader)
+        whole, window = _as_tokens(kept, reader), self.settings.agent.context
+        sequences = [one for one in whole if len(one.ids) <= window]
+        if len(sequences) < len(whole):
+            dropped["longer than the window"] = len(whole) - len(sequences)
         tokens = sum(len(one.ids) for one in sequences)
         counts = {"demonstrations": len(kept), "sequences": len(sequences), "tokens": tokens}
         self._metric({**counts, "dropped": dict(dropped)})
         return sequences
+
+    def _secret(self) -> set[str]:
+        """Questions that a checkpoint is chosen or the run measured by."""
+        return {task.question for task in (*self._dev, *self._exam_tasks)}
 
     def _cold_start(self, cold: ColdStart, start: Path | None, world: World) -> None:
         from lite.train.cold import Cold
@@ -272,14 +278,28 @@ class Course:
                 self._anchors(policy) if settings.updates.anchor else (),
                 start,
                 judge,
+                self._first_look(agent),
             )
             at_work.run(policy, resume)
+        self._note_first_look(agent, at_work.first)
         if at_work.alarm is not None:
             self._collapsed(number, collapses, at_work.alarm.why)
             self._stage(number, start, world)
             return
         told = at_work.look.told if at_work.look else {}  # it begins with a look, so there is one
         self._done(f"stage-{number}", best=f"stage-{number}/best", **told)
+
+    def _first_look(self, agent: AgentSettings) -> Look | None:
+        """What an earlier stage, or an earlier go of this one, began with: what is forgotten is measured by that.
+
+        An agent of other limits is another measure.
+        """
+        found = self._state.get("first", {}).get(_measure(agent))
+        return Look.model_validate(found) if found else None
+
+    def _note_first_look(self, agent: AgentSettings, first: Look | None) -> None:
+        if first is not None:
+            self._done("first", **(self._state.get("first", {}) | {_measure(agent): first.model_dump(mode="json")}))
 
     def _judge(self, stack: ExitStack) -> Judge | None:
         """Who judges answers, if the recipe names one; closed with `stack`. Verdicts are good for every run."""
@@ -294,62 +314,40 @@ class Course:
         return found if found.exists() else None
 
     def _collapsed(self, number: int, before: list[str], why: str) -> None:
-        """Note a collapse, and go back to the best checkpoint; the second one ends the run."""
+        """Go back to the best checkpoint and note the collapse; the second one ends the run.
+
+        The note comes last: killed before it, the stage begins again from what is healthy.
+        """
         folder = self.folder / f"stage-{number}"
+        self._metric({"stage": number, "collapse": why})
+        if len(before) < _ROLLBACKS:
+            shutil.rmtree(folder / "healthy", ignore_errors=True)
+            shutil.copytree(folder / "best", folder / "healthy")
+            for checkpoint in folder.glob("checkpoint-*"):
+                shutil.rmtree(checkpoint)
         known = self._state.get("collapses", {})
         self._done("collapses", **(known | {str(number): [*before, why]}))
-        self._metric({"stage": number, "collapse": why})
         if len(before) >= _ROLLBACKS:
             raise ModelError(
                 f"stage {number} collapsed again ({why}): the last healthy adapter is {folder / 'best'}; "
                 "try a lower learning rate"
             )
-        kept = folder / "best"
-        if kept.exists():
-            shutil.rmtree(folder / "healthy", ignore_errors=True)
-            shutil.copytree(kept, folder / "healthy")
-        for checkpoint in folder.glob("checkpoint-*"):
-            shutil.rmtree(checkpoint)
 
     def _selected(self, number: int, sampler: Sampler, agent: AgentSettings, adapter: Path | None) -> list[Task]:
-        """The tasks of a stage: those of a rated pool that the policy solves sometimes."""
+        """The tasks of a stage; what was chosen once stays."""
         stage, path = self.settings.stages[number - 1], self.folder / "stages" / f"{number}.jsonl"
         if path.exists():
             return read_tasks(path)
+        roll = partial(sampler.roll, settings=agent, adapter=adapter)
+        kept, told = choose(stage, self._train, roll, self.settings.seed + number)
+        if told:
+            self._metric({"stage": number, **told})
         path.parent.mkdir(exist_ok=True)
-        if not stage.keep:
-            write_tasks(self._train, path)
-            return self._train
-        pool = Drawer(self._train, stage.capabilities, self.settings.seed + number).next(stage.pool)
-        pool = list({task.id: task for task in pool}.values())
-        attempts = [Attempt(task, n, self.settings.seed) for task in pool for n in range(stage.tries)]
-        right: dict[str, list[float]] = {task.id: [] for task in pool}
-        asked: Counter[str] = Counter()
-        for rollout in sampler.roll(attempts, agent, adapter):
-            asked.update(services([rollout.trajectory]))
-            reward = rollout.trajectory.reward
-            if reward is not None and reward.value is not None:
-                right[rollout.attempt.task.id].append(reward.value)
-        rated = [
-            task.model_copy(update={"tries": len(right[task.id]), "correct": sum(v == 1.0 for v in right[task.id])})
-            for task in pool
-        ]
-        kept = select(rated, keep=stage.keep)
-        histogram = [sum(task.model_extra["correct"] == n for task in rated) for n in range(stage.tries + 1)]  # type: ignore[index]
-        counts = {"rated": len(rated), "kept": len(kept), "histogram": histogram}
-        self._metric({"stage": number, **counts, **asked})
-        if not kept:
-            raise UsageError(
-                f"stage {number}: no task of {len(rated)} fits {stage.keep!r} (right of {stage.tries}: {histogram}): "
-                "begin with a longer cold start, or keep others"
-            )
         write_tasks(kept, path)
         return kept
 
     def _anchors(self, policy: Policy) -> Sequence[Row]:
         path = self.folder / "demonstrations.jsonl"
-        if not path.exists():
-            raise UsageError("updates.anchor needs demonstrations: give the recipe an [sft] part, or set it to 0")
         found = (one for one in read_demonstrations(path) if isinstance(one, Trajectory))
         reader = self._reader(policy, self.settings.agent.context)
         return [Row(one.ids, one.sampled, None) for one in _as_tokens(found, reader)]
@@ -379,6 +377,11 @@ class Course:
             yield from sampler.roll(attempts, agent, adapter / ADAPTER if adapter else None)
         finally:
             sampler.close()
+
+
+def _measure(agent: AgentSettings) -> str:
+    """What of an agent decides how far it gets, greedy as a look is."""
+    return digest(agent.model_copy(update={"sampling": Sampling()}).model_dump_json())
 
 
 def _as_tokens(trajectories: Iterable[Trajectory], reader: Transformers) -> list[Tokens]:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +40,9 @@ Reason = Literal[
     "too many tool errors",
     "call without a thought",
     "evidence not seen",
+    "broken",
+    "unknown task",
+    "held out",
 ]
 _SAME_CALL = 3  # the most times one call may be made
 _ERRORS = 2  # the most calls that may be answered by an error
@@ -163,6 +166,39 @@ def _seen(task: Task, trajectory: Trajectory) -> bool:
 
 
 # ---------------------------------------------------------------- reading
+
+
+def given(
+    path: str | Path, tasks: Sequence[Task], secret: Collection[str], system: str
+) -> Iterator[Trajectory | Reason]:
+    """The trajectories of a file (see `read_demonstrations`) that are worth learning from, behind the prompt `system`;
+    in the place of each other one why it is not.
+
+    Chats bring their own tasks; a question in `secret` (of held-out tasks) is not learnt from. Token ids are left
+    out: they are of the vocabulary of whoever wrote them.
+    """
+    by_id = {task.id: task for task in (*(() if Path(path).is_dir() else imported_tasks(path)), *tasks)}
+    for one in read_demonstrations(path, system=system):
+        if isinstance(one, Broken):
+            yield "broken"
+        elif one.task_id not in by_id:
+            yield "unknown task"
+        elif one.question in secret or by_id[one.task_id].question in secret:
+            yield "held out"
+        else:
+            yield why_not(by_id[one.task_id], one) or _as_ours(one, system)
+
+
+def _as_ours(one: Trajectory, system: str) -> Trajectory:
+    """A trajectory behind our prompt, as text alone."""
+
+    def behind(messages: Sequence[Message]) -> tuple[Message, ...]:
+        first = Message(role="system", content=system)
+        return (first, *(message for message in messages if message.role != "system"))
+
+    turns = tuple(turn.model_copy(update={"token_ids": None, "logprobs": None}) for turn in one.turns)
+    segments = tuple(part.model_copy(update={"messages": behind(part.messages)}) for part in one.segments)
+    return one.model_copy(update={"turns": turns, "segments": segments, "messages": behind(one.messages)})
 
 
 def read_demonstrations(path: str | Path, *, system: str | None = None) -> Iterator[Trajectory | Broken]:

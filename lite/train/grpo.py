@@ -57,7 +57,7 @@ def config_of(
         max_completion_length=context,
         temperature=stage.temperature,
         save_strategy="steps",
-        save_steps=1,
+        save_steps=updates.updates,  # a step is saved whole
         save_total_limit=2,
         **trainer_settings(policy, seed),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from lite.errors import UsageError
 from lite.evaluate import read_tasks
+from lite.machine import cores, has_gpu
 from lite.models import located
 from lite.recipe import TrainSettings, beside, read_toml
 from lite.records import Task
@@ -117,11 +118,12 @@ def exam_tasks(settings: TrainSettings) -> list[Task]:
 
 
 def estimate(settings: TrainSettings) -> dict[str, Any]:
-    """What the recipe asks of the machine, by rule of thumb: rollouts and tokens a step, gigabytes, tokens to compute.
+    """What the recipe asks of the machine, by rule of thumb: rollouts and tokens a step, gigabytes, hours.
 
-    An episode is taken to fill half of its window. Memory: the weights once for torch and once for each llama.cpp, its
-    keys and values of the episodes, and the activations of the largest part that is computed at once. Disk: what a run
-    keeps of adapters and optimizers, its rollouts as text, and the world where it is built.
+    An episode is taken to fill half of its window. Hours: at the speed of the machines in dev/LOG.md, and no guess at a
+    GPU's (None); half or twice as long is no surprise. Memory: the weights once for torch and once for each llama.cpp,
+    its keys and values of the episodes, and the activations of the largest part that is computed at once. Disk: what a
+    run keeps of adapters and optimizers, its rollouts as text, and the world where it is built.
     """
     from lite.train.policy import base_of
 
@@ -133,7 +135,7 @@ def estimate(settings: TrainSettings) -> dict[str, Any]:
             "steps": stage.steps,
             "rollouts_a_step": updates.tasks * updates.rollouts,
             "tokens_a_step": updates.tasks * updates.rollouts * (stage.context or settings.agent.context) // 2,
-            "rated_rollouts": stage.pool * stage.tries if stage.keep else 0,
+            "rated_rollouts": stage.pool * stage.tries if stage.rated else 0,
         }
         for stage in settings.stages
     ]
@@ -152,9 +154,34 @@ def estimate(settings: TrainSettings) -> dict[str, Any]:
         "held_out": len(tasks_of(settings, "dev")),
         "exam": len(exam_tasks(settings)),
         "stages": stages,
+        "hours": _hours(settings, weights, stages),
         "gigabytes": round(trained + sampling + activations + 1.0, 1),
         "disk_gigabytes": round(_disk(settings, weights, stages), 1),
     }
+
+
+def _hours(settings: TrainSettings, weights: float, stages: Sequence[dict[str, Any]]) -> float | None:
+    """Of cold start, stages with their ratings and looks, and exam, on the processor's cores."""
+    if has_gpu():
+        return None
+    narrow = settings.policy.dtype != "float32"
+    # Tokens a second and core: SmolLM2's, with and without bf16 in the processor; others' go by their weights.
+    speed = cores() * 0.27 / max(weights, 0.01)
+    sample, learn = (350 * speed, 150 * speed) if narrow else (100 * speed, 50 * speed)
+    episode = settings.agent.context / 2
+    kinds = len({task.capability for task in tasks_of(settings, "train")})
+    look = kinds * settings.held_out.tasks * episode / sample
+    seconds = (1 + len(stages)) * len(exam_tasks(settings)) * episode / sample
+    if settings.sft:
+        updates = settings.sft.demonstrations * settings.sft.epochs / settings.sft.rows
+        seconds += settings.sft.demonstrations * settings.sft.epochs * episode / learn
+        seconds += look * updates / settings.sft.every
+    for stage in stages:
+        share = min(1.0, (settings.updates.rows or settings.updates.rollouts) / settings.updates.rollouts)
+        step = stage["tokens_a_step"] * (1 / sample + share * settings.updates.updates / learn)
+        seconds += stage["rated_rollouts"] * episode / sample
+        seconds += stage["steps"] * step + look * (1 + stage["steps"] / settings.held_out.every)
+    return round(seconds / 3600, 1)
 
 
 def _disk(settings: TrainSettings, weights: float, stages: Sequence[dict[str, Any]]) -> float:

@@ -33,6 +33,7 @@ class Watch(Record):
     steps: tuple[dict[str, float], ...] = ()
     first: Look | None = None
     best: Look | None = None
+    worse: int = 0  # looks since the best
     raised: dict[str, int] = Field(default_factory=dict)  # signal -> steps in a row
 
 
@@ -56,9 +57,11 @@ class Sentinel:
         steps = (*self.watch.steps, dict(signals))
         raised = dict.fromkeys(self._suspicious(signals), 0)
         raised = {name: self.watch.raised.get(name, 0) + 1 for name in raised}
+        # What is measured now and then only goes on counting where it stood.
+        raised |= {name: count for name, count in self.watch.raised.items() if name not in signals}
         self.watch = self.watch.model_copy(update={"steps": steps, "raised": raised})
         for name, count in raised.items():
-            if count >= self._settings.patience:
+            if count >= self._settings.patience and name in signals:
                 was = median_low(step.get(name, 0.0) for step in steps) if name == "grad_norm" else self._was(name)
                 return Alarm(signal=name, why=f"{name} went from {was:.3g} to {signals[name]:.3g}")
         return None
@@ -101,10 +104,16 @@ class Sentinel:
 
     def look(self, now: Look) -> Alarm | None:
         """Take in a look at the held-out tasks; an alarm if a capability fell significantly (forgetting)."""
-        first, best = self.watch.first or now, self.watch.best or now
-        if now.accuracy > best.accuracy:
-            best = now
-        self.watch = self.watch.model_copy(update={"first": first, "best": best})
+        first = self.watch.first or now
+        self.watch = self.watch.model_copy(update={"first": first})
+        alarm = self._forgotten(first, now)
+        if alarm is None or self.watch.best is None:  # what has forgotten something is not what one goes back to
+            better = self.watch.best is None or now.accuracy > self.watch.best.accuracy
+            worse = 0 if better else self.watch.worse + 1
+            self.watch = self.watch.model_copy(update={"best": now if better else self.watch.best, "worse": worse})
+        return alarm
+
+    def _forgotten(self, first: Look, now: Look) -> Alarm | None:
         for name, share in now.by_capability.items():
             was, tries = first.by_capability.get(name, 0.0), now.tries[name]
             error = math.sqrt((was * (1 - was) + share * (1 - share)) / tries)

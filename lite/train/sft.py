@@ -56,7 +56,7 @@ def train_on(
         loss_type="nll",
         save_strategy="steps",
         save_steps=settings.every,
-        save_total_limit=1,
+        save_total_limit=2,
         **trainer_settings(recipe.policy, recipe.seed),
     )
     rows = Dataset.from_dict(

@@ -11,9 +11,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from lite.errors import ModelError
 from lite.judge import Judge
 from lite.recipe import AgentSettings, StageSettings, TrainSettings
-from lite.records import Record, Task
+from lite.records import Record, Stop, Task
 from lite.train.checkpoints import STATE, keep_state
 from lite.train.draw import Drawer, Drawn
 from lite.train.groups import Group, Row, grouped, rows_of
@@ -54,6 +55,7 @@ class Stage:
         anchors: demonstrations beside the rollouts, if the recipe wants them.
         start: the adapter that the stage's first go began with; None: none.
         judge: of answers, where the reward has a part of its own for that.
+        begun: the look by which forgetting is measured; None: the stage's own first one.
 
     Attributes:
         alarm: why it collapsed, if it did.
@@ -71,17 +73,22 @@ class Stage:
     anchors: Sequence[Row] = ()
     start: Path | None = None
     judge: Judge | None = None
+    begun: Look | None = None
     alarm: Alarm | None = None
     look: Look | None = None
     _signals: dict[str, float] = field(default_factory=dict)
+    _told: list[dict[str, float]] = field(default_factory=list)  # of a step's updates
     _started: float = 0.0
 
     def run(self, policy: Policy, resume: Path | None) -> None:
         """Carry the steps out, from a checkpoint where there is one."""
         state = State.from_json((resume / STATE).read_bytes()) if resume else None
         self._policy = policy
-        self._drawer = Drawer(self.tasks, self.stage.capabilities, self.settings.seed, state.drawn if state else None)
-        self._sentinel = Sentinel(self.settings.sentinel, state.watch if state else None)
+        there = {task.capability or "all" for task in self.tasks}  # the filter may have left none of a kind
+        shares = {name: share for name, share in self.stage.capabilities.items() if name in there}
+        drawn = state.drawn if state else None
+        self._drawer = Drawer(self.tasks, shares, self.settings.seed, drawn, hops=self.stage.rated)
+        self._sentinel = Sentinel(self.settings.sentinel, state.watch if state else Watch(first=self.begun))
         self._favoured = state.favoured if state else ()
         self.look = self._sentinel.watch.best
         self._agent = agent_of(self.settings.agent, self.stage)
@@ -107,6 +114,11 @@ class Stage:
         self._started = time.monotonic()
         self._trainer.train(resume_from_checkpoint=str(resume) if resume else None)
 
+    @property
+    def first(self) -> Look | None:
+        """The look by which forgetting is measured."""
+        return self._sentinel.watch.first
+
     # ------------------------------------------------------------ rollouts
 
     def _rows(self, step: int) -> list[Row]:
@@ -119,7 +131,7 @@ class Stage:
             missing = updates.tasks - len(kept)
             if not missing:
                 break
-            groups = self._tried(self._drawer.next(missing), step, adapter)
+            groups = self._tried(self._drawer.next(missing, {group.task.id for group in everything}), step, adapter)
             everything += groups
             kept += [group for group in groups if group.varies]
         self._signals = of_groups(everything)
@@ -142,6 +154,9 @@ class Stage:
         seed = (self.settings.seed * 1009 + self.number) * 100_003 + step
         attempts = [Attempt(task, n, seed) for task in tasks for n in range(self.settings.updates.rollouts)]
         rollouts: list[Rollout] = list(self.sampler.roll(attempts, self._agent, adapter))
+        failed = [rollout.trajectory for rollout in rollouts if rollout.trajectory.stop is Stop.FAILED]
+        if failed and len(failed) == len(rollouts):
+            raise ModelError(f"all {len(failed)} tries of a step failed ({failed[0].error}): mend that, then --resume")
         return grouped(rollouts, self.settings.reward, self.judge)
 
     def _anchored(self, step: int) -> list[Row]:
@@ -169,27 +184,39 @@ class Stage:
     # ------------------------------------------------------------ between steps
 
     def logged(self, step: int, logs: dict[str, float]) -> bool:
-        """After a step: write its line, look, listen to the sentinel. Whether the stage ends here."""
+        """After an update; after a step's last one its line is written, the sentinel heard, the policy looked at.
+
+        Returns:
+            Whether the stage ends here.
+        """
         told = {name: logs[name] for name in ("loss", "grad_norm", "entropy", "learning_rate") if name in logs}
         told |= {name: value for name, value in logs.items() if name.startswith("clip_ratio/region")}
-        told["sampler_offset"] = fmean(self._trainer.offsets) if self._trainer.offsets else 0.0
+        if self._trainer.offsets:
+            told["sampler_offset"] = fmean(self._trainer.offsets)
         if self._trainer.divergences:
             told["kl_start"] = fmean(self._trainer.divergences)
+        self._told.append(told)
+        step, rest = divmod(step, self.settings.updates.updates)
+        if rest:
+            return False
+        updates, self._told = self._told, []
+        told = {name: fmean(one[name] for one in updates if name in one) for one in updates for name in one}
         told["step_seconds"] = round(time.monotonic() - self._started, 1)
         self._started = time.monotonic()
         line = self._signals | told
         self.alarm = self._sentinel.step({name: float(value) for name, value in line.items()})
         self.write({"stage": self.number, "step": step, **line, "raised": self._sentinel.watch.raised})
-        if self.alarm is None and step % self.settings.held_out.every == 0:
+        last = self._solved() or step == self.stage.steps
+        if self.alarm is None and (last or step % self.settings.held_out.every == 0):
             self._look_now(step)
-        return self.alarm is not None or self._solved()
+        return self.alarm is not None or last or self._sentinel.watch.worse >= self.stage.patience
 
     def _look_now(self, step: int) -> None:
         adapter = self._policy.save(self.folder / "current")
         now = look(self.sampler, self.held_out, self._agent, adapter)
         self.write({"stage": self.number, "step": step, **now.told})
         alarm = self._sentinel.look(now)
-        if self.look is None or now.accuracy > self.look.accuracy:
+        if self._sentinel.watch.best is now:
             self.look = now
             self._policy.save(self.folder / "best")
         if alarm is not None:
@@ -202,7 +229,8 @@ class Stage:
                 self.write({"stage": self.number, "step": step, "favoured": capability, "why": alarm.why})
 
     def _solved(self) -> bool:
-        recent = [step["reward"] for step in self._sentinel.watch.steps[-_SOLVED_OVER:]]
+        right = "part/judge" if self.settings.reward.judge else "part/exact"
+        recent = [step.get(right, 0.0) for step in self._sentinel.watch.steps[-_SOLVED_OVER:]]
         return len(recent) == _SOLVED_OVER and fmean(recent) > self.stage.solved
 
     def saved(self, folder: Path, step: int) -> None:

@@ -180,6 +180,55 @@ def test_the_declared_ranges_are_read_at_all() -> None:
     assert any(text.startswith("trl") and extra == "train" for text, extra in checks.requirements())
 
 
+# ---------------------------------------------------------------- what is named
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (
+            {"stages": '[{ steps = 2, keep = "1 <= corect <= 7" }]'},
+            r"stages.0.keep: no task has a field corect: did you",
+        ),
+        ({"stages": "[{ steps = 2, capabilities = { drect = 1.0 } }]"}, r"stages.0.capabilities: no task has .* drect"),
+        ({"sft": "{ balance = { drect = 1.0 } }"}, r"sft.balance: no task has the capability drect"),
+        ({"sft": '{ files = ["nowhere"] }'}, r"sft.files: there is no .*nowhere: name a run's folder"),
+        ({"updates": "{ anchor = 0.5 }"}, r"updates.anchor needs demonstrations"),
+        ({"agent": "{ grammar = true }"}, r"agent.grammar: rollouts are free"),
+    ],
+)
+def test_what_a_recipe_names_is_looked_for_before_anything_is_loaded(
+    folder: Path, groups: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        check(read_recipe(recipe(folder, **groups)), folder / "run")
+
+
+def test_a_folder_is_not_sampled_by_llama_cpp(folder: Path) -> None:
+    (folder / "model").mkdir()
+    (folder / "model" / "config.json").write_text("{}")
+    path = recipe(folder, policy='{ model = "transformers:model" }')
+    with pytest.raises(UsageError, match=r'"llamacpp" reads GGUF files, and .*model is a folder: set "transformers"'):
+        check(read_recipe(path), folder / "run")
+
+
+def test_the_estimate_has_hours_for_every_part_and_none_for_a_gpu(folder: Path, monkeypatch) -> None:
+    def hours(**groups: str) -> float:
+        return check(read_recipe(recipe(folder, **groups)), folder / "run")["hours"]
+
+    monkeypatch.setattr("lite.train.recipes.cores", lambda: 2)
+    stages = '[{ steps = 1000, keep = "" }]'
+    plain = hours(stages=stages)
+    assert plain > 0
+    assert hours(stages=stages, sft="{ demonstrations = 9000 }") > plain
+    assert hours(stages='[{ steps = 1000, keep = "1 <= correct", pool = 9000 }]') > plain
+    assert hours(stages=stages, updates="{ updates = 4 }") > 2 * plain
+    monkeypatch.setattr("lite.train.recipes.cores", lambda: 4)
+    assert hours(stages=stages) == pytest.approx(plain / 2, rel=0.1)
+    monkeypatch.setattr("lite.train.recipes.has_gpu", lambda: True)
+    assert hours(stages=stages) is None
+
+
 # ---------------------------------------------------------------- the command
 
 

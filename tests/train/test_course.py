@@ -253,6 +253,44 @@ def test_a_collapse_is_rolled_back_once_and_then_ends_the_run(folder: Path) -> N
     assert (folder / "run" / "stage-1" / "best" / "adapter.gguf").exists()
 
 
+def test_an_absurd_learning_rate_is_caught_and_the_healthy_weights_are_gone_back_to(folder: Path) -> None:
+    path = recipe(folder, steps=9, rate=50.0)
+    path.write_text(path.read_text().replace("[held_out]", "[sentinel]\npatience = 1\n\n[held_out]"))
+    with pytest.raises(ModelError, match=r"stage 1 collapsed again"):
+        trained(folder, "run")
+    first, second = [line["collapse"] for line in lines(folder / "run") if "collapse" in line]
+    assert first
+    assert second
+    stage = folder / "run" / "stage-1"
+    assert (stage / "healthy" / "adapter.gguf").read_bytes() == (stage / "best" / "adapter.gguf").read_bytes()
+    assert (stage / "best" / "adapter.gguf").read_bytes() == (folder / "run/sft/best/adapter.gguf").read_bytes()
+
+
+def test_stages_rate_their_tasks_and_go_on_from_each_other(folder: Path) -> None:
+    """With two updates a step: what is written, saved and looked at goes by steps."""
+    path = recipe(folder, steps=2)
+    told = path.read_text().replace('keep = ""', 'keep = "0 <= correct <= 2"\ntries = 2\npool = 3')
+    stage = told[told.index("[[stages]]") :]
+    path.write_text(told.replace("refills = 0", "refills = 0\nupdates = 2") + stage)
+    trained(folder, "run")
+    found = lines(folder / "run")
+    rated = [line for line in found if "histogram" in line]
+    assert [(line["stage"], line["rated"], line["kept"]) for line in rated] == [(1, 3, 3), (2, 3, 3)]
+    assert [(line["stage"], line["step"]) for line in found if "learning_rate" in line] == [
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (2, 2),
+    ]
+    assert [(line["stage"], line["step"]) for line in found if "look" in line and line["stage"]] == [
+        (1, 0), (1, 2), (2, 0), (2, 2)
+    ]  # fmt: skip
+    chosen = (folder / "run" / "stages" / "2.jsonl").read_text().splitlines()
+    assert all("tries right" in json.loads(line)["why"] for line in chosen)
+    saved = sorted(path.name for path in (folder / "run" / "stage-2").glob("checkpoint-*"))
+    assert saved == ["checkpoint-2", "checkpoint-4"]  # after each step, not after each update
+
+
 def test_what_a_recipe_lacks_is_said_before_anything_is_loaded(folder: Path) -> None:
     path = recipe(folder)
     path.write_text(path.read_text().replace('"transformers:model"', '"transformers:nothing"'))

@@ -8,14 +8,15 @@ import pytest
 
 from lite.errors import UsageError
 from lite.models.turn import Tokens
-from lite.recipe import RewardWeights, SentinelSettings
+from lite.recipe import RewardWeights, SentinelSettings, StageSettings
 from lite.records import Call, Reward, Stop, Task, Trajectory, Turn
 from lite.train.checks import check
 from lite.train.draw import Drawer, Drawn
 from lite.train.groups import Group, Row, advantages, drawn, parts_of, reward_of, reward_parts, rows_of
+from lite.train.pool import choose
 from lite.train.recipes import read_recipe, tasks_of
 from lite.train.rollouts import Attempt, Rollout
-from lite.train.sentinel import Sentinel
+from lite.train.sentinel import Sentinel, Watch
 from lite.train.signals import Look, behaviour
 from tests.train.conftest import MISSING
 
@@ -107,6 +108,14 @@ def test_rows_are_cut_into_parts_that_fit() -> None:
     rows = [Row([0] * length, [True] * length, None) for length in (10, 300, 12, 200, 11)]
     parts = parts_of(rows, 40)
     assert [[len(row.ids) for row in part] for part in parts] == [[10, 11, 12], [200], [300]]
+
+
+def test_a_part_is_as_large_as_its_padding_makes_it() -> None:
+    """What stands before the first sampled token is padded by itself: a long prompt beside a long reply makes both."""
+    rows = [Row([0] * 100, [False] * first + [True] * (100 - first), None) for first in (90, 10, 90)]
+    assert [len(part) for part in parts_of(rows, 300)] == [1, 1, 1]
+    assert [len(part) for part in parts_of(rows, 360)] == [2, 1]
+    assert [len(part) for part in parts_of(rows[::2], 200)] == [2]
 
 
 # ---------------------------------------------------------------- draws
@@ -201,6 +210,67 @@ def test_what_does_not_fit_is_one_line(change: str, message: str) -> None:
         read_recipe(RECIPES / "atlas-cpu.toml", (change,))
 
 
+def test_a_step_draws_no_task_twice() -> None:
+    """Copies would make one group of two, and the same tries."""
+    few = [*some(4)[:4], some(1)[1]]  # four of one kind, one of another
+    drawer = Drawer(few, {"direct": 0.5, "statistics": 0.5}, 0)
+    for _ in range(5):
+        names = [task.id for task in drawer.next(4)]
+        assert len(set(names)) == 4
+        assert names.count("statistics0") == 1
+    assert len(drawer.next(9)) == 5
+    assert [task.id for task in drawer.next(2, {"direct0", "direct1", "statistics0"})] in (
+        ["direct2", "direct3"], ["direct3", "direct2"],
+    )  # fmt: skip
+    assert drawer.next(2, {task.id for task in few}) == []
+
+
+def test_a_rated_stage_draws_hops_by_turns() -> None:
+    tasks = [Task(id=f"t{n}", question="q", answers=("a",), hops=1 + (n > 5)) for n in range(8)]  # six and two
+    drawn = Drawer(tasks, {}, 0, hops=True).next(8)
+    assert sorted(task.id for task in drawn) == sorted(task.id for task in tasks)
+    assert [task.hops for task in drawn] == [1, 2, 1, 2, 1, 1, 1, 1]
+
+
+# ---------------------------------------------------------------- the pool of a stage
+
+
+def tried(right: dict[str, int]):
+    """What rolls a policy that gets each task right so often."""
+
+    def roll(attempts):
+        for one in attempts:
+            value = float(one.number < right[one.task.id])
+            reward = Reward(value=value, parts={"exact": value, "f1": value})
+            yield Rollout(one, trajectory(reward=reward), ())
+
+    return roll
+
+
+def test_a_stage_keeps_what_is_solved_sometimes_and_says_what_it_lost() -> None:
+    tasks = some(3)
+    right = {task.id: n for n, task in enumerate(tasks[:3])} | {task.id: 0 for task in tasks[3:]}
+    kept, told = choose(StageSettings(steps=1, tries=4, pool=6, keep="1 <= correct <= 3"), tasks, tried(right), 1)
+    assert [task.id for task in sorted(kept, key=lambda one: one.id)] == ["direct1", "direct2"]
+    whys = sorted(task.model_extra["why"] for task in kept if task.model_extra)
+    assert [why.rpartition("; ")[2] for why in whys] == ["1 of 4 tries right", "2 of 4 tries right"]
+    assert (told["histogram"], told["rated"], told["kept"]) == ([4, 1, 1, 0, 0], 6, 2)
+    assert told["without"] == ["statistics"]
+
+
+def test_a_filter_that_asks_for_no_rating_gets_none() -> None:
+    stage = StageSettings(steps=1, keep='capability == "direct"')
+    assert not stage.rated
+    kept, told = choose(stage, some(3), tried({}), 1)
+    assert ([task.id for task in kept], told) == (
+        ["direct0", "direct1", "direct2"],
+        {"kept": 3, "without": ["statistics"]},
+    )
+    assert choose(StageSettings(steps=1, keep=""), some(2), tried({}), 1) == (some(2), {})
+    with pytest.raises(UsageError, match=r"no task of 4 fits stages.keep = 'hops == 7'"):
+        choose(StageSettings(steps=1, keep="hops == 7"), some(2), tried({}), 1)
+
+
 # ---------------------------------------------------------------- the sentinel
 
 HEALTHY = {"answered": 0.95, "visits": 1.4, "length": 150.0, "malformed": 0.02, "grad_norm": 0.4, "reward": 0.3}
@@ -264,8 +334,21 @@ def test_forgetting_one_capability_is_seen_while_the_whole_rises() -> None:
     alarm = sentinel.look(Look(tries=first.tries, right={"direct": 38, "statistics": 2}))
     assert alarm is not None
     assert alarm.signal == "accuracy/statistics"
+    assert sentinel.look(Look(tries=first.tries, right={"direct": 40, "statistics": 2})) is not None
     assert sentinel.watch.best is not None
-    assert sentinel.watch.best.right["direct"] == 30  # 38 and 2 have the same mean: the earlier one stays
+    assert sentinel.watch.best.right == {"direct": 30, "statistics": 10}  # what has forgotten is never the best
+    again = Sentinel(SentinelSettings(), Watch(first=sentinel.watch.first))
+    assert again.look(Look(tries=first.tries, right={"direct": 38, "statistics": 2})) is not None  # nor in a second go
+
+
+def test_what_is_measured_now_and_then_counts_where_it_stood() -> None:
+    odd = {"kl_start": 5.0}
+    never = {name: value for name, value in HEALTHY.items() if name != "kl_start"}
+    sentinel = Sentinel(SentinelSettings())
+    told = [sentinel.step(step) for step in (HEALTHY, HEALTHY | odd, never, never, HEALTHY | odd)]
+    assert told[:4] == [None] * 4
+    assert told[4] is not None
+    assert told[4].signal == "kl_start"
 
 
 def test_behaviour_is_counted() -> None:

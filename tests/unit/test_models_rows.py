@@ -65,7 +65,9 @@ def test_every_sampled_token_stands_once_behind_the_prompt_it_was_sampled_behind
     made = prompts(template)
     texts = [look("iron", gap), look("steel", gap), render_turn("It is so.", answer="zinc")]
     turns = [
-        turn(text, seen=None if place == 2 else "found", asked=asked and place == 2, opened=made.template.opens, ids=True)
+        turn(
+            text, seen=None if place == 2 else "found", asked=asked and place == 2, opened=made.template.opens, ids=True
+        )
         for place, text in enumerate(texts)
     ]
     trajectory = episode(*turns)
