@@ -8,9 +8,9 @@ import pytest
 from lite.agent import system_prompt
 from lite.dialect import parse_turn
 from lite.recipe import AgentSettings, ColdStart
-from lite.records import Broken, Call, Reward, Stop, Task, Trajectory, Turn
+from lite.records import Broken, Call, Message, Reward, Stop, Task, Trajectory, Turn
 from lite.run import Run
-from lite.train.demos import demonstrations, imported_tasks, keep, read_demonstrations, why_not
+from lite.train.demos import demonstrations, given, imported_tasks, keep, read_demonstrations, why_not
 from lite.world import World
 
 SITE = "https://w.test"
@@ -289,6 +289,37 @@ def test_chats_of_another_agent(tmp_path):
     assert good.turns[0].observation == result
     kept, dropped = keep(imported_tasks(tmp_path / "chats.jsonl"), [good])
     assert (len(kept), dropped) == (1, {})
+
+
+def test_files_are_learnt_from_as_text_behind_our_prompt_and_never_what_is_held_out(world, tmp_path):
+    ids = {"token_ids": (150_000, 1), "logprobs": (-1.0, -2.0)}  # of another vocabulary
+    found = [one for one in played(world) if why_not(TASKS[one.task_id], one) is None]
+    theirs = (Message(role="system", content="Theirs."), *found[0].messages[1:])
+    foreign = turn_of(found[0], 0, **ids).model_copy(update={"messages": theirs})
+    stranger = found[1].model_copy(update={"task_id": "nobody's"})
+    with Run.start(tmp_path / "run", {"any": 1}) as run:
+        for one in (foreign, stranger, found[2]):
+            run.append(one)
+    secret = {found[2].question}
+    first, *rest = given(tmp_path / "run", list(TASKS.values()), secret, "Ours.")
+    assert rest == ["unknown task", "held out"]
+    assert isinstance(first, Trajectory)
+    assert [message.content for message in first.messages] == ["Ours.", found[0].messages[-1].content]
+    assert all(turn.token_ids is None and turn.logprobs is None for turn in first.turns)
+    assert [turn.text for turn in first.turns] == [turn.text for turn in found[0].turns]
+
+
+def test_chats_bring_their_own_tasks(tmp_path):
+    search = '<think>\nHm.\n</think>\n<tool_call>\n{"name": "search", "arguments": {"query": ["it"]}}\n</tool_call>'
+    said = [("assistant", search), ("user", "<tool_response>\nIt is in Oslo.\n</tool_response>")]
+    last = ("assistant", "<think>\nThere.\n</think>\n<answer>Oslo</answer>")
+    lines = [chat("Oslo", *said, last), chat("Bergen", *said, last)]
+    (tmp_path / "chats.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    first, second = given(tmp_path / "chats.jsonl", [], (), "Ours.")
+    assert isinstance(first, Trajectory)
+    assert second == "wrong answer"
+    assert first.messages[0].content == "Ours."
+    assert list(given(tmp_path / "chats.jsonl", [], {"Where is <think>it?"}, "Ours.")) == ["held out"] * 2
 
 
 def test_the_published_chats(shared: Path):
