@@ -38,6 +38,4 @@ def export(checkpoint: Path, out: Path, *, base: str, merge: bool = False, kind:
         policy.tokenizer.save_pretrained(out)
         return
     file = base_of(base)
-    if file.is_dir():
-        raise UsageError(f"{file} has no GGUF tokenizer: export a folder, or name the base by its GGUF file")
-    write_model(model, file, out, kind)
+    write_model(model, file if file.is_file() else policy.tokenizer, out, kind)

@@ -13,6 +13,7 @@ import numpy as np
 from lite.errors import ModelError, UsageError
 from lite.extras import need
 from lite.models.smollm2 import copy_fields
+from lite.train.vocabulary import write_tokenizer
 
 _ARCHITECTURES = {"llama": "LLAMA", "qwen2": "QWEN2", "qwen3": "QWEN3"}
 _TYPES = ("f32", "f16", "bf16", "q8_0")
@@ -185,22 +186,22 @@ def _write(layout: Layout, path: Path, fill: Callable[[Any], None]) -> None:
         part.unlink(missing_ok=True)
 
 
-def write_model(model: Any, tokenizer_of: Path, path: Path, kind: str = "f16") -> None:
-    """Write a whole model. Its tokenizer and chat template are copied from another GGUF file.
+def write_model(model: Any, tokenizer: Any, path: Path, kind: str = "f16") -> None:
+    """Write a whole model with its tokenizer and chat template.
 
     Args:
         model: a Hugging Face model (a LoRA merged into it already).
-        tokenizer_of: a GGUF file with the model's tokenizer and chat template.
+        tokenizer: its own, or a GGUF file that has it: then it is copied.
         path: the file.
         kind: f32, f16, bf16 or q8_0; vectors stay in f32.
 
     Raises:
-        UsageError: an unknown type or architecture.
+        UsageError: an unknown type, architecture or tokenizer.
     """
     if kind not in _TYPES:
         raise UsageError(f"no type is called {kind!r}: use {', '.join(_TYPES)}")
     gguf = need("gguf", "train")
-    layout, reader = Layout(model.config), gguf.GGUFReader(tokenizer_of)
+    layout = Layout(model.config)
     types = {
         "f32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32),
         "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
@@ -212,7 +213,10 @@ def write_model(model: Any, tokenizer_of: Path, path: Path, kind: str = "f16") -
 
     def fill(writer: Any) -> None:
         _describe(model.config, writer)
-        copy_fields(reader, writer, lambda key: key.startswith("tokenizer."))
+        if isinstance(tokenizer, Path):
+            copy_fields(gguf.GGUFReader(tokenizer), writer, lambda key: key.startswith("tokenizer."))
+        else:
+            write_tokenizer(tokenizer, model.config.vocab_size, writer)
         writer.add_file_type(file_type)
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
         for name, values in model.state_dict().items():

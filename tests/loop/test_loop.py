@@ -338,14 +338,17 @@ def test_a_question_in_chinese_is_researched_as_any_other(tmp_path: Path, memory
         def count(self, messages):
             return sum(4 + len(re.findall(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+", one.content)) for one in messages)
 
-    texts = {"长安": "长安是唐朝的首都，位于今天的西安。" + "城中有坊市。" * 80, "洛阳": "洛阳是东都。" + "河流经过。" * 80}
+    texts = {
+        "长安": "长安是唐朝的首都。" + "城中有坊市。" * 80,
+        "洛阳": "洛阳是东都。" + "河流经过。" * 80,
+    }
     pages = ({"url": f"https://e.test/{name}", "title": name, "doc": text} for name, text in texts.items())
     (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages), "utf-8")
     turns = [search("唐朝的首都"), *(visit(f"https://e.test/{name}", "唐朝的首都在哪里") for name in texts)]
     with World.build(tmp_path / "pages.jsonl", tmp_path / "world", date="2026-01-02") as chinese:
         model = Characters([*turns, *turns, render_turn("看到了", answer="长安")], context=1500)
         limits = {"memory": memory, "turn_tokens": 200, "answer_tokens": 100}
-        trajectory = ask(chinese, "唐朝的首都是哪座城市？", model=model, limits=limits)
+        trajectory = ask(chinese, "唐朝的首都是哪座城市", model=model, limits=limits)
     first, second = trajectory.turns[:2]
     assert first.shown[0] == "https://e.test/长安"
     assert "长安是唐朝的首都" in (second.observation or "")

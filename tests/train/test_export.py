@@ -61,3 +61,54 @@ def test_an_adapter_and_a_folder(tmp_path: Path, checkpoint) -> None:
     assert said_by(f"transformers:{tmp_path / 'merged'}").token_ids == expected.token_ids
     with pytest.raises(UsageError, match="holds no adapter"):
         export(tmp_path, tmp_path / "x.gguf", base="smollm2")
+
+
+TEXTS = [
+    "Hello world 12345, it's 2019-01-02!\n\n  indented\tcode() {x: 1}",
+    "长安是唐朝的首都。 Łódź, naïve 😀 ½",
+    "<|im_start|>user\nhi<|im_end|>\n<think>a</think>",
+]
+
+
+def test_a_folders_tokenizer_is_written_as_llama_cpp_has_it(tmp_path: Path) -> None:
+    """Beside the one in the model's own GGUF file: the same fields, and the same ids of any text."""
+    import gguf
+    import llama_cpp
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from lite.models.huggingface import from_gguf, load_tokenizer
+    from lite.models.smollm2 import smollm2_gguf
+    from lite.train.gguf import write_model
+
+    tokenizer, *_ = load_tokenizer(from_gguf(smollm2_gguf()))
+    shape = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    tiny = LlamaForCausalLM(LlamaConfig(vocab_size=49152, tie_word_embeddings=True, **shape))
+    write_model(tiny, tokenizer, tmp_path / "tiny.gguf", "f16")
+    ours, theirs = (gguf.GGUFReader(path).fields for path in (tmp_path / "tiny.gguf", smollm2_gguf()))
+    for name in ("model", "pre", "tokens", "merges", "bos_token_id", "eos_token_id", "add_bos_token"):
+        assert ours[f"tokenizer.ggml.{name}"].contents() == theirs[f"tokenizer.ggml.{name}"].contents(), name
+    assert ours["tokenizer.chat_template"].contents() == theirs["tokenizer.chat_template"].contents()
+    both = [
+        llama_cpp.Llama(str(path), vocab_only=True, verbose=False) for path in (tmp_path / "tiny.gguf", smollm2_gguf())
+    ]
+    for text in TEXTS:
+        for special in (False, True):
+            mine, known = (one.tokenize(text.encode(), add_bos=False, special=special) for one in both)
+            assert mine == known
+    for one in both:
+        one.close()
+
+
+def test_a_tokenizer_of_another_kind_is_refused_in_one_line(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    from lite.train.gguf import write_model
+
+    words = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"a": 0}, unk_token="a")))
+    shape = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    tiny = LlamaForCausalLM(LlamaConfig(vocab_size=2, **shape))
+    with pytest.raises(UsageError, match="name the base by its GGUF file"):
+        write_model(tiny, words, tmp_path / "tiny.gguf", "f16")
+    assert list(tmp_path.iterdir()) == []
