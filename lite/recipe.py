@@ -215,6 +215,8 @@ class Updates(Settings):
     negative: float = Field(default=1.0, ge=0)  # weight of tries that were worse than their group's mean
     truncation: float = Field(default=2.0, ge=0)  # of the importance weight between trainer and sampler; 0: none
     updates: int = Field(default=1, ge=1)  # optimizer steps on the same rollouts [num_iterations]
+    kl: float = Field(default=0.0, ge=0)  # weight of the distance to what the stage began with [beta]
+    entropy: float = Field(default=0.0, ge=0)  # weight of a bonus for entropy [entropy_coef]
     max_grad_norm: float = Field(default=1.0, gt=0)
     tokens: int = Field(default=4096, ge=1)  # of a part that is computed at once, padding included
     anchor: float = Field(default=0.0, ge=0)  # weight of the likelihood of correct demonstrations, beside the loss

@@ -16,6 +16,11 @@ from lite.train.signals import Look, look
 from lite.train.stage import Write
 
 
+def _standing(look: Look) -> tuple[float, float]:
+    """By what looks are compared: right answers, and, while there are none yet, readable turns."""
+    return look.accuracy, -look.signals.get("malformed", 1.0)
+
+
 class Progress(Record):
     """Its state at a checkpoint, beside the trainer's own."""
 
@@ -60,7 +65,7 @@ class Cold:
         told: dict[str, Any] = {name: logged[name] for name in ("loss", "entropy", "grad_norm") if name in logged}
         self.write({"stage": 0, "step": step, **told, **now.told})
         best = self._progress.best
-        if best is None or now.accuracy > best.accuracy:
+        if best is None or _standing(now) > _standing(best):
             self._progress = Progress(best=now)
             self._policy.save(self.folder / "best")
             (self.folder / "best" / "step").write_text(str(step))

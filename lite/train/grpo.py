@@ -53,6 +53,8 @@ def config_of(
         loss_type=updates.loss,
         epsilon=updates.clip_low,
         epsilon_high=updates.clip_high,
+        beta=updates.kl,
+        **({"entropy_coef": updates.entropy} if updates.entropy else {}),  # not in TRL 1.14, which Unsloth pins
         max_grad_norm=updates.max_grad_norm,
         max_completion_length=context,
         temperature=stage.temperature,
@@ -126,7 +128,7 @@ class GroupTrainer(GRPOTrainer):
             count = max(len(rows), self._updates.tasks * self._updates.rollouts)
             tokens = sum(sum(row.sampled) for row in rows)
             self._rows = [self._tensors(part, count, tokens) for part in parts_of(rows, self._updates.tokens)]
-            if self._as_begun is not None and step % self._every == 0:
+            if self._as_begun is not None and (self.beta or step % self._every == 0):
                 self._note_start(model, self._as_begun)
         self.offsets, self.divergences = [], []
         total = torch.zeros((), device=self.accelerator.device)
@@ -173,14 +175,16 @@ class GroupTrainer(GRPOTrainer):
         return batch
 
     def _note_start(self, model: Any, as_begun: Callable[[], AbstractContextManager[None]]) -> None:
-        """Note for some parts how likely the stage's start was to say what is in them.
+        """Note how likely the stage's start was to say what is in some parts, or, where the loss asks for it, in all.
 
         The weights change places in doing so: it has to be done before anything is computed that will have gradients.
         """
         sampled = [batch for batch in self._rows if batch["corrected"].any()]
+        some = self._rows if self.beta else sampled[:: max(1, -(-len(sampled) // _MEASURED))]
         with as_begun(), torch.no_grad(), self.compute_loss_context_manager():
-            for batch in sampled[:: max(1, -(-len(sampled) // _MEASURED))]:
+            for batch in some:
                 batch["start"] = self._scored(model, batch)[0].float()
+                batch["ref_per_token_logps"] = batch["start"]  # TRL's name, for its own term
 
     def _get_per_token_logps_and_entropies(self, model: Any, *_: Any, **__: Any) -> Any:
         """TRL asks for these first; with them the loss of each token gets its weight."""
@@ -216,7 +220,7 @@ class GroupTrainer(GRPOTrainer):
         mask = batch["tool_mask"] * batch["corrected"]
         offset = (old - batch["sampler"]) * mask
         self.offsets.append(float(offset.abs().sum() / mask.sum().clamp(min=1)))
-        if "start" in batch:
+        if "start" in batch and mask.any():
             away = (batch["start"] - old) * mask
             distance = torch.exp(away) - 1 - away  # an estimate of the KL that is never negative: Schulman's k3
             self.divergences.append(float(distance.sum() / mask.sum()))

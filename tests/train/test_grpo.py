@@ -207,3 +207,52 @@ def likelihoods(policy):
             said = logits.log_softmax(-1).gather(1, torch.tensor(row.ids[1:])[:, None])[:, 0]
             found.append(said[torch.tensor(row.sampled[1:])])
     return torch.cat(found)
+
+
+STILL = [Row(row.ids, row.sampled, row.logprobs, 0.0) for row in ROWS]  # nothing to learn but what else is in the loss
+
+
+def test_the_term_that_holds_the_policy_to_its_start_has_the_gradient_computed_by_hand(
+    tmp_path: Path, tiny_folder: Path
+) -> None:
+    import torch
+
+    trainer, policy = trainer_of(tiny_folder, tmp_path, STILL, kl=0.5)
+    trainer._as_begun = lambda: policy.wearing(None)
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for name, parameter in policy.model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.1)
+    found = gradients(trainer, policy)
+    policy.model.zero_grad()
+    total = torch.zeros(())
+    for row in STILL:
+        target, mask = torch.tensor(row.ids[1:])[:, None], torch.tensor(row.sampled[1:], dtype=torch.float32)
+
+        def said(row: Row = row, target: torch.Tensor = target) -> torch.Tensor:
+            logits = policy.model(input_ids=torch.tensor([row.ids])).logits[0, :-1].float() / 0.7
+            return logits.log_softmax(-1).gather(1, target)[:, 0]
+
+        with policy.wearing(None), torch.no_grad():
+            start = said()
+        now = said()
+        away, ratio = start - now, torch.exp(now - now.detach())  # 1, and what makes the estimate's gradient unbiased
+        total = total + 0.5 * ((torch.exp(away) - 1 - away) * ratio * mask).sum() / mask.sum() / len(STILL)
+    total.backward()
+    for name, parameter in policy.model.named_parameters():
+        if parameter.grad is not None and "lora_B" in name:
+            assert torch.allclose(found[name], parameter.grad, rtol=1e-2, atol=1e-5), name
+    assert any(bool(values.abs().max() > 1e-3) for values in found.values())
+
+
+def test_a_bonus_for_entropy_raises_it(tmp_path: Path, tiny_folder: Path) -> None:
+    entropies = {}
+    for weight in (0.0, 1.0):
+        trainer, _ = trainer_of(
+            tiny_folder, tmp_path / str(weight), STILL, entropy=weight, steps=4, learning_rate=0.05, truncation=0.0
+        )
+        trainer.train()
+        entropies[weight] = [line["entropy"] for line in trainer.state.log_history if "entropy" in line]
+    assert entropies[0.0][0] == entropies[0.0][-1]
+    assert entropies[1.0][-1] > entropies[1.0][0] == pytest.approx(entropies[0.0][0])
