@@ -137,14 +137,14 @@ class Stage:
         self._signals = of_groups(everything)
         tokens = sum(sum(one.sampled) for g in everything for r in g.rollouts for one in r.sequences)
         spent = time.monotonic() - started
-        calls = sum(len(r.trajectory.turns) for g in everything for r in g.rollouts)
+        calls = sum(turn.call is not None for g in everything for r in g.rollouts for turn in r.trajectory.turns)
         self._signals |= {
             "groups": len(everything),
             "groups_kept": len(kept),
             "rollout_seconds": round(spent, 1),
             "rollout_tokens": tokens,
             "rollout_tokens_per_second": round(tokens / spent, 1),
-            "turns_per_second": round(calls / spent, 2),
+            "calls_per_second": round(calls / spent, 2),
         }
         self._record(everything, step)
         rows = rows_of(kept, scale=updates.scale == "group", most=updates.rows, negative=updates.negative)

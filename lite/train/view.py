@@ -121,7 +121,9 @@ class TrainView:
         if part is not None and part.stage and part.steps:
             newest = part.steps[max(part.steps)]
             kept = f"{newest['groups_kept']} of {newest['groups']} groups kept"
-            speed = f"{newest['turns_per_second']:.3g} turns/s, {newest['rollout_tokens_per_second']:,.0f} tokens/s"
+            speed = (
+                f"{newest['calls_per_second']:.3g} tool calls/s, {newest['rollout_tokens_per_second']:,.0f} tokens/s"
+            )
             table.add_row("rollouts", f"{speed}, {kept}")
         calls = f"{self._curves.queries:,} queries, {self._curves.pages:,} pages"
         table.add_row("tool calls", f"{calls}: $0.00 here, ${live:,.2f} on the open web")

@@ -104,7 +104,7 @@ class Paper:
             "answered": 0.9, "malformed": 0.04, "searches": 1.2, "visits": 1.6 - 1.1 * falling,
             "length": 240.0, "reward": 0.25 + 0.3 * whole, "without_variance": 0.4 + 0.2 * whole, "grad_norm": 0.25,
             "entropy": 0.35 - 0.15 * whole, "kl_start": 0.02 * whole, "sampler_offset": 0.009,
-            "rollout_tokens_per_second": 62.0, "turns_per_second": 1.9,
+            "rollout_tokens_per_second": 62.0, "calls_per_second": 1.9,
         }  # fmt: skip
         told = {name: value * self._draw.uniform(0.85, 1.15) for name, value in about.items()}
         raised = {"visits": round(2 * falling)} if falling > 0.5 else {}

@@ -229,7 +229,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(folder: Path, checkpoint: s
     subprocess.run([*command, str(killed), "--resume"], check=True, capture_output=True)
 
     def curve(run: Path) -> dict[tuple, dict]:
-        noise = ("seconds", "step_seconds", "rollout_seconds", "rollout_tokens_per_second", "turns_per_second")
+        noise = ("seconds", "step_seconds", "rollout_seconds", "rollout_tokens_per_second", "calls_per_second")
         told = [{key: value for key, value in line.items() if key not in noise} for line in lines(run)]
         return {(line["stage"], line["step"], "look" in line): line for line in told if "step" in line}
 

@@ -67,8 +67,8 @@ def test_a_stage_shows_pace_signals_speed_and_what_the_calls_would_cost() -> Non
     elapsed = lines[-1]["seconds"] + 70
     assert f"{elapsed // 3600:.0f} h {elapsed % 3600 // 60:02.0f} min so far · about 6 min left" in text
     assert f"reward {lines[-1]['reward']:.3g}" in text
-    speed = lines[-1]["turns_per_second"], lines[-1]["rollout_tokens_per_second"]
-    assert f"{speed[0]:.3g} turns/s, {speed[1]:,.0f} tokens/s, 7 of 12 groups kept" in text
+    speed = lines[-1]["calls_per_second"], lines[-1]["rollout_tokens_per_second"]
+    assert f"{speed[0]:.3g} tool calls/s, {speed[1]:,.0f} tokens/s, 7 of 12 groups kept" in text
     steps, looks = sum("reward" in line for line in lines), sum("look" in line for line in lines)
     queries = 80 * steps + 120 * looks
     pages = 100 * steps + sum(round(line["look"]["signals"]["pages"]) for line in lines if "look" in line)
