@@ -153,10 +153,10 @@ class _Progress:
         """
         texts = [message.content for message in self.began if message.role != "assistant"]
         texts += [_ECHO.sub("", turn.observation) for turn in self.turns if turn.observation]
-        shown = {_plain(url) for text in texts for url in addresses(text)} | {
+        shown = {_plain(url) for text in texts for url in _addresses(text)} | {
             _plain(url) for url in (*self.seen, *self.known)
         }
-        named = dict.fromkeys(addresses(self.turns[-1].text))
+        named = dict.fromkeys(_addresses(self.turns[-1].text))
         return tuple(url for url in named if _plain(url) not in shown)
 
     def _sources(self, answer: str | None) -> tuple[str, ...]:
@@ -346,7 +346,7 @@ def _seen(observation: Observation, text: str) -> Observation:
     return observation.model_copy(update={"shown": left(observation.shown), "read": left(observation.read)})
 
 
-def addresses(text: str) -> list[str]:
+def _addresses(text: str) -> list[str]:
     """The URLs in a text, less the punctuation behind them."""
     return [found.rstrip(".,;:!?)*") for found in _ADDRESS.findall(text)]
 

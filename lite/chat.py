@@ -1,7 +1,7 @@
 """A conversation: questions that go on from each other, over one world with one model."""
 
 from lite.dialect import quote, replayed
-from lite.drive import Listener, drive, prompt_of, start
+from lite.drive import Listener, budget_of, drive, prompt_of, start
 from lite.errors import UsageError
 from lite.models import Model
 from lite.recipe import AgentSettings
@@ -63,10 +63,11 @@ class Conversation:
         """
         system = Message(role="system", content=prompt_of(self._settings, self._world))
         question = Message(role="user", content=quote(task.question))
-        base = self._model.count([system, question])
-        if base >= self._model.context - self._settings.limits.answer_tokens:
+        budget = budget_of(self._model, self._settings.limits)
+        if budget.room([system, question]) < 1:
             window = f"the window of {self._model.context} tokens"
             raise UsageError(f"the question alone fills {window}: shorten it, or give the model a larger --context")
+        base = self._model.count([system, question])
         most = (self._model.context - base - self._settings.limits.answer_tokens) // 2
         while self._asked and self._model.count([system, *self.messages, question]) - base > most:
             long = next((place for place, one in enumerate(self._asked) if len(one) > _SHORTEST), None)
