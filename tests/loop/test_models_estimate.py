@@ -67,3 +67,15 @@ def test_what_a_server_adds_of_its_own_makes_no_text_dearer() -> None:
     before = estimate.tokens(other)
     estimate.learn(asked, 2 * estimate.tokens(asked), bare=False)  # the schemas of its tools
     assert estimate.tokens(other) == before
+
+
+def test_a_script_that_is_cheaper_to_this_vocabulary_is_taken_for_less() -> None:
+    """Chinese has .2 tokens a byte in Qwen's, and .6 in SmolLM2's; what has been seen counts with a margin."""
+    estimate = Estimate()
+    first, second = ([Message(role="user", content=end * 300)] for end in ("长安", "洛阳"))
+    guessed = estimate.tokens(second)
+    estimate.learn(first, 400, bare=True)
+    assert 1.3 * 400 < estimate.tokens(second) < 0.6 * guessed
+    estimate.learn(second, 700, bare=True)  # dearer than that: it counts from now on
+    third = [Message(role="user", content="开封" * 300)]
+    assert 700 <= estimate.tokens(third) <= guessed
