@@ -53,10 +53,10 @@ class Budget:
         return 0 if free < _SHORTEST_TURN else min(free, self.turn)
 
     def last_room(self, messages: Sequence[Message]) -> int:
-        """Tokens the last answer may write: a whole turn where that fits, for who thinks thinks now too; below 1 when
-        the prompt fills the window.
-        """
-        return min(self.context - self.count(messages), max(self.answer, self.turn))
+        """Tokens the last answer may write: a whole turn where that fits, for who thinks thinks now too."""
+        free = self.context - self.count(messages)
+        # Room was kept for it: where tokens are but estimated, the estimate has risen since, and the server may judge.
+        return min(free, max(self.answer, self.turn)) if free > 0 else self.answer
 
     def fits(self, messages: Sequence[Message], observation: str = "", *, spare: int = 0) -> bool:
         """Whether a turn and an answer fit behind `observation`, with `spare` tokens left over."""

@@ -133,10 +133,10 @@ class OpenAI:
 
     def _ask(self, request: Generate) -> Reply | Fault:
         estimate = self.count(request.messages)
-        if estimate >= self.context:
+        if estimate >= self.context and request.form != "answer":
             return _fault(f"a prompt of about {estimate} tokens does not fit the window of {self.context}")
-        started = time.perf_counter()
-        body = self._body(request, min(request.max_tokens, self.context - estimate))
+        started, room = time.perf_counter(), self.context - estimate
+        body = self._body(request, min(request.max_tokens, room) if room > 0 else request.max_tokens)
         for attempt in range(_TRIES):
             outcome = self._post(body)
             if isinstance(outcome, Reply):

@@ -122,9 +122,9 @@ def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path) -> None:
         assert all(name in line for line in steps), name
     assert ["kl_start" in line for line in steps] == [True, False, True]
     assert abs(steps[0]["kl_start"]) < 1e-9 < steps[2]["kl_start"]
-    assert [line["step"] for line in told if "look" in line] == [2, 0, 2]
+    assert [line["step"] for line in told if "look" in line] == [2, 0, 2, 3]
     state = json.loads((run / "state.json").read_text())
-    assert set(state) == {"sft", "stage-1"}
+    assert set(state) == {"sft", "first", "stage-1"}
     assert (run / "stage-1" / "best" / "adapter.gguf").stat().st_size > 1000
     tried = [json.loads(line) for line in (run / "stage-1" / "rollouts" / "00000.jsonl").read_text().splitlines()]
     assert len(tried) == 4
