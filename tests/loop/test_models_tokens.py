@@ -44,7 +44,9 @@ def researched(model, world: World, **limits) -> list[Trajectory]:
 
 @pytest.mark.parametrize("memory", ["stop", "keep-last"])
 def test_they_are_the_ids_the_model_was_given_and_sampled(model, pages_world: World, memory: str) -> None:
-    trajectories = researched(model, pages_world, memory=memory, visit_words=60, results=4, turns=9, malformed=9, repeated=9)
+    trajectories = researched(
+        model, pages_world, memory=memory, visit_words=60, results=4, turns=9, malformed=9, repeated=9
+    )
     assert any(one.segments for one in trajectories) == (memory == "keep-last")
     for trajectory in trajectories:
         sequences = model.prompts.sequences(trajectory)
