@@ -50,9 +50,7 @@ AGAINST = {"4096": "16384", "keep-last": "16384", "summarise": "16384"}  # the o
 # What would be the same episode is not run again: one whose longest turn leaves of 4,096 tokens what is kept free (an
 # answer of 256, the request for it, a turn of 192), and one that reads no page, in another visit mode.
 SAME: dict[str, tuple[str, Callable[[Row], bool]]] = {
-    "4096": ("16384", lambda row: row["longest"] <= 3_500),
-    "keep-last": ("16384", lambda row: row["longest"] <= 3_500),
-    "summarise": ("16384", lambda row: row["longest"] <= 3_500),
+    **dict.fromkeys(AGAINST, ("16384", lambda row: row["longest"] <= 3_500)),
     "llm": ("read", lambda row: row.get("read") == 0),
 }
 NOTED = Path(__file__).with_suffix(".jsonl")

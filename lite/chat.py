@@ -1,7 +1,7 @@
 """A conversation: questions that go on from each other, over one world with one model."""
 
 from lite.dialect import quote, replayed
-from lite.drive import Listener, budget_of, drive, prompt_of, start
+from lite.drive import Listener, drive, prompt_of, start
 from lite.errors import UsageError
 from lite.models import Model
 from lite.recipe import AgentSettings
@@ -30,7 +30,7 @@ class Conversation:
     @property
     def messages(self) -> list[Message]:
         """All that a follow-up goes on from."""
-        return [message for exchange in self._asked for message in exchange]
+        return _flat(self._asked)
 
     def ask(self, question: str) -> Trajectory:
         """Research one question. An interrupt (Ctrl-C) stops it, keeps the turns that are whole, and is raised again.
@@ -41,47 +41,46 @@ class Conversation:
         if not question.strip():
             raise UsageError("the question is empty: ask something")
         task = Task(id="chat", question=storable(question), answers=())
-        self._make_room(task)
+        kept = self._fitting(task)
         keeper = _Keeper(self._listener, self._seen)
-        one = start(task, self._world, self._model, self._settings, before=self.messages, known=frozenset(self._seen))
+        one = start(task, self._world, self._model, self._settings, before=_flat(kept), known=frozenset(self._seen))
         try:
             [(_, trajectory)] = drive([one], self._model, listener=keeper)
         except KeyboardInterrupt:
             asked = Message(role="user", content=quote(task.question))
-            self._asked.append([*replayed([asked], keeper.turns), _STOPPED])
+            self._asked = [*kept, [*replayed([asked], keeper.turns), _STOPPED]]
             raise
         if trajectory.stop is Stop.CONTEXT and not trajectory.turns:
             raise UsageError(f"{trajectory.error}: shorten it, or give the model a larger --context")
-        self._keep(task, trajectory)
+        self._asked = [*kept, _exchange(task, trajectory)]
         return trajectory
 
-    def _make_room(self, task: Task) -> None:
-        """Let go of the oldest until the new question has half of what is free.
-
-        Raises:
-            UsageError: it does not fit even alone.
-        """
+    def _fitting(self, task: Task) -> list[list[Message]]:
+        """The conversation less the oldest of it, so that the new question has half of what is free."""
         system = Message(role="system", content=prompt_of(self._settings, self._world))
         question = Message(role="user", content=quote(task.question))
-        budget = budget_of(self._model, self._settings.limits)
-        if budget.room([system, question]) < 1:
-            window = f"the window of {self._model.context} tokens"
-            raise UsageError(f"the question alone fills {window}: shorten it, or give the model a larger --context")
         base = self._model.count([system, question])
         most = (self._model.context - base - self._settings.limits.answer_tokens) // 2
-        while self._asked and self._model.count([system, *self.messages, question]) - base > most:
-            long = next((place for place, one in enumerate(self._asked) if len(one) > _SHORTEST), None)
+        kept = list(self._asked)
+        while kept and self._model.count([system, *_flat(kept), question]) - base > most:
+            long = next((place for place, one in enumerate(kept) if len(one) > _SHORTEST), None)
             if long is None:
-                self._asked.pop(0)
+                kept.pop(0)
             else:
-                self._asked[long] = [self._asked[long][0], self._asked[long][-1]]
+                kept[long] = [kept[long][0], kept[long][-1]]
+        return kept
 
-    def _keep(self, task: Task, trajectory: Trajectory) -> None:
-        """Take in what was said. Where memory has rewritten it, the question and the end of it are kept."""
-        said = replayed([], trajectory.turns)
-        if trajectory.segments or not said or said[-1].role == "user":
-            said = [said[-1]] if said and said[-1].role == "assistant" else [_STOPPED]
-        self._asked.append([Message(role="user", content=quote(task.question)), *said])
+
+def _flat(exchanges: list[list[Message]]) -> list[Message]:
+    return [message for exchange in exchanges for message in exchange]
+
+
+def _exchange(task: Task, trajectory: Trajectory) -> list[Message]:
+    """What was said. Where memory has rewritten it, the question and the end of it are kept."""
+    said = replayed([], trajectory.turns)
+    if trajectory.segments or not said or said[-1].role == "user":
+        said = [said[-1]] if said and said[-1].role == "assistant" else [_STOPPED]
+    return [Message(role="user", content=quote(task.question)), *said]
 
 
 class _Keeper(Listener):

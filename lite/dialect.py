@@ -124,9 +124,7 @@ def parse_turn(text: str, *, strict: bool = False, cut: bool = False) -> ParsedT
     repairs: list[str] = []
     think, rest = _split_thinking(text, repairs)
     parsed = _read_action(think, rest, repairs)
-    if cut and "unclosed_answer" in parsed.repairs:
-        return ParsedTurn(think=think, malformed=CUT, repairs=parsed.repairs)
-    if cut and parsed.malformed is not None:
+    if cut and (parsed.malformed is not None or "unclosed_answer" in parsed.repairs):
         return ParsedTurn(think=parsed.think, malformed=CUT, repairs=parsed.repairs)
     if strict and parsed.repairs and parsed.malformed is None:
         return ParsedTurn(think=think, malformed=f"{NEEDS_REPAIR}: {parsed.repairs[0]}", repairs=parsed.repairs)

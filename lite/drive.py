@@ -18,7 +18,7 @@ from lite.memory import Budget
 from lite.models import Model, load_model, located
 from lite.models.continuous import Continuous, continuous
 from lite.reading import Reader
-from lite.recipe import AgentSettings, Limits
+from lite.recipe import AgentSettings
 from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn, storable
 from lite.run import Journal, digest
 from lite.tools import NAMES, SCHEMAS, Steps, Toolset
@@ -251,11 +251,6 @@ def tools_of(task: Task, world: World, settings: AgentSettings, model: Model | s
     )
 
 
-def budget_of(model: Model, limits: Limits) -> Budget:
-    """A model's window, and what of it a turn and the last answer may take."""
-    return Budget(model.context, limits.turn_tokens, limits.answer_tokens, model.count)
-
-
 def start(
     task: Task,
     world: World,
@@ -271,7 +266,7 @@ def start(
     steps = episode(
         task,
         system=prompt_of(settings, world),
-        budget=budget_of(model, limits),
+        budget=Budget(model.context, limits.turn_tokens, limits.answer_tokens, model.count),
         limits=limits,
         sampling=settings.sampling,
         attempt=attempt,

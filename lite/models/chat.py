@@ -16,6 +16,7 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from lite.dialect import wrap_response
 from lite.records import Message
 
 # `strftime_now` of templates such as Llama 3's. Never the clock: a run must repeat. This is Llama 3's own default.
@@ -51,6 +52,7 @@ class ChatTemplate:
 
     Attributes:
         takes_system: whether it knows a system role.
+        parts: whether it puts an empty line behind the thought of an earlier turn, whatever stood there (Qwen3).
         opens: what it writes of the model's turn: `<think>` and a line break (QwQ, Qwen3's thinking models), or ''.
 
     Raises (constructor and `render`):
@@ -71,6 +73,7 @@ class ChatTemplate:
             raise ValueError(f"its chat template cannot be read: {error}") from None
         self.takes_system = self._renders_system()
         self.opens = self._opened()
+        self.parts = self._parted()
 
     def _renders_system(self) -> bool:
         probe = [Message(role="system", content="\uf8f0"), Message(role="user", content="hello")]
@@ -83,6 +86,16 @@ class ChatTemplate:
         rendered = self.render([Message(role="user", content="hello")])
         tail = rendered[max(0, rendered.rfind("<think>")) :]
         return tail if tail.strip() == "<think>" else ""
+
+    def _parted(self) -> bool:
+        said = Message(role="assistant", content="<think>\nb\n</think>\nc")
+        try:
+            shown = self.render(
+                [Message(role="user", content="a"), said, Message(role="user", content=wrap_response("d"))]
+            )
+        except ValueError:
+            return False
+        return "</think>\n\nc" in shown
 
     def _render(self, messages: Sequence[Message]) -> str:
         chat = [{"role": message.role, "content": message.content} for message in messages]

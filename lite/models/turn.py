@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.dialect import STOP, replayed, wrap_response
+from lite.dialect import STOP, replayed
 from lite.errors import ModelError
 from lite.models.chat import ChatTemplate, ControlTokens
 from lite.models.sampling import choose, log_probability, random_for
@@ -250,11 +250,8 @@ class Prompts:
     def _as_kept(self, turn: SaidTurn) -> str:
         """A demonstration's turn as the template shows it later on, so that the ids of later prompts go on from it."""
         head, closed, rest = turn.text.partition("</think>")
-        if turn.token_ids is not None or not closed:
-            return turn.text
-        said = [Message(role="user", content="a"), Message(role="assistant", content="<think>\nb\n</think>\nc")]
-        shown = self.template.render([*said, Message(role="user", content=wrap_response("d"))])
-        return f"{head}</think>\n\n{rest.lstrip()}" if "</think>\n\nc" in shown else turn.text
+        shown_otherwise = self.template.parts and turn.token_ids is None and closed
+        return f"{head}</think>\n\n{rest.lstrip()}" if shown_otherwise else turn.text
 
     def _behind_opening(self, text: str) -> str:
         """A turn less what the template has written of it."""
