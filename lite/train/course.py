@@ -189,11 +189,6 @@ class Course:
         kept: list[Trajectory] = []
         dropped: Counter[str] = Counter()
 
-        def take(found: Iterable[Trajectory]) -> None:
-            worth, not_worth = keep(self._train, found)
-            kept.extend(one for _, one in worth)
-            dropped.update(not_worth)
-
         for file in cold.files:
             for found in given(file, self._train, self._secret(), prompt_of(self.settings.agent, world)):
                 if isinstance(found, str):
@@ -203,19 +198,23 @@ class Course:
         while wanted and (room := cold.demonstrations - len(kept)) > 0:
             batch, wanted = wanted[: 2 * room], wanted[2 * room :]
             agent, seed = self.settings.agent, self.settings.seed
-            take(demonstrations(batch, world, agent, cold, seed=seed, count=reader.count))
-        kept = kept[: cold.demonstrations]
-        if not kept:
+            played = demonstrations(batch, world, agent, cold, seed=seed, count=reader.count)
+            worth, not_worth = keep(self._train, played)
+            kept += [one for _, one in worth]
+            dropped.update(not_worth)
+        rows = [(one, reader.prompts.sequences(one)) for one in kept[: cold.demonstrations]]
+        window = self.settings.agent.context
+        fitting = [(one, own) for one, own in rows if all(len(row.ids) <= window for row in own)]
+        if lost := len(rows) - len(fitting):
+            dropped["longer than the window"] = lost
+        if not fitting:
             raise UsageError(
                 f"no demonstration was worth keeping ({dict(dropped)}): give the agent more context or words"
             )
-        self._run.write("demonstrations.jsonl", "".join(one.to_json() + "\n" for one in kept))
-        whole, window = _as_tokens(kept, reader), self.settings.agent.context
-        sequences = [one for one in whole if len(one.ids) <= window]
-        if len(sequences) < len(whole):
-            dropped["longer than the window"] = len(whole) - len(sequences)
+        self._run.write("demonstrations.jsonl", "".join(one.to_json() + "\n" for one, _ in fitting))
+        sequences = [row for _, own in fitting for row in own]
         tokens = sum(len(one.ids) for one in sequences)
-        counts = {"demonstrations": len(kept), "sequences": len(sequences), "tokens": tokens}
+        counts = {"demonstrations": len(fitting), "sequences": len(sequences), "tokens": tokens}
         self._metric({**counts, "dropped": dict(dropped)})
         return sequences
 
@@ -393,5 +392,4 @@ def _balanced(tasks: Sequence[Task], shares: dict[str, float]) -> list[Task]:
     names = {task.capability or "all" for task in tasks}
     rest = max(0.0, 1 - sum(shares.values())) / max(1, len(names - set(shares)))
     whole = {name: shares.get(name, rest) for name in sorted(names)}
-    drawn = Drawer(tasks, {name: share for name, share in whole.items() if share > 0}, 0).next(len(tasks))
-    return list({task.id: task for task in drawn}.values())
+    return Drawer(tasks, {name: share for name, share in whole.items() if share > 0}, 0).next(len(tasks))

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from lite.agents import named_agent
+from lite.dialect import parse_turn, render_turn
 from lite.errors import ModelError, UsageError
 from lite.models import load_model
-from lite.records import Task
+from lite.records import Call, Message, Stop, Task, Trajectory, Turn
 from tests.train.conftest import MISSING
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -289,6 +290,39 @@ def test_stages_rate_their_tasks_and_go_on_from_each_other(folder: Path) -> None
     assert all("tries right" in json.loads(line)["why"] for line in chosen)
     saved = sorted(path.name for path in (folder / "run" / "stage-2").glob("checkpoint-*"))
     assert saved == ["checkpoint-2", "checkpoint-4"]  # after each step, not after each update
+
+
+def test_what_is_longer_than_the_window_is_learnt_from_neither_at_first_nor_after_a_kill(folder: Path) -> None:
+    """It is left out of the demonstrations themselves, which a run that goes on reads again."""
+    look = render_turn("I look.", Call(tool="search", arguments={"query": ["Oslo"]}))
+    found = [
+        Trajectory(
+            task_id="t0",
+            question="What population is given for Oslo?",
+            messages=(Message(role="system", content="s"), Message(role="user", content="q")),
+            turns=(
+                Turn(text=look, think="I look.", call=parse_turn(look).call, observation="Population 1000. " * times),
+                Turn(text=render_turn("So.", answer="1000"), think="So.", answer="1000"),
+            ),
+            answer="1000",
+            answered=True,
+            stop=Stop.ANSWERED,
+        )
+        for times in (1, 1000)
+    ]
+    (folder / "theirs.jsonl").write_text("".join(one.to_json() + "\n" for one in found))
+    path = recipe(folder)
+    (folder / "dev.jsonl").write_text((folder / "tasks.jsonl").read_text().splitlines()[1] + "\n")
+    told = path.read_text().replace("[sft]", '[sft]\nfiles = ["theirs.jsonl"]')
+    told = told.replace('dev = "tasks.jsonl"', 'dev = "dev.jsonl"')
+    path.write_text(told[: told.index("[[stages]]")].replace("anchor = 0.5", ""))
+    trained(folder, "run")
+    [line] = [line for line in lines(folder / "run") if "dropped" in line]
+    assert line["dropped"]["longer than the window"] == 1
+    assert line["demonstrations"] == line["sequences"] == 3
+    kept = (folder / "run" / "demonstrations.jsonl").read_text().splitlines()
+    assert len(kept) == 3
+    assert all(len(one) < 5000 for one in kept)
 
 
 def test_what_a_recipe_lacks_is_said_before_anything_is_loaded(folder: Path) -> None:
