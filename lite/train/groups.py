@@ -166,17 +166,11 @@ def rows_of(groups: Sequence[Group], *, scale: bool, most: int | None = None, ne
     return rows
 
 
-def _padded(rows: Sequence[Row]) -> int:
-    """Tokens of rows side by side: what stands before the first sampled one is padded by itself, and so is the rest."""
-    before = [row.sampled.index(True) for row in rows]
-    return len(rows) * (max(before) + max(len(row.ids) - start for row, start in zip(rows, before, strict=True)))
-
-
 def parts_of(rows: Sequence[Row], tokens: int) -> list[list[Row]]:
     """Rows cut into parts of at most so many tokens each, padding included, rows of like length together."""
     parts: list[list[Row]] = []
     for row in sorted(rows, key=lambda one: len(one.ids)):
-        if parts and _padded([*parts[-1], row]) <= tokens:
+        if parts and len(row.ids) * (len(parts[-1]) + 1) <= tokens:  # the longest so far: the others are padded to it
             parts[-1].append(row)
         else:
             parts.append([row])

@@ -141,38 +141,32 @@ class GroupTrainer(GRPOTrainer):
         return total
 
     def _tensors(self, rows: Sequence[Row], count: int, tokens: int) -> Batch:
-        """Rows as TRL's loss takes them: prompts padded on the left, the rest on the right."""
-        starts = [row.sampled.index(True) for row in rows]
-        before = max(starts)
-        behind = max(len(row.ids) - start for row, start in zip(rows, starts, strict=True))
+        """Rows as TRL's loss takes them, but all padded on the right: what is scored then sees no padding.
+
+        So attention needs no mask, and without one torch computes no pair of tokens that does not count. The first
+        token is the prompt; which of the others are sampled, the mask of tools says.
+        """
+        behind = max(len(row.ids) for row in rows) - 1
         device = self.accelerator.device
 
-        def filled(width: int, kind: torch.dtype) -> torch.Tensor:
-            return torch.zeros((len(rows), width), dtype=kind, device=device)
+        def filled(kind: torch.dtype, values: Sequence[Sequence[Any]]) -> torch.Tensor:
+            tensor = torch.zeros((len(rows), behind), dtype=kind, device=device)
+            for place, its in enumerate(values):
+                tensor[place, : len(its)] = torch.tensor(its, dtype=kind)
+            return tensor
 
-        batch = {
-            "prompt_ids": filled(before, torch.long),
-            "prompt_mask": filled(before, torch.long),
-            "completion_ids": filled(behind, torch.long),
-            "completion_mask": filled(behind, torch.long),
-            "tool_mask": filled(behind, torch.long),
-            "sampler": filled(behind, torch.float32),
-            "corrected": filled(1, torch.float32),
+        return {
+            "prompt_ids": torch.tensor([row.ids[:1] for row in rows], device=device),
+            "prompt_mask": torch.ones((len(rows), 1), dtype=torch.long, device=device),
+            "completion_ids": filled(torch.long, [row.ids[1:] for row in rows]),
+            "completion_mask": filled(torch.long, [[1] * (len(row.ids) - 1) for row in rows]),
+            "tool_mask": filled(torch.long, [row.sampled[1:] for row in rows]),
+            "sampler": filled(torch.float32, [(row.logprobs or ())[1:] for row in rows]),
+            "corrected": torch.tensor([[float(row.logprobs is not None)] for row in rows], device=device),
             "advantages": torch.tensor([row.advantage for row in rows], device=device),
             "share": torch.tensor(len(rows) / count if self.loss_type != "dapo" else 1.0, device=device),
             "num_items_in_batch": torch.tensor(float(tokens), device=device),
         }
-        for place, (row, start) in enumerate(zip(rows, starts, strict=True)):
-            length = len(row.ids) - start
-            batch["prompt_ids"][place, before - start :] = torch.tensor(row.ids[:start])
-            batch["prompt_mask"][place, before - start :] = 1
-            batch["completion_ids"][place, :length] = torch.tensor(row.ids[start:])
-            batch["completion_mask"][place, :length] = 1
-            batch["tool_mask"][place, :length] = torch.tensor(row.sampled[start:], dtype=torch.long)
-            if row.logprobs is not None:
-                batch["sampler"][place, :length] = torch.tensor(row.logprobs[start:])
-                batch["corrected"][place] = 1
-        return batch
 
     def _note_start(self, model: Any, as_begun: Callable[[], AbstractContextManager[None]]) -> None:
         """Note how likely the stage's start was to say what is in some parts, or, where the loss asks for it, in all.
@@ -200,15 +194,14 @@ class GroupTrainer(GRPOTrainer):
         small model spends a third of its time on its vocabulary.
         """
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
-        mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
         behind = batch["completion_ids"].size(1)
         if not _FUSED:
+            mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
             found = super()._get_per_token_logps_and_entropies(model, ids, mask, behind, compute_entropy=True)
             return found[0], found[1]
-        counted = torch.cat([torch.zeros_like(batch["prompt_mask"]), batch["tool_mask"]], dim=1)
-        labels = ids.masked_fill(counted == 0, -100)
+        labels = ids.masked_fill(torch.nn.functional.pad(batch["tool_mask"], (1, 0)) == 0, -100)
         with self.accelerator.autocast():
-            scored = model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True)
+            scored = model(input_ids=ids, labels=labels, fused_lm_head=True)
         return scored.log_probs[:, -behind:], scored.entropy[:, -behind:]
 
     def _correct(self, batch: Batch, old: torch.Tensor) -> None:

@@ -229,6 +229,12 @@ def test_the_estimate_has_hours_for_every_part_and_none_for_a_gpu(folder: Path, 
     assert hours(stages=stages) is None
 
 
+def test_the_estimate_counts_the_held_out_tasks_that_a_look_tries(folder: Path) -> None:
+    every = check(read_recipe(recipe(folder, held_out="{ tasks = 9000 }")), folder / "run")["held_out"]
+    few = check(read_recipe(recipe(folder, held_out="{ tasks = 1 }")), folder / "run")["held_out"]
+    assert few < every
+
+
 # ---------------------------------------------------------------- the command
 
 

@@ -6,30 +6,37 @@ import pytest
 
 from lite.errors import UsageError
 from lite.recipe import PolicySettings
+from lite.records import Generate, Message, Sampling
+from lite.shipped import shipped
 from tests.train.conftest import MISSING
-from tests.train.test_gguf import said_by, torch_says
+from tests.train.test_gguf import TOKENS, said_by, torch_says
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
 
+ASKED = Generate(
+    messages=(
+        Message(role="system", content=shipped("recipes/small-prompt.txt").read_text()),
+        Message(role="user", content="When was the University of Bologna founded?"),
+    ),
+    max_tokens=TOKENS,
+    sampling=Sampling(temperature=0),
+)
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory):
-    """An adapter that changes what the model says, and what torch says with it in float32."""
-    import torch
-
+    """The adapter that is shipped, as a checkpoint, and the turn that torch writes with it in float32."""
     from lite.train.policy import Policy
 
     folder = tmp_path_factory.mktemp("checkpoint")
-    policy = Policy.load(PolicySettings(dtype="float32", rank=4, targets=("q_proj", "k_proj", "down_proj")), seed=1)
-    plain = torch_says(policy.model, policy.tokenizer).token_ids
-    torch.manual_seed(2)
-    with torch.no_grad():
-        for name, parameter in policy.model.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(0, 0.02)
+    settings = PolicySettings(dtype="float32")
+    plain = Policy.load(settings, seed=1)
+    policy = Policy.load(settings, seed=1, adapter=shipped("recipes/atlas/adapter.gguf"))
     policy.save(folder)
-    expected = torch_says(policy.model, policy.tokenizer)
-    assert expected.token_ids != plain
+    expected = torch_says(policy.model, policy.tokenizer, ASKED)
+    assert len(expected.token_ids) == TOKENS >= 40
+    assert expected.token_ids[:5] != torch_says(plain.model, plain.tokenizer, ASKED).token_ids[:5]
     return folder, expected
 
 
@@ -40,25 +47,32 @@ def test_a_merged_model_says_what_the_checkpoint_says(tmp_path: Path, checkpoint
     folder, expected = checkpoint
     out = tmp_path / "merged.gguf"
     export(folder, out, base="smollm2", merge=True, kind=kind)
-    found = said_by(f"llamacpp:{out}")
+    found = said_by(f"llamacpp:{out}", ASKED)
     alike = next(
-        (n for n, pair in enumerate(zip(found.token_ids, expected.token_ids, strict=False)) if pair[0] != pair[1]), 40
+        (n for n, pair in enumerate(zip(found.token_ids, expected.token_ids, strict=True)) if pair[0] != pair[1]),
+        TOKENS,
     )
-    assert alike >= {"f32": min(40, len(expected.token_ids)), "f16": 30, "bf16": 10, "q8_0": 1}[kind]
-    pairs = zip(found.logprobs[:alike], expected.logprobs[:alike], strict=True)
+    pairs = list(zip(found.logprobs[:alike], expected.logprobs[:alike], strict=True))
+    assert alike >= (TOKENS if kind != "q8_0" else 1)  # of words that are as likely, rounding to 8 bits takes another
     assert max(abs(a - b) for a, b in pairs) < {"f32": 0.02, "f16": 0.05, "bf16": 0.2, "q8_0": 0.6}[kind]
 
 
-def test_an_adapter_and_a_folder(tmp_path: Path, checkpoint) -> None:
+@pytest.mark.parametrize("kind", ["f32", "f16"])
+def test_an_adapter_says_what_the_checkpoint_says(tmp_path: Path, checkpoint, kind: str) -> None:
     from lite.models.smollm2 import smollm2_gguf
     from lite.train.export import export
 
     folder, expected = checkpoint
-    export(folder, tmp_path / "adapter.gguf", base="smollm2")
-    found = said_by(f"llamacpp:{smollm2_gguf()}+{tmp_path / 'adapter.gguf'}")  # on a bf16 base
-    assert found.token_ids[:5] == expected.token_ids[:5]
+    export(folder, tmp_path / "adapter.gguf", base="smollm2", kind=kind)
+    assert said_by(f"llamacpp:{smollm2_gguf()}+{tmp_path / 'adapter.gguf'}", ASKED).token_ids == expected.token_ids
+
+
+def test_a_folder_says_what_the_checkpoint_says(tmp_path: Path, checkpoint) -> None:
+    from lite.train.export import export
+
+    folder, expected = checkpoint
     export(folder, tmp_path / "merged", base="smollm2", merge=True)
-    assert said_by(f"transformers:{tmp_path / 'merged'}").token_ids == expected.token_ids
+    assert said_by(f"transformers:{tmp_path / 'merged'}", ASKED).token_ids == expected.token_ids
     with pytest.raises(UsageError, match="holds no adapter"):
         export(tmp_path, tmp_path / "x.gguf", base="smollm2")
 

@@ -19,20 +19,20 @@ def asking() -> Generate:
     return Generate(messages=(Message(role="user", content="Where is Oslo?"),), max_tokens=TOKENS, sampling=greedy)
 
 
-def said_by(spec: str) -> Reply:
-    model = load_model(spec, context=256)
+def said_by(spec: str, asked: Generate | None = None) -> Reply:
+    model = load_model(spec, context=512)
     try:
-        [reply] = model.generate([asking()])
+        [reply] = model.generate([asked or asking()])
         assert isinstance(reply, Reply), reply
         return reply
     finally:
         model.close()
 
 
-def torch_says(model, tokenizer) -> Reply:
+def torch_says(model, tokenizer, asked: Generate | None = None) -> Reply:
     from lite.models.transformers import Transformers
 
-    [reply] = Transformers(model, tokenizer, name="torch", context=256).generate([asking()])
+    [reply] = Transformers(model, tokenizer, name="torch", context=512).generate([asked or asking()])
     assert isinstance(reply, Reply), reply
     return reply
 
