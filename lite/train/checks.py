@@ -156,6 +156,8 @@ def _names(settings: TrainSettings) -> None:
     lost = next((file for file in (settings.sft.files if settings.sft else ()) if not Path(file).exists()), None)
     if lost is not None:
         raise UsageError(f"sft.files: there is no {lost}: name a run's folder, or a file of trajectories")
+    if settings.updates.entropy and settings.policy.loader == "unsloth":
+        raise UsageError(f"updates.entropy is not in the {_BESIDE_UNSLOTH['trl']} that Unsloth wants: set it to 0")
     if settings.updates.anchor and not settings.sft:
         raise UsageError("updates.anchor needs demonstrations: give the recipe an [sft] part, or set it to 0")
     if settings.agent.grammar:

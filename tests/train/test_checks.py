@@ -194,6 +194,13 @@ def test_the_declared_ranges_are_read_at_all() -> None:
         ({"sft": "{ balance = { drect = 1.0 } }"}, r"sft.balance: no task has the capability drect"),
         ({"sft": '{ files = ["nowhere"] }'}, r"sft.files: there is no .*nowhere: name a run's folder"),
         ({"updates": "{ anchor = 0.5 }"}, r"updates.anchor needs demonstrations"),
+        (
+            {
+                "policy": '{ model = "llamacpp:base.gguf", loader = "unsloth" }',
+                "updates": "{ entropy = 0.01 }",
+            },
+            r"updates.entropy is not in the trl==1\.14\.2 that Unsloth wants: set it to 0",
+        ),
         ({"agent": "{ grammar = true }"}, r"agent.grammar: rollouts are free"),
     ],
 )
