@@ -96,7 +96,7 @@ def compared(groups: Sequence[Group], plain: torch.Tensor, uncorrected: torch.Te
     whole = counts(all_tries) @ plain
 
     def told(name: str, *found: torch.Tensor) -> None:
-        cosines = [float(torch.nn.functional.cosine_similarity(one, whole, dim=0)) for one in found]
+        cosines = [float(torch.nn.functional.cosine_similarity(one.double(), whole.double(), dim=0)) for one in found]
         lengths = [float(one.norm() / whole.norm()) for one in found]
         print(f"{name}: cosine {fmean(cosines):.4f}, length {fmean(lengths):.3f}", flush=True)
 
