@@ -258,7 +258,7 @@ class SentinelSettings(Settings):
     truncated: float = Field(default=0.25, gt=0, le=1)  # rise of the share of episodes that a limit ended
     repeated: float = Field(default=0.25, gt=0, le=1)  # rise of the share of episodes that repetition ended
     accuracy: float = Field(default=2.0, gt=0)  # standard errors that a capability may fall on held-out tasks
-    grad_norm: float = Field(default=20.0, gt=0)  # times its median
+    grad_norm: float = Field(default=20.0, gt=0)  # times what it was
     entropy: float = Field(default=5.0, gt=1)  # times what it was
     kl_start: float = Field(default=2.0, gt=0)  # nats a token from what the stage began with
     patience: int = Field(default=2, ge=1)  # steps in a row before it is a collapse (NaN at once)

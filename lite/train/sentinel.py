@@ -7,7 +7,7 @@ read until its turns were over. All show in what the rollouts do, before they sh
 
 import math
 from collections.abc import Mapping
-from statistics import fmean, median_low
+from statistics import fmean
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ from lite.train.signals import Look
 
 _BASELINE = 3  # steps whose mean is the measure; the second step has the first, before which nothing was updated
 _QUIET = 0.05  # nats a token: below it entropy has room to rise
-_WATCHED = ("answered", "visits", "length", "malformed", "truncated", "repeated", "entropy", "kl_start")
+_WATCHED = ("answered", "visits", "length", "malformed", "truncated", "repeated", "entropy", "kl_start", "grad_norm")
 
 
 class Alarm(Record):
@@ -62,15 +62,17 @@ class Sentinel:
         self.watch = self.watch.model_copy(update={"steps": steps, "raised": raised})
         for name, count in raised.items():
             if count >= self._settings.patience and name in signals:
-                was = median_low(step.get(name, 0.0) for step in steps) if name == "grad_norm" else self._was(name)
-                return Alarm(signal=name, why=f"{name} went from {was:.3g} to {signals[name]:.3g}")
+                return Alarm(signal=name, why=f"{name} went from {self._was(name):.3g} to {signals[name]:.3g}")
         return None
 
     def _was(self, name: str) -> float:
         """What is usual: the mean of the first steps that were in bounds. One that had collapsed measures nothing."""
         usual: list[float] = []
         for step in self.watch.steps:
-            if name in step and len(usual) < _BASELINE and not (usual and self._out(name, step[name], fmean(usual))):
+            told = name in step and (
+                step[name] or name != "grad_norm"
+            )  # no gradient: nothing to learn from in that step
+            if told and len(usual) < _BASELINE and not (usual and self._out(name, step[name], fmean(usual))):
                 usual.append(step[name])
         return fmean(usual) if usual else 0.0
 
@@ -88,19 +90,16 @@ class Sentinel:
                 return value > bounds.entropy * max(was, _QUIET)
             case "kl_start":
                 return value > bounds.kl_start
+            case "grad_norm":
+                return 0 < bounds.grad_norm * was < value
             case _:
                 return False
 
     def _suspicious(self, signals: Mapping[str, float]) -> list[str]:
         """The signals that are out of bounds now."""
-        known = self.watch.steps
-        if not known:
+        if not self.watch.steps:
             return []
-        found = [name for name in _WATCHED if name in signals and self._out(name, signals[name], self._was(name))]
-        usual = median_low(step.get("grad_norm", 0.0) for step in known)
-        if usual and signals.get("grad_norm", 0.0) > self._settings.grad_norm * usual:
-            found.append("grad_norm")
-        return found
+        return [name for name in _WATCHED if name in signals and self._out(name, signals[name], self._was(name))]
 
     def look(self, now: Look) -> Alarm | None:
         """Take in a look at the held-out tasks; an alarm if a capability fell significantly (forgetting)."""

@@ -254,6 +254,7 @@ def test_a_collapse_is_rolled_back_once_and_then_ends_the_run(folder: Path) -> N
     assert (folder / "run" / "stage-1" / "best" / "adapter.gguf").exists()
 
 
+@pytest.mark.usefixtures("varied")
 def test_an_absurd_learning_rate_is_caught_and_the_healthy_weights_are_gone_back_to(folder: Path) -> None:
     path = recipe(folder, steps=9, rate=50.0)
     path.write_text(path.read_text().replace("[held_out]", "[sentinel]\npatience = 1\n\n[held_out]"))

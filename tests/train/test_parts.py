@@ -312,6 +312,20 @@ def test_the_run_that_read_until_its_turns_were_over_would_have_been_stopped_a_s
     assert alarms[8].why == "truncated went from 0.06 to 0.41"
 
 
+def test_a_gradient_that_grows_step_by_step_is_seen_though_it_never_jumps() -> None:
+    """In a run at an absurd rate it went from 0.4 to 178 in nine steps, each at most ten times the median so far."""
+    norms = (0.36, 2.5, 3.9, 10.5, 28.6, 25.5, 48.5, 53.8, 177.8)
+    alarms = watching(*({"grad_norm": norm} for norm in norms))
+    assert alarms[:7] == [None] * 7
+    assert alarms[7] is not None
+    assert alarms[7].why == "grad_norm went from 2.25 to 53.8"
+
+
+def test_a_step_without_a_gradient_does_not_become_what_is_usual() -> None:
+    assert watching(*({"grad_norm": norm} for norm in (0.0, 0.0, 0.0, 0.4, 0.5, 0.4))) == [None] * 6
+    assert watching(*({"grad_norm": norm} for norm in (0.0, 0.0, 0.4, 30.0, 30.0)))[-1] is not None
+
+
 def test_one_odd_step_is_none_and_a_number_that_is_none_is_one_at_once() -> None:
     assert watching({}, {}, {}, {"visits": 0.1}, {}, {"visits": 0.1}) == [None] * 6
     alarm = watching({"loss": float("nan")})[0]
