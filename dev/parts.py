@@ -20,31 +20,16 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from dev.training import AGENT, CONTEXT, POLICY, STAGE
+from dev.training import CONTEXT, POLICY, STAGE, rolled
 from lite.evaluate import read_tasks
 from lite.recipe import RewardWeights, Updates
 from lite.train.draw import first_of_each
 from lite.train.groups import Group, Row, advantages, drawn, grouped
 from lite.train.grpo import GroupTrainer, config_of
 from lite.train.policy import Policy
-from lite.train.rollouts import Attempt, Rollout, Workers
-from lite.train.stage import agent_of
 
 TRIES, DRAWS = 8, 200
 WEIGHTS = RewardWeights.read({"exact": 1.0})
-
-
-def rollouts_of(policy: Policy, world: Path, file: Path, count: int, folder: Path) -> list[Rollout]:
-    """`TRIES` at each of the first tasks of two kinds."""
-    tasks = first_of_each(
-        [one for one in read_tasks(file) if one.capability in {"direct", "verification"} and (one.hops or 1) <= 2],
-        count // 2,
-    )
-    workers = Workers(policy.base, world, context=CONTEXT, workers=2, width=24)
-    attempts = [Attempt(task, n, 1) for task in tasks for n in range(TRIES)]
-    found = list(workers.roll(attempts, agent_of(AGENT, STAGE), policy.write_gguf(folder / "now.gguf")))
-    workers.close()
-    return found
 
 
 def gradients(policy: Policy, rows: Sequence[Row], truncation: float, folder: Path) -> tuple[torch.Tensor, list[float]]:
@@ -71,11 +56,16 @@ Worth = Callable[[Group], Mapping[int, float]]  # what its tries count for; thos
 
 
 def compared(groups: Sequence[Group], plain: torch.Tensor, uncorrected: torch.Tensor) -> None:
-    """The settings beside the plain one."""
+    """The settings beside the plain one.
+
+    A setting is what each row counts for, and rows meet in their products alone, so those are computed once.
+    """
+    lines = torch.cat([plain, uncorrected]).double()
+    products, none = lines @ lines.T, torch.zeros(len(plain), dtype=torch.float64)
     random = Random(0)  # noqa: S311  # a measurement
 
     def counts(worth: Worth) -> torch.Tensor:
-        found = torch.zeros(len(groups), TRIES)
+        found = torch.zeros(len(groups), TRIES, dtype=torch.float64)
         for line, group in zip(found, groups, strict=True):
             for place, value in worth(group).items():
                 line[place] = value
@@ -93,16 +83,20 @@ def compared(groups: Sequence[Group], plain: torch.Tensor, uncorrected: torch.Te
     def some(group: Group) -> dict[int, float]:
         return all_tries(group) if random.random() < 0.5 else {}
 
-    whole = counts(all_tries) @ plain
+    def corrected(worth: Worth) -> torch.Tensor:
+        return torch.cat([counts(worth), none])
+
+    whole = corrected(all_tries)
 
     def told(name: str, *found: torch.Tensor) -> None:
-        cosines = [float(torch.nn.functional.cosine_similarity(one.double(), whole.double(), dim=0)) for one in found]
-        lengths = [float(one.norm() / whole.norm()) for one in found]
-        print(f"{name}: cosine {fmean(cosines):.4f}, length {fmean(lengths):.3f}", flush=True)
+        lengths = [float((one @ products @ one / (whole @ products @ whole)).sqrt()) for one in found]
+        meets = [float(one @ products @ whole / (whole @ products @ whole)) for one in found]
+        cosine = fmean(meet / length for meet, length in zip(meets, lengths, strict=True))
+        print(f"{name}: cosine {cosine:.4f}, length {fmean(lengths):.3f}", flush=True)
 
-    told("without importance correction", counts(all_tries) @ uncorrected)
-    told("advantages over the group's deviation", counts(partial(all_tries, scale=True)) @ plain)
-    told("only what was better than its group", counts(partial(all_tries, negative=0.0)) @ plain)
+    told("without importance correction", torch.cat([none, counts(all_tries)]))
+    told("advantages over the group's deviation", corrected(partial(all_tries, scale=True)))
+    told("only what was better than its group", corrected(partial(all_tries, negative=0.0)))
     repeated: dict[str, Worth] = {
         f"{most} of {TRIES} tries drawn by size": lambda group, most=most: drawn(
             advantages(group.rewards, scale=False), most, random
@@ -112,7 +106,7 @@ def compared(groups: Sequence[Group], plain: torch.Tensor, uncorrected: torch.Te
     repeated |= {f"{made} tries made instead of {TRIES}": partial(fewer, made=made) for made in (4, 6)}
     repeated["about half of the groups"] = some
     for name, worth in repeated.items():
-        found = [one @ plain for one in (counts(worth) for _ in range(DRAWS)) if one.any()]
+        found = [one for one in (corrected(worth) for _ in range(DRAWS)) if one.any()]
         told(name, *found)
         told("    the mean of those", torch.stack(found).mean(0))
 
@@ -123,7 +117,8 @@ def main() -> None:
     count = int(sys.argv[4]) if len(sys.argv) > 4 else 6
     with TemporaryDirectory() as folder:
         policy = Policy.load(POLICY, seed=1, adapter=adapter)
-        made = rollouts_of(policy, world, file, count, Path(folder))
+        kinds = [one for one in read_tasks(file) if one.capability in {"direct", "verification"} and one.hops in {1, 2}]
+        made, _ = rolled(policy, first_of_each(kinds, count // 2), TRIES, world, Path(folder))
         groups = grouped(made, WEIGHTS)
         kept = [group for group in groups if group.varies]
         tokens = {

@@ -82,6 +82,17 @@ PARSED = {
 }
 
 
+def rolled(policy: Policy, tasks: Sequence[Task], tries: int, world: Path, folder: Path) -> tuple[list[Rollout], float]:
+    """`tries` at each task by our workers, with the policy as it is; and their seconds, the start left out."""
+    workers = Workers(policy.base, world, context=CONTEXT, workers=2, width=24)
+    attempts = [Attempt(task, n, 1) for task in tasks for n in range(tries)]
+    began = time.perf_counter()
+    rollouts = list(workers.roll(attempts, agent_of(AGENT, STAGE), policy.write_gguf(folder / "now.gguf")))
+    seconds = time.perf_counter() - began
+    workers.close()
+    return rollouts, seconds
+
+
 def ours(tasks: Sequence[Task], world: Path, adapter: Path, folder: Path) -> tuple[list[Rollout], list[Row]]:
     """A step by `lite.train`; its rollouts and rows."""
     from lite.train.grpo import GroupTrainer, config_of
@@ -89,12 +100,7 @@ def ours(tasks: Sequence[Task], world: Path, adapter: Path, folder: Path) -> tup
     folder.mkdir()
     policy = Policy.load(POLICY, seed=1, adapter=adapter)
     updates = Updates(tasks=len(tasks), rollouts=TRIES, tokens=2048, scale="none")
-    workers = Workers(policy.base, world, context=CONTEXT, workers=2, width=24)
-    attempts = [Attempt(task, n, 1) for task in tasks for n in range(TRIES)]
-    began = time.perf_counter()
-    rollouts = list(workers.roll(attempts, agent_of(AGENT, STAGE), policy.write_gguf(folder / "now.gguf")))
-    sampled_in = time.perf_counter() - began
-    workers.close()
+    rollouts, sampled_in = rolled(policy, tasks, TRIES, world, folder)
     weights = RewardWeights.read({"exact": 1.0, "evidence": 0.2})
     rows = rows_of(grouped(rollouts, weights), scale=False)
     args = config_of(folder, POLICY, STAGE, updates, context=CONTEXT, seed=1)

@@ -35,12 +35,12 @@ from lite.train.checkpoints import newest_checkpoint
 from lite.train.checks import of_this_world
 from lite.train.curves import Line, as_text
 from lite.train.demos import demonstrations, given, keep, read_demonstrations
-from lite.train.draw import Drawer, first_of_each
+from lite.train.draw import Drawer
 from lite.train.exam import line_of, sit
 from lite.train.groups import Row
 from lite.train.policy import ADAPTER, Policy, base_of
 from lite.train.pool import choose
-from lite.train.recipes import exam_tasks, tasks_of
+from lite.train.recipes import exam_tasks, held_out_tasks, tasks_of
 from lite.train.rollouts import Attempt, Inline, Rollout, Sampler, Workers
 from lite.train.signals import Look
 from lite.train.unsloth import import_first
@@ -171,9 +171,6 @@ class Course:
         """The policy itself as a model of the loop."""
         return Transformers(policy.model, policy.tokenizer, name=str(self._base), context=context)
 
-    def _held_out(self) -> list[Task]:
-        return first_of_each(self._dev, self.settings.held_out.tasks)
-
     def _metric(self, line: dict[str, Any]) -> None:
         told = {"seconds": round(time.monotonic() - self._began, 1), **line}
         with (self.folder / "metrics.jsonl").open("ab+") as file:
@@ -239,7 +236,7 @@ class Course:
             sequences = self._demonstrations(cold, world, reader)
         sampler = self._sampler(world, agent, lambda: policy)
         try:
-            part = Cold(settings, cold, agent, self._held_out(), sampler, folder, self._metric)
+            part = Cold(settings, cold, agent, held_out_tasks(settings), sampler, folder, self._metric)
             best = part.run(policy, sequences, resume)
         finally:
             sampler.close()
@@ -270,7 +267,7 @@ class Course:
                 settings,
                 stage.model_copy(update={"learning_rate": lowered}),
                 tasks,
-                self._held_out(),
+                held_out_tasks(self.settings),
                 sampler,
                 folder,
                 self._metric,

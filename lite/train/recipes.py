@@ -100,6 +100,11 @@ def _read(path: Path, _changed: int) -> list[Task]:
     return read_tasks(path)
 
 
+def held_out_tasks(settings: TrainSettings) -> list[Task]:
+    """The tasks that every look tries."""
+    return first_of_each(tasks_of(settings, "dev"), settings.held_out.tasks)
+
+
 def exam_tasks(settings: TrainSettings) -> list[Task]:
     """The exam's tasks, none where the recipe has no exam.
 
@@ -151,17 +156,13 @@ def estimate(settings: TrainSettings) -> dict[str, Any]:
     activations /= 5 if settings.policy.gradient_checkpointing else 1
     return {
         "tasks": len(tasks_of(settings, "train")),
-        "held_out": len(_looked_at(settings)),
+        "held_out": len(held_out_tasks(settings)),
         "exam": len(exam_tasks(settings)),
         "stages": stages,
         "hours": _hours(settings, weights, stages),
         "gigabytes": round(trained + sampling + activations + 1.0, 1),
         "disk_gigabytes": round(_disk(settings, weights, stages), 1),
     }
-
-
-def _looked_at(settings: TrainSettings) -> list[Task]:
-    return first_of_each(tasks_of(settings, "dev"), settings.held_out.tasks)
 
 
 def _hours(settings: TrainSettings, weights: float, stages: Sequence[dict[str, Any]]) -> float | None:
@@ -173,7 +174,7 @@ def _hours(settings: TrainSettings, weights: float, stages: Sequence[dict[str, A
     speed = cores() * 0.27 / max(weights, 0.01)
     sample, learn = (350 * speed, 150 * speed) if narrow else (100 * speed, 50 * speed)
     episode = settings.agent.context / 2
-    look = len(_looked_at(settings)) * episode / sample
+    look = len(held_out_tasks(settings)) * episode / sample
     seconds = (1 + len(stages)) * len(exam_tasks(settings)) * episode / sample
     if settings.sft:
         updates = settings.sft.demonstrations * settings.sft.epochs / settings.sft.rows
