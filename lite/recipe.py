@@ -168,6 +168,7 @@ class ColdStart(Settings):
     attempts: int = Field(default=1, ge=1)  # of the expert at each task, in other words
     detours: float = Field(default=0.2, ge=0, le=1)  # share of episodes whose first query misses
     together: int = Field(default=1, ge=1)  # pages that one call of the expert asks for, where none leads to another
+    snippets: float = Field(default=0.0, ge=0, le=1)  # share of last look-ups not visited where a result says it all
     files: tuple[str, ...] = ()  # trajectories of others, kept by the same rules
     balance: dict[str, float] = {}  # capability -> its share of the demonstrations; those not named share the rest
     epochs: float = Field(default=2.0, gt=0)

@@ -62,7 +62,7 @@ def demonstrations(
     """The scripted expert's episodes in varied words, graded; not all are worth keeping.
 
     Args:
-        cold: how many attempts at each task, how many detours, how many pages in one call.
+        cold: how many attempts at each task, how many detours, how many pages in one call, what need not be visited.
         width: episodes under way together.
         count: tokens of messages by the model that is to learn from them; by default a cautious estimate.
     """

@@ -72,6 +72,11 @@ _SO = (
     "The page says so: {answer}.",
     "I have it: {answer}.",
 )
+_SHOWN = (
+    "A result says so: {answer}.",
+    "The results show it already: {answer}.",
+    "I need not open it: {answer}.",
+)
 _LOST = (
     "I cannot find the {wanted} here, and I will not guess.",
     "The {wanted} does not turn up. I do not know.",
@@ -92,7 +97,8 @@ class Expert:
 
     Args:
         plan: the plan of a task, by its id; None where there is none: the expert abstains.
-        cold: says how many episodes begin one look-up with a hasty query, and how many pages one call asks for.
+        cold: says how many episodes begin one look-up with a hasty query, how many pages one call asks for, and how
+            often a result that shows what is needed is not visited.
         seed: with the conversation's name, decides every choice of words.
         context: window in tokens.
         count: tokens of the prompt that some messages make, by the model that is to learn from it.
@@ -105,7 +111,7 @@ class Expert:
         self.context = context
         self._count = count
         self._plan = plan
-        self._seed, self._detours, self._together = seed, cold.detours, cold.together
+        self._seed, self._cold = seed, cold
         self._playing: dict[str, Generator[str, _Seen, None]] = {}
 
     def generate(self, requests: Sequence[Generate]) -> list[Reply | Fault]:
@@ -144,8 +150,8 @@ class Expert:
         if request.number == 0:
             rng = Random(f"{self._seed} {request.conversation}")  # noqa: S311  # words, no secrets
             plan = self._plan(request.conversation.rpartition("/")[0])
-            detour = rng.randrange(len(plan.looks)) if plan and rng.random() < self._detours else None
-            self._playing[request.conversation] = _play(plan, rng, detour, self._together)
+            detour = rng.randrange(len(plan.looks)) if plan and rng.random() < self._cold.detours else None
+            self._playing[request.conversation] = _play(plan, rng, detour, self._cold)
             return next(self._playing[request.conversation])
         found = RESPONSE.match(said[-1])
         seen = _Seen(plain(found[1] if found else said[-1]), "\n".join(said))
@@ -155,13 +161,13 @@ class Expert:
             return render_turn("There was no room for my answer.", answer=_ABSTAINS)
 
 
-def _play(plan: Plan | None, rng: Random, detour: int | None, together: int) -> Generator[str, _Seen, None]:
+def _play(plan: Plan | None, rng: Random, detour: int | None, cold: ColdStart) -> Generator[str, _Seen, None]:
     """The turns of one episode; each is answered by what stands before the next."""
     if plan is None:
         yield render_turn("I do not see how to look this up.", answer=_ABSTAINS)
         return
-    note, names, seen = "", (), _Seen("", "")
-    for first, looks in _grouped(plan.looks, together):
+    note, names, seen, so = "", (), _Seen("", ""), _SO
+    for first, looks in _grouped(plan.looks, cold.together):
         shown = all(_address(look) in seen.window for look in looks)
         if not (first and shown and rng.random() < _FOLLOWS):
             hasty = detour is not None and first <= detour < first + len(looks)
@@ -169,6 +175,10 @@ def _play(plan: Plan | None, rng: Random, detour: int | None, together: int) -> 
             if lost := [look for look in looks if _address(look) not in seen.window]:
                 yield _give_up(lost, rng)
                 return
+            last = first + len(looks) == len(plan.looks)
+            if last and cold.snippets and _said(looks, seen) and rng.random() < cold.snippets:
+                note, so = " ".join(look.says for look in looks), _SHOWN
+                break
             note, think = "", _FOUND_ALL if len(looks) > 1 else _FOUND
         else:
             think = _FOLLOWED
@@ -184,7 +194,7 @@ def _play(plan: Plan | None, rng: Random, detour: int | None, together: int) -> 
     if not all(contains_answer(plain(seen.window), text) for look in plan.looks for text in look.needs):
         yield _give_up(plan.looks[-1:], rng)  # memory has given up what it rests on
         return
-    conclusion = plan.conclusion or rng.choice(_SO).format(answer=plan.answer)
+    conclusion = plan.conclusion or rng.choice(so).format(answer=plan.answer)
     yield render_turn(f"{note} {conclusion}".strip(), answer=plan.answer)
 
 
@@ -218,6 +228,11 @@ def _search(looks: Sequence[Look], rng: Random, note: str, seen: _Seen, *, hasty
         if all(_address(look) in seen.window for look in looks):
             break
     return seen
+
+
+def _said(looks: Sequence[Look], seen: _Seen) -> bool:
+    """Whether the last observation shows all that is needed, of look-ups that end in a statement."""
+    return all(look.says and all(contains_answer(seen.last, text) for text in look.needs) for look in looks)
 
 
 def _address(look: Look) -> str:

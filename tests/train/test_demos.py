@@ -129,6 +129,18 @@ def test_pages_that_do_not_lead_to_each_other_are_asked_for_together(world):
     assert [turn.call.tool for turn in found["chain"].turns if turn.call].count("visit") == 2  # one leads to the other
 
 
+def visits(found: list[Trajectory]) -> dict[str, int]:
+    return {one.task_id: sum(turn.call.tool == "visit" for turn in one.turns if turn.call) for one in found}
+
+
+def test_the_last_page_need_not_be_visited_where_a_result_says_it_all(world):
+    found, usual = played(world, snippets=1.0), visits(played(world))
+    assert visits(found) == usual | {"cell": 0, "sum": usual["sum"] - 1, "through": usual["through"] - 1}
+    assert {why_not(TASKS[one.task_id], one) for one in found} == {None}
+    some = {visits(played(world, [TASKS["cell"]], snippets=0.5, seed=seed))["cell"] for seed in range(9)}
+    assert some == {0, 1}
+
+
 def test_words_depend_on_seed_task_and_attempt_alone(world):
     first, again = played(world, attempts=3), played(world, list(reversed(TASKS.values())), attempts=3, width=1)
     texts = {(one.task_id, one.attempt): spoken(one) for one in first}
