@@ -164,12 +164,13 @@ class SamplerSettings(Settings):
 class ColdStart(Settings):
     """Supervised training on demonstrations."""
 
-    demonstrations: int = Field(default=300, ge=1)  # of the scripted expert, at most
-    attempts: int = Field(default=1, ge=1)  # of the expert at each task, in other words
+    demonstrations: int = Field(default=300, ge=1)  # at most; the scripted expert makes what files do not give
+    attempts: int = Field(default=1, ge=0)  # of the expert at each task, in other words; 0: it makes none
     detours: float = Field(default=0.2, ge=0, le=1)  # share of episodes whose first query misses
     together: int = Field(default=1, ge=1)  # pages that one call of the expert asks for, where none leads to another
     snippets: float = Field(default=0.0, ge=0, le=1)  # share of last look-ups not visited where a result says it all
     files: tuple[str, ...] = ()  # trajectories of others, kept by the same rules
+    each: int | None = Field(default=None, ge=1)  # of these, of one file, at most so many of a task; None: all
     balance: dict[str, float] = {}  # capability -> its share of the demonstrations; those not named share the rest
     epochs: float = Field(default=2.0, gt=0)
     rows: int = Field(default=8, ge=1)  # sequences an update

@@ -187,7 +187,8 @@ class Course:
         dropped: Counter[str] = Counter()
 
         for file in cold.files:
-            for found in given(file, self._train, self._secret(), prompt_of(self.settings.agent, world)):
+            system = prompt_of(self.settings.agent, world)
+            for found in given(file, self._train, self._secret(), system, cold.each):
                 if isinstance(found, str):
                     dropped[found] += 1
                 else:

@@ -43,6 +43,8 @@ Reason = Literal[
     "broken",
     "unknown task",
     "held out",
+    "a copy",
+    "enough of its task",
 ]
 _SAME_CALL = 3  # the most times one call may be made
 _ERRORS = 2  # the most calls that may be answered by an error
@@ -169,15 +171,17 @@ def _seen(task: Task, trajectory: Trajectory) -> bool:
 
 
 def given(
-    path: str | Path, tasks: Sequence[Task], secret: Collection[str], system: str
+    path: str | Path, tasks: Sequence[Task], secret: Collection[str], system: str, each: int | None = None
 ) -> Iterator[Trajectory | Reason]:
     """The trajectories of a file (see `read_demonstrations`) that are worth learning from, behind the prompt `system`;
     in the place of each other one why it is not.
 
-    Chats bring their own tasks; a question in `secret` (of held-out tasks) is not learnt from. Token ids are left
-    out: they are of the vocabulary of whoever wrote them.
+    No copies, and of one task no more than `each`: of a policy's own tries most that are right are of tasks that it
+    can do already. Chats bring their own tasks; a question in `secret` (of held-out tasks) is not learnt from. Token
+    ids are left out: they are of the vocabulary of whoever wrote them.
     """
     by_id = {task.id: task for task in (*(() if Path(path).is_dir() else imported_tasks(path)), *tasks)}
+    shown: dict[str, set[tuple[tuple[str, str | None], ...]]] = {}
     for one in read_demonstrations(path, system=system):
         if isinstance(one, Broken):
             yield "broken"
@@ -185,8 +189,16 @@ def given(
             yield "unknown task"
         elif one.question in secret or by_id[one.task_id].question in secret:
             yield "held out"
+        elif reason := why_not(by_id[one.task_id], one):
+            yield reason
         else:
-            yield why_not(by_id[one.task_id], one) or _as_ours(one, system)
+            of_task = shown.setdefault(one.task_id, set())
+            all_of_it = tuple((turn.text, turn.observation) for turn in one.turns)
+            if all_of_it in of_task or len(of_task) == each:
+                yield "a copy" if all_of_it in of_task else "enough of its task"
+                continue
+            of_task.add(all_of_it)
+            yield _as_ours(one, system)
 
 
 def _as_ours(one: Trajectory, system: str) -> Trajectory:

@@ -1,6 +1,7 @@
 """Demonstrations: the expert in a small real world, the rules for keeping, and reading what others have done."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,7 @@ def test_the_last_page_need_not_be_visited_where_a_result_says_it_all(world):
 
 
 def test_words_depend_on_seed_task_and_attempt_alone(world):
+    assert played(world, attempts=0) == []
     first, again = played(world, attempts=3), played(world, list(reversed(TASKS.values())), attempts=3, width=1)
     texts = {(one.task_id, one.attempt): spoken(one) for one in first}
     assert texts == {(one.task_id, one.attempt): spoken(one) for one in again}
@@ -319,6 +321,22 @@ def test_files_are_learnt_from_as_text_behind_our_prompt_and_never_what_is_held_
     assert [message.content for message in first.messages] == ["Ours.", found[0].messages[-1].content]
     assert all(turn.token_ids is None and turn.logprobs is None for turn in first.turns)
     assert [turn.text for turn in first.turns] == [turn.text for turn in found[0].turns]
+
+
+def test_of_one_task_a_file_gives_no_copies_and_no_more_than_asked(world, tmp_path):
+    asked = [TASKS["fact"], TASKS["cell"]]
+    found = [one for seed in range(9) for one in played(world, asked, seed=seed)]
+    words = {name: {spoken(one) for one in found if one.task_id == name} for name in ("fact", "cell")}
+    assert all(len(each) > 2 for each in words.values())
+    with Run.start(tmp_path / "run", {"any": 1}) as run:
+        for one in (*found, *found):
+            run.append(one)
+    every = [one for one in given(tmp_path / "run", asked, (), "Ours.") if isinstance(one, Trajectory)]
+    assert {name: {spoken(one) for one in every if one.task_id == name} for name in words} == words
+    assert len(every) == sum(map(len, words.values()))
+    two = list(given(tmp_path / "run", asked, (), "Ours.", 2))
+    assert Counter(one.task_id for one in two if isinstance(one, Trajectory)) == {"fact": 2, "cell": 2}
+    assert {one for one in two if isinstance(one, str)} == {"a copy", "enough of its task"}
 
 
 def test_chats_bring_their_own_tasks(tmp_path):
