@@ -75,6 +75,7 @@ def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
         read_spec(settings.judge)
     _world(settings, folder)
     _names(settings)
+    _agree(settings)
     _context(settings)
     asked = estimate(settings)
     _memory(asked["gigabytes"])
@@ -156,6 +157,14 @@ def _names(settings: TrainSettings) -> None:
     lost = next((file for file in (settings.sft.files if settings.sft else ()) if not Path(file).exists()), None)
     if lost is not None:
         raise UsageError(f"sft.files: there is no {lost}: name a run's folder, or a file of trajectories")
+
+
+def _agree(settings: TrainSettings) -> None:
+    """No setting takes from another what it needs."""
+    if settings.sft and not settings.sft.attempts and not settings.sft.files:
+        raise UsageError(
+            "sft.attempts = 0 leaves no demonstrations: name sft.files, or let the expert try each task once"
+        )
     if settings.updates.entropy and settings.policy.loader == "unsloth":
         raise UsageError(f"updates.entropy is not in the {_BESIDE_UNSLOTH['trl']} that Unsloth wants: set it to 0")
     if settings.updates.anchor and not settings.sft:

@@ -186,8 +186,8 @@ class Course:
         kept: list[Trajectory] = []
         dropped: Counter[str] = Counter()
 
+        system = prompt_of(self.settings.agent, world)
         for file in cold.files:
-            system = prompt_of(self.settings.agent, world)
             for found in given(file, self._train, self._secret(), system, cold.each):
                 if isinstance(found, str):
                     dropped[found] += 1

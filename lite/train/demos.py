@@ -194,11 +194,13 @@ def given(
         else:
             of_task = shown.setdefault(one.task_id, set())
             all_of_it = tuple((turn.text, turn.observation) for turn in one.turns)
-            if all_of_it in of_task or len(of_task) == each:
-                yield "a copy" if all_of_it in of_task else "enough of its task"
-                continue
-            of_task.add(all_of_it)
-            yield _as_ours(one, system)
+            if all_of_it in of_task:
+                yield "a copy"
+            elif len(of_task) == each:
+                yield "enough of its task"
+            else:
+                of_task.add(all_of_it)
+                yield _as_ours(one, system)
 
 
 def _as_ours(one: Trajectory, system: str) -> Trajectory:

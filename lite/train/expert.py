@@ -176,6 +176,7 @@ def _play(plan: Plan | None, rng: Random, detour: int | None, cold: ColdStart) -
                 yield _give_up(lost, rng)
                 return
             last = first + len(looks) == len(plan.looks)
+            # Without snippets no number is drawn, so that an episode's words are what they were.
             if last and cold.snippets and _said(looks, seen) and rng.random() < cold.snippets:
                 note, so = " ".join(look.says for look in looks), _SHOWN
                 break

@@ -69,10 +69,9 @@ class Sentinel:
         """What is usual: the mean of the first steps that were in bounds. One that had collapsed measures nothing."""
         usual: list[float] = []
         for step in self.watch.steps:
-            told = name in step and (
-                step[name] or name != "grad_norm"
-            )  # no gradient: nothing to learn from in that step
-            if told and len(usual) < _BASELINE and not (usual and self._out(name, step[name], fmean(usual))):
+            still = name == "grad_norm" and not step.get(name)  # there was nothing to learn from in that step
+            known = name in step and not still
+            if known and len(usual) < _BASELINE and not (usual and self._out(name, step[name], fmean(usual))):
                 usual.append(step[name])
         return fmean(usual) if usual else 0.0
 

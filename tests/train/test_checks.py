@@ -193,6 +193,7 @@ def test_the_declared_ranges_are_read_at_all() -> None:
         ({"stages": "[{ steps = 2, capabilities = { drect = 1.0 } }]"}, r"stages.0.capabilities: no task has .* drect"),
         ({"sft": "{ balance = { drect = 1.0 } }"}, r"sft.balance: no task has the capability drect"),
         ({"sft": '{ files = ["nowhere"] }'}, r"sft.files: there is no .*nowhere: name a run's folder"),
+        ({"sft": "{ attempts = 0 }"}, r"sft.attempts = 0 leaves no demonstrations: name sft.files"),
         ({"updates": "{ anchor = 0.5 }"}, r"updates.anchor needs demonstrations"),
         (
             {

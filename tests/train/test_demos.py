@@ -142,8 +142,11 @@ def test_the_last_page_need_not_be_visited_where_a_result_says_it_all(world):
     assert some == {0, 1}
 
 
-def test_words_depend_on_seed_task_and_attempt_alone(world):
+def test_an_expert_without_attempts_makes_nothing(world):
     assert played(world, attempts=0) == []
+
+
+def test_words_depend_on_seed_task_and_attempt_alone(world):
     first, again = played(world, attempts=3), played(world, list(reversed(TASKS.values())), attempts=3, width=1)
     texts = {(one.task_id, one.attempt): spoken(one) for one in first}
     assert texts == {(one.task_id, one.attempt): spoken(one) for one in again}
