@@ -56,13 +56,17 @@ class Cold:
         self._policy = policy
         if resume:
             self._progress = Progress.from_json((resume / STATE).read_bytes())
-        train_on(policy, sequences, self.settings, self.cold, self.folder, self._looked, self._saved, resume)
+        train_on(policy, sequences, self.settings, self.cold, self.folder, self._updated, self._saved, resume)
         return self._progress.best
 
-    def _looked(self, step: int, logged: dict[str, float]) -> bool:
+    def _updated(self, step: int, left: int, logged: dict[str, float]) -> bool:
+        """Write a line of metrics, with a look where one is due; whether to end."""
+        told: dict[str, Any] = {name: logged[name] for name in ("loss", "entropy", "grad_norm") if name in logged}
+        if step % self.cold.every and left:
+            self.write({"stage": 0, "step": step, **told})
+            return False
         adapter = self._policy.save(self.folder / "current")
         now = look(self.sampler, self.held_out, self.agent, adapter)
-        told: dict[str, Any] = {name: logged[name] for name in ("loss", "entropy", "grad_norm") if name in logged}
         self.write({"stage": 0, "step": step, **told, **now.told})
         best = self._progress.best
         if best is None or _standing(now) > _standing(best):

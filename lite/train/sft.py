@@ -15,7 +15,7 @@ from lite.recipe import ColdStart, TrainSettings
 from lite.train.policy import Policy, trainer_settings
 from lite.train.unsloth import stock
 
-Looked = Callable[[int, dict[str, float]], bool]  # (updates done, what was logged before) -> whether to end
+Updated = Callable[[int, int, dict[str, float]], bool]  # (updates done, left, logged before) -> whether to end
 Saved = Callable[[Path], None]  # the trainer's checkpoint
 
 
@@ -25,7 +25,7 @@ def train_on(
     recipe: TrainSettings,
     settings: ColdStart,
     folder: Path,
-    looked: Looked,
+    updated: Updated,
     saved: Saved,
     resume: Path | None = None,
 ) -> None:
@@ -37,15 +37,14 @@ def train_on(
         recipe: says how precisely, and the order of the sequences.
         settings: its cold start: how long and how fast.
         folder: for the trainer's checkpoints, the newest of which is kept.
-        looked: called every `settings.every` updates and at the end.
-        saved: called with each checkpoint, behind the look at it.
+        updated: called behind each update.
+        saved: called with each checkpoint, behind that.
         resume: the checkpoint to go on from.
     """
     config, trainer_of = stock("sft")
-    updates = max(1, round(settings.epochs * len(sequences) / settings.rows))
     args = config(
         output_dir=str(folder),
-        max_steps=updates,
+        max_steps=max(1, round(settings.epochs * len(sequences) / settings.rows)),
         per_device_train_batch_size=1,  # no padding; and without a mask torch has a quicker attention
         gradient_accumulation_steps=settings.rows,
         learning_rate=settings.learning_rate,
@@ -70,23 +69,22 @@ def train_on(
         args=args,
         train_dataset=rows,
         processing_class=policy.tokenizer,
-        callbacks=[_Looking(looked, saved, settings.every, updates)],
+        callbacks=[_Calling(updated, saved)],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
 
 
-class _Looking(TrainerCallback):
-    """Calls `looked` between updates, and `saved`."""
+class _Calling(TrainerCallback):
+    """Calls `updated` between updates, and `saved`."""
 
-    def __init__(self, looked: Looked, saved: Saved, every: int, updates: int) -> None:
-        self._looked, self._saved, self._every, self._updates = looked, saved, every, updates
+    def __init__(self, updated: Updated, saved: Saved) -> None:
+        self._updated, self._saved = updated, saved
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step % self._every and state.global_step != self._updates:
-            return
         logged = next((line for line in reversed(state.log_history) if "loss" in line), {})
-        control.should_training_stop |= self._looked(state.global_step, logged)
+        left = state.max_steps - state.global_step
+        control.should_training_stop |= self._updated(state.global_step, left, logged)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._saved(Path(args.output_dir) / f"checkpoint-{state.global_step}")

@@ -30,12 +30,12 @@ from lite.recipe import ColdStart, TrainSettings
 from lite.train.sft import train_on
 row = Tokens([1, 50, 60, 70, 80], [False, False, True, True, True], [0.0] * 5)
 logged = {}
-def looked(step, logs):
+def updated(step, left, logs):
     logged.update(logs)
     return False
 recipe = TrainSettings(name="a", world="w", train="t", dev="d", policy=settings, seed=1)
 saved = []
-train_on(policy, [row] * 4, recipe, ColdStart(rows=2, epochs=1, every=1), out, looked, saved.append)
+train_on(policy, [row] * 4, recipe, ColdStart(rows=2, epochs=1, every=1), out, updated, saved.append)
 assert [path.name for path in saved] == ["checkpoint-1", "checkpoint-2"]
 assert "entropy" in logged and logged["loss"] > 0, logged
 """
