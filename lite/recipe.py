@@ -180,6 +180,10 @@ class ColdStart(Settings):
     patience: int = Field(default=3, ge=1)  # looks without a better one, after which it ends
     entropy_floor: float = Field(default=0.02, ge=0)  # below it a look ends it too: GRPO would find nothing to try
 
+    def updates(self, sequences: int) -> int:
+        """The updates that so many training sequences come to."""
+        return max(1, round(self.epochs * sequences / self.rows))
+
 
 class StageSettings(Settings):
     """One stage of the curriculum."""

@@ -177,9 +177,8 @@ def _hours(settings: TrainSettings, weights: float, stages: Sequence[dict[str, A
     look = len(held_out_tasks(settings)) * episode / sample
     seconds = (1 + len(stages)) * len(exam_tasks(settings)) * episode / sample
     if settings.sft:
-        updates = settings.sft.demonstrations * settings.sft.epochs / settings.sft.rows
-        seconds += settings.sft.demonstrations * settings.sft.epochs * episode / learn
-        seconds += look * updates / settings.sft.every
+        updates = settings.sft.updates(settings.sft.demonstrations)
+        seconds += updates * (settings.sft.rows * episode / learn + look / settings.sft.every)
     for stage in stages:
         share = min(1.0, (settings.updates.rows or settings.updates.rollouts) / settings.updates.rollouts)
         step = stage["tokens_a_step"] * (1 / sample + share * settings.updates.updates / learn)

@@ -44,7 +44,7 @@ def train_on(
     config, trainer_of = stock("sft")
     args = config(
         output_dir=str(folder),
-        max_steps=max(1, round(settings.epochs * len(sequences) / settings.rows)),
+        max_steps=settings.updates(len(sequences)),
         per_device_train_batch_size=1,  # no padding; and without a mask torch has a quicker attention
         gradient_accumulation_steps=settings.rows,
         learning_rate=settings.learning_rate,

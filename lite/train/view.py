@@ -89,7 +89,7 @@ class TrainView:
         known, cold = self._curves.demonstrations, self._settings.sft
         if known is None or cold is None:
             return part.last
-        return max(1, round(cold.epochs * known.get("sequences", known["demonstrations"]) / cold.rows))
+        return cold.updates(known.get("sequences", known["demonstrations"]))
 
     def _left(self, part: Part) -> float | None:
         """Seconds of the steps to come at the pace of the last ones: a cold start's until its end, else the run's."""
