@@ -1,12 +1,14 @@
 """The `lite` command. Each command imports its stage when it is called, so that `lite --help` is instant.
 
-A fault that a person can mend is one line on stderr and exit status 2; Ctrl-C is one line and 130.
+A fault that a person can mend is one line on stderr and exit status 2; Ctrl-C is one line and 130, a TERM signal 143.
 """
 
 import errno
 import io
 import os
+import signal
 import sys
+from typing import Any, Never
 
 import click
 
@@ -32,9 +34,18 @@ _MENDABLE = {
 }
 
 
+class _Terminated(BaseException):
+    """A TERM signal came; no handler of errors, or of Ctrl-C, is meant for it."""
+
+
 def main() -> None:
     """Entry point of the `lite` command."""
-    sys.exit(run(sys.argv[1:]))
+    signal.signal(signal.SIGTERM, _terminate)  # else worker processes and their locks would be left to others
+    try:
+        status = run(sys.argv[1:])
+    except _Terminated:
+        status = _fail("terminated", status=143)
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
@@ -62,6 +73,10 @@ def run(arguments: list[str]) -> int:
         name = f" ({error.filename})" if error.filename else ""
         return _fail(f"{error.strerror}{name}: {_MENDABLE[error.errno]}")
     return status if isinstance(status, int) else 0
+
+
+def _terminate(*_: Any) -> Never:
+    raise _Terminated
 
 
 def _misused(error: click.UsageError) -> int:

@@ -179,8 +179,9 @@ def test_a_reader_that_has_seen_enough_is_no_error(world: Path) -> None:
     assert done.stderr == ""
 
 
-def test_ctrl_c_is_one_line_and_130(world: Path, tmp_path: Path) -> None:
-    """The interrupt comes while the command waits for a model's script, which is a pipe that nobody writes to."""
+@pytest.mark.parametrize(("name", "told"), [("INT", (130, "interrupted")), ("TERM", (143, "terminated"))])
+def test_ctrl_c_and_a_term_signal_are_one_line(world: Path, tmp_path: Path, name: str, told: tuple[int, str]) -> None:
+    """The signal comes while the command waits for a model's script, which is a pipe that nobody writes to."""
     import os
     import signal
 
@@ -190,10 +191,10 @@ def test_ctrl_c_is_one_line_and_130(world: Path, tmp_path: Path) -> None:
     command = [*default, sys.executable, "-m", "lite.cli", "ask", str(world), "Why?", "--model", f"scripted:{pipe}"]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     writer = os.open(pipe, os.O_WRONLY)  # returns when the command has opened its end: it is reading now
-    child.send_signal(signal.SIGINT)
+    child.send_signal(signal.Signals[f"SIG{name}"])
     os.close(writer)  # a signal that comes between opening and reading is looked at only when the reading ends
     _, errors = child.communicate(timeout=60)
-    assert (child.returncode, errors.strip()) == (130, "error: interrupted")
+    assert (child.returncode, errors.strip()) == (told[0], f"error: {told[1]}")
 
 
 @pytest.mark.parametrize("command", [["serve", "--api", "environment"], ["mcp", "--http"], ["ui"]], ids=lambda c: c[0])
