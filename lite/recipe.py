@@ -260,6 +260,7 @@ class SentinelSettings(Settings):
     answered: float = Field(default=0.25, gt=0, le=1)  # fall of the answer rate
     visits: float = Field(default=0.5, gt=0, le=1)  # relative fall of visits an episode
     length: float = Field(default=0.5, gt=0, le=1)  # relative fall of the tokens of an episode
+    unread: float = Field(default=0.25, gt=0, le=1)  # rise of the share of episodes that answer and have read no page
     malformed: float = Field(default=0.25, gt=0, le=1)  # rise of the share of unreadable turns
     truncated: float = Field(default=0.25, gt=0, le=1)  # rise of the share of episodes that a limit ended
     repeated: float = Field(default=0.25, gt=0, le=1)  # rise of the share of episodes that repetition ended

@@ -19,7 +19,10 @@ _PANELS: tuple[tuple[str, dict[str, str]], ...] = (
     ("reward", {"reward": ""}),
     ("calls an episode", {"visits": "visits", "searches": "searches"}),
     ("tokens an episode", {"length": ""}),
-    ("share of episodes answered, of turns unreadable", {"answered": "answered", "malformed": "unreadable"}),
+    (
+        "share of episodes answered, of turns unreadable",
+        {"answered": "answered", "unread": "no page read", "malformed": "unreadable"},
+    ),
     ("entropy", {"entropy": ""}),
     ("KL to the stage's start", {"kl_start": ""}),
     ("share of groups without variance", {"without_variance": ""}),

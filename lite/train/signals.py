@@ -59,8 +59,9 @@ def look(sampler: Sampler, tasks: Sequence[Task], settings: AgentSettings, adapt
 def behaviour(trajectories: Sequence[Trajectory]) -> dict[str, float]:
     """How the policy behaves, whatever it is right about. Per episode, unless a share is said.
 
-    answered (share), malformed (share of turns), turns, searches, visits, thinking (words a turn), length (tokens it
-    wrote), truncated (share of episodes ended by a limit), repeated (share), failed (share; left out of the others).
+    answered (share), unread (share that answered and had read no page), malformed (share of turns), turns, searches,
+    visits, thinking (words a turn), length (tokens it wrote), truncated (share of episodes ended by a limit), repeated
+    (share), failed (share; left out of the others).
     """
     whole = [one for one in trajectories if one.stop is not Stop.FAILED]
     failed = 1 - len(whole) / len(trajectories) if trajectories else 0.0
@@ -72,6 +73,7 @@ def behaviour(trajectories: Sequence[Trajectory]) -> dict[str, float]:
     return {
         "failed": failed,
         "answered": fmean(one.answered for one in whole),
+        "unread": fmean(one.answered and not any(turn.read for turn in one.turns) for one in whole),
         "malformed": fmean([turn.malformed is not None for turn in turns] or [0.0]),
         "turns": len(turns) / len(whole),
         "searches": calls.count("search") / len(whole),

@@ -267,7 +267,7 @@ def test_a_filter_that_asks_for_no_rating_gets_none() -> None:
 # ---------------------------------------------------------------- the sentinel
 
 HEALTHY = {"answered": 0.95, "visits": 1.4, "length": 150.0, "malformed": 0.02, "grad_norm": 0.4, "reward": 0.3}
-HEALTHY |= {"entropy": 0.2, "kl_start": 0.01, "repeated": 0.0}
+HEALTHY |= {"entropy": 0.2, "kl_start": 0.01, "repeated": 0.0, "unread": 0.1}
 
 
 def watching(*steps: dict[str, float]):
@@ -283,6 +283,7 @@ def test_a_healthy_run_raises_nothing() -> None:
     ("change", "signal"),
     [
         ({"visits": 0.5}, "visits"),  # the shortcut: answers from the snippet, the reward looks well
+        ({"unread": 0.4}, "unread"),  # the same, where the other episodes visit the more
         ({"answered": 0.62, "reward": 0.4}, "answered"),  # upstream's
         ({"length": 60.0}, "length"),
         ({"malformed": 0.4}, "malformed"),
@@ -362,4 +363,6 @@ def test_behaviour_is_counted() -> None:
     seen = behaviour([trajectory(), trajectory(stop=Stop.TURNS, answered=False), trajectory(stop=Stop.FAILED)])
     assert seen["failed"] == pytest.approx(1 / 3)
     assert (seen["answered"], seen["searches"], seen["visits"], seen["truncated"]) == (0.5, 1, 1, 0.5)
+    assert seen["unread"] == 0
+    assert behaviour([trajectory(), trajectory(turns=(Turn(text="", answer="1"),))])["unread"] == 0.5
     assert (seen["turns"], seen["length"], seen["thinking"]) == (3, 9, pytest.approx(2 / 3))
