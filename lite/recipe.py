@@ -167,6 +167,7 @@ class ColdStart(Settings):
     demonstrations: int = Field(default=300, ge=1)  # at most; the scripted expert makes what files do not give
     attempts: int = Field(default=1, ge=0)  # of the expert at each task, in other words; 0: it makes none
     detours: float = Field(default=0.2, ge=0, le=1)  # share of episodes whose first query misses
+    verbatim: float = Field(default=0.0, ge=0, le=1)  # share of episodes whose first query is the question itself
     together: int = Field(default=1, ge=1)  # pages that one call of the expert asks for, where none leads to another
     snippets: float = Field(default=0.0, ge=0, le=1)  # share of last look-ups not visited where a result says it all
     files: tuple[str, ...] = ()  # trajectories of others, kept by the same rules

@@ -97,8 +97,8 @@ class Expert:
 
     Args:
         plan: the plan of a task, by its id; None where there is none: the expert abstains.
-        cold: says how many episodes begin one look-up with a hasty query, how many pages one call asks for, and how
-            often a result that shows what is needed is not visited.
+        cold: says how many episodes begin one look-up with a hasty query, how many begin with the question as it is,
+            how many pages one call asks for, and how often a result that shows what is needed is not visited.
         seed: with the conversation's name, decides every choice of words.
         context: window in tokens.
         count: tokens of the prompt that some messages make, by the model that is to learn from it.
@@ -151,7 +151,9 @@ class Expert:
             rng = Random(f"{self._seed} {request.conversation}")  # noqa: S311  # words, no secrets
             plan = self._plan(request.conversation.rpartition("/")[0])
             detour = rng.randrange(len(plan.looks)) if plan and rng.random() < self._cold.detours else None
-            self._playing[request.conversation] = _play(plan, rng, detour, self._cold)
+            # Without them no number is drawn, here and in _play, so that an episode's words are what they were.
+            asked = said[-1] if self._cold.verbatim and rng.random() < self._cold.verbatim else None
+            self._playing[request.conversation] = _play(plan, rng, detour, asked, self._cold)
             return next(self._playing[request.conversation])
         found = RESPONSE.match(said[-1])
         seen = _Seen(plain(found[1] if found else said[-1]), "\n".join(said))
@@ -161,8 +163,10 @@ class Expert:
             return render_turn("There was no room for my answer.", answer=_ABSTAINS)
 
 
-def _play(plan: Plan | None, rng: Random, detour: int | None, cold: ColdStart) -> Generator[str, _Seen, None]:
-    """The turns of one episode; each is answered by what stands before the next."""
+def _play(
+    plan: Plan | None, rng: Random, detour: int | None, asked: str | None, cold: ColdStart
+) -> Generator[str, _Seen, None]:
+    """The turns of one episode, each answered by what stands before the next. `asked` is its first query, if given."""
     if plan is None:
         yield render_turn("I do not see how to look this up.", answer=_ABSTAINS)
         return
@@ -171,12 +175,11 @@ def _play(plan: Plan | None, rng: Random, detour: int | None, cold: ColdStart) -
         shown = all(_address(look) in seen.window for look in looks)
         if not (first and shown and rng.random() < _FOLLOWS):
             hasty = detour is not None and first <= detour < first + len(looks)
-            seen = yield from _search(looks, rng, note, seen, hasty=hasty)
+            seen = yield from _search(looks, rng, note, seen, asked if first == 0 else None, hasty=hasty)
             if lost := [look for look in looks if _address(look) not in seen.window]:
                 yield _give_up(lost, rng)
                 return
             last = first + len(looks) == len(plan.looks)
-            # Without snippets no number is drawn, so that an episode's words are what they were.
             if last and cold.snippets and _said(looks, seen) and rng.random() < cold.snippets:
                 note, so = " ".join(look.says for look in looks), _SHOWN
                 break
@@ -210,21 +213,23 @@ def _grouped(looks: Sequence[Look], together: int) -> list[tuple[int, list[Look]
     return groups
 
 
-def _search(looks: Sequence[Look], rng: Random, note: str, seen: _Seen, *, hasty: bool) -> Generator[str, _Seen, _Seen]:
+def _search(
+    looks: Sequence[Look], rng: Random, note: str, seen: _Seen, asked: str | None, *, hasty: bool
+) -> Generator[str, _Seen, _Seen]:
     """Two searches at most until the pages' addresses are shown, and a hasty one before them."""
-    queries = {look: [rng.choice(look.queries[:-1] or look.queries), look.queries[-1]] for look in looks}
+    queries = {look: [asked or rng.choice(look.queries[:-1] or look.queries), look.queries[-1]] for look in looks}
     hasty = hasty and any(look.vague for look in looks)
     if hasty:
         queries = {look: [rng.choice(look.vague or look.queries), *its] for look, its in queries.items()}
     tried: set[str] = set()
     for nth in range(2 + hasty):
         missing = [look for look in looks if not nth or _address(look) not in seen.window]
-        asked = [query for look in missing if (query := queries[look][nth]) not in tried]
-        if not asked:
+        fresh = [query for look in missing if (query := queries[look][nth]) not in tried]
+        if not fresh:
             continue
-        tried.update(asked)
+        tried.update(fresh)
         forms = _MISSED if nth else _HASTY if hasty else _NEXT if note else _FIRST
-        call = Call(tool="search", arguments={"query": list(dict.fromkeys(asked))})
+        call = Call(tool="search", arguments={"query": list(dict.fromkeys(fresh))})
         seen = yield render_turn(_thought(forms, missing, rng, "" if nth else note), call)
         if all(_address(look) in seen.window for look in looks):
             break

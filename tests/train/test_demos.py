@@ -142,6 +142,15 @@ def test_the_last_page_need_not_be_visited_where_a_result_says_it_all(world):
     assert some == {0, 1}
 
 
+def test_the_first_query_may_be_the_question_itself(world):
+    found = played(world, verbatim=1.0)
+    assert {why_not(TASKS[one.task_id], one) for one in found} == {None}
+    assert [one.turns[0].call.arguments for one in found] == [{"query": [one.question]} for one in found]
+    some = {played(world, [TASKS["cell"]], verbatim=0.5, seed=seed)[0].turns[0].call.arguments["query"] == [
+        TASKS["cell"].question] for seed in range(9)}  # fmt: skip
+    assert some == {True, False}
+
+
 def test_an_expert_without_attempts_makes_nothing(world):
     assert played(world, attempts=0) == []
 
