@@ -151,7 +151,7 @@ class Expert:
             rng = Random(f"{self._seed} {request.conversation}")  # noqa: S311  # words, no secrets
             plan = self._plan(request.conversation.rpartition("/")[0])
             detour = rng.randrange(len(plan.looks)) if plan and rng.random() < self._cold.detours else None
-            # Without them no number is drawn, here and in _play, so that an episode's words are what they were.
+            # A share of nought draws no number (that of snippets neither): an episode's words are what they were.
             asked = said[-1] if self._cold.verbatim and rng.random() < self._cold.verbatim else None
             self._playing[request.conversation] = _play(plan, rng, detour, asked, self._cold)
             return next(self._playing[request.conversation])
