@@ -151,8 +151,7 @@ class Expert:
             rng = Random(f"{self._seed} {request.conversation}")  # noqa: S311  # words, no secrets
             plan = self._plan(request.conversation.rpartition("/")[0])
             detour = rng.randrange(len(plan.looks)) if plan and rng.random() < self._cold.detours else None
-            # A share of nought draws no number (that of snippets neither): an episode's words are what they were.
-            asked = said[-1] if self._cold.verbatim and rng.random() < self._cold.verbatim else None
+            asked = said[-1] if _falls(self._cold.verbatim, rng) else None
             self._playing[request.conversation] = _play(plan, rng, detour, asked, self._cold)
             return next(self._playing[request.conversation])
         found = RESPONSE.match(said[-1])
@@ -180,7 +179,7 @@ def _play(
                 yield _give_up(lost, rng)
                 return
             last = first + len(looks) == len(plan.looks)
-            if last and cold.snippets and _said(looks, seen) and rng.random() < cold.snippets:
+            if last and _said(looks, seen) and _falls(cold.snippets, rng):
                 note, so = " ".join(look.says for look in looks), _SHOWN
                 break
             note, think = "", _FOUND_ALL if len(looks) > 1 else _FOUND
@@ -234,6 +233,11 @@ def _search(
         if all(_address(look) in seen.window for look in looks):
             break
     return seen
+
+
+def _falls(share: float, rng: Random) -> bool:
+    """Whether chance has it so. A share of nought draws no number, so that an episode's words are what they were."""
+    return share > 0 and rng.random() < share
 
 
 def _said(looks: Sequence[Look], seen: _Seen) -> bool:

@@ -17,8 +17,8 @@ from lite.train.signals import Look
 
 _BASELINE = 3  # steps whose mean is the measure; the second step has the first, before which nothing was updated
 _QUIET = 0.05  # nats a token: below it entropy has room to rise
-_RISES = ("unread", "malformed", "truncated", "repeated")
-_WATCHED = ("answered", "visits", "length", *_RISES, "entropy", "kl_start", "grad_norm")
+_WATCHED = ("answered", "visits", "length", "unread", "malformed", "truncated", "repeated", "entropy", "kl_start",
+            "grad_norm")  # fmt: skip
 
 
 class Alarm(Record):
@@ -84,7 +84,7 @@ class Sentinel:
                 return was - value > bounds.answered
             case "visits" | "length":
                 return value < (1 - getattr(bounds, name)) * was
-            case _ if name in _RISES:
+            case "unread" | "malformed" | "truncated" | "repeated":
                 return value - was > getattr(bounds, name)
             case "entropy":
                 return value > bounds.entropy * max(was, _QUIET)

@@ -15,7 +15,7 @@ from lite.recipe import ColdStart, TrainSettings
 from lite.train.policy import Policy, trainer_settings
 from lite.train.unsloth import stock
 
-Updated = Callable[[int, int, dict[str, float]], bool]  # (updates done, left, logged before) -> whether to end
+Updated = Callable[[int, int, dict[str, float]], bool]  # (updates done, left, what this one logged) -> whether to end
 Saved = Callable[[Path], None]  # the trainer's checkpoint
 
 
@@ -81,10 +81,10 @@ class _Calling(TrainerCallback):
     def __init__(self, updated: Updated, saved: Saved) -> None:
         self._updated, self._saved = updated, saved
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        logged = next((line for line in reversed(state.log_history) if "loss" in line), {})
-        left = state.max_steps - state.global_step
-        control.should_training_stop |= self._updated(state.global_step, left, logged)
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        if logs and "loss" in logs:
+            left = state.max_steps - state.global_step
+            control.should_training_stop |= self._updated(state.global_step, left, logs)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._saved(Path(args.output_dir) / f"checkpoint-{state.global_step}")

@@ -118,6 +118,7 @@ def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path) -> None:
     told = lines(run)
     assert told[0]["demonstrations"] == 4
     assert [(line["step"], "look" in line) for line in told if line.get("stage") == 0] == [(1, False), (2, True)]
+    assert all("loss" in line and "entropy" in line for line in told if line.get("stage") == 0)  # each its own
     steps = [line for line in told if line.get("stage") == 1 and "reward" in line]
     assert [line["step"] for line in steps] == [1, 2, 3]
     for name in ("answered", "visits", "length", "malformed", "grad_norm", "entropy", "sampler_offset", "groups_kept"):
