@@ -58,7 +58,7 @@ DOORS = {
     "accelerate": ("train/", "models/huggingface.py"),
     "trl": ("train/",),
     "datasets": ("train/",),
-    "peft": ("train/",),
+    "peft": ("train/", "models/huggingface.py"),
     "unsloth": ("train/",),
     "vllm": ("models/vllm.py",),
     "llama_cpp": ("models/llamacpp.py",),

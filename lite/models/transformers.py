@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lite.errors import ModelError, one_line
 from lite.extras import need
 from lite.machine import available_memory, computes_bf16, wait_passively
-from lite.models.huggingface import EXTRA, load
+from lite.models.huggingface import EXTRA, adapted, load
 from lite.models.tokenizer import FastTokenizer
 from lite.models.turn import Said, Turn, common, in_order
 from lite.records import Fault, Generate, Message, Reply
@@ -92,6 +92,7 @@ class Transformers:
         cls,
         path: str | Path,
         *,
+        adapter: str | Path | None = None,
         context: int = 8192,
         device: str | None = None,
         dtype: str | None = None,
@@ -101,6 +102,7 @@ class Transformers:
 
         Args:
             path: the folder or the file.
+            adapter: a folder with a LoRA adapter of PEFT, made for this model.
             context: window in tokens; what the model was trained for may be less.
             device: of torch ("cpu", "cuda"); None: a GPU where there is one.
             dtype: of torch ("float32", "bfloat16"); None: as it is stored, but bfloat16 becomes float32 on a processor
@@ -108,8 +110,8 @@ class Transformers:
             threads: CPU threads; None: torch's choice.
 
         Raises:
-            MissingExtra: torch or transformers is not installed.
-            ModelError: there is no model, or none that can be used.
+            MissingExtra: torch or transformers is not installed, or PEFT for an adapter.
+            ModelError: there is no model or adapter, or none that can be used.
         """
         wait_passively()
         torch = need("torch", EXTRA)
@@ -119,7 +121,10 @@ class Transformers:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         if dtype is None and device == "cpu" and model.dtype == torch.bfloat16 and not computes_bf16():
             model = model.float()
-        return cls(model.to(device), tokenizer, name=f"transformers:{path}", context=context)
+        name = f"transformers:{path}"
+        if adapter is not None:
+            model, name = adapted(model, Path(adapter)), f"{name}+{adapter}"
+        return cls(model.to(device), tokenizer, name=name, context=context)
 
     def close(self) -> None:
         """Free the weights and what is held. The model cannot be used afterwards."""

@@ -29,7 +29,7 @@ def base_of(spec: str) -> Path:
         from lite.models.smollm2 import smollm2_gguf
 
         return smollm2_gguf()
-    if kind in {"llamacpp", "transformers"} and split_adapter(rest)[1] is None:
+    if kind in {"llamacpp", "transformers"} and split_adapter(kind, rest)[1] is None:
         if not Path(rest).exists():
             raise UsageError(f"there is no {rest}: name the policy's model by a GGUF file or a Hugging Face folder")
         return Path(rest)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lite.errors import UsageError
+from lite.errors import ModelError, UsageError
+from lite.models import load_model
 from lite.recipe import PolicySettings
 from lite.records import Generate, Message, Sampling
 from lite.shipped import shipped
@@ -68,11 +69,16 @@ def test_an_adapter_says_what_the_checkpoint_says(tmp_path: Path, checkpoint, ki
 
 
 def test_a_folder_says_what_the_checkpoint_says(tmp_path: Path, checkpoint) -> None:
+    from lite.models.smollm2 import smollm2_gguf
     from lite.train.export import export
 
     folder, expected = checkpoint
     export(folder, tmp_path / "merged", base="smollm2", merge=True)
     assert said_by(f"transformers:{tmp_path / 'merged'}", ASKED).token_ids == expected.token_ids
+    base = f"transformers:{smollm2_gguf()}"
+    assert said_by(f"{base}+{folder}", ASKED).token_ids == expected.token_ids
+    with pytest.raises(ModelError, match=r"adapter_config\.json: give the folder"):
+        load_model(f"{base}+{tmp_path}")
     with pytest.raises(UsageError, match="holds no adapter"):
         export(tmp_path, tmp_path / "x.gguf", base="smollm2")
 

@@ -44,23 +44,26 @@ def test_a_setting_that_a_model_cannot_keep_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rest", "parts"),
+    ("kind", "rest", "parts"),
     [
-        ("a.gguf", ("a.gguf", None)),
-        ("a.gguf+b.gguf", ("a.gguf", "b.gguf")),
-        ("c++/a.GGUF+d+e/b.gguf", ("c++/a.GGUF", "d+e/b.gguf")),
-        ("c++/a.gguf", ("c++/a.gguf", None)),
-        ("a.bin+b.gguf", ("a.bin+b.gguf", None)),
+        ("llamacpp", "a.gguf", ("a.gguf", None)),
+        ("llamacpp", "a.gguf+b.gguf", ("a.gguf", "b.gguf")),
+        ("llamacpp", "c++/a.GGUF+d+e/b.gguf", ("c++/a.GGUF", "d+e/b.gguf")),
+        ("llamacpp", "c++/a.gguf", ("c++/a.gguf", None)),
+        ("llamacpp", "a.bin+b.gguf", ("a.bin+b.gguf", None)),
+        ("transformers", "a", ("a", None)),
+        ("transformers", "c++/a+b", ("c++/a", "b")),
+        ("transformers", "a.gguf+b", ("a.gguf", "b")),
     ],
 )
-def test_an_adapter_stands_behind_a_plus(rest: str, parts: tuple[str, str | None]) -> None:
-    assert split_adapter(rest) == parts
+def test_an_adapter_stands_behind_a_plus(kind: str, rest: str, parts: tuple[str, str | None]) -> None:
+    assert split_adapter(kind, rest) == parts
 
 
 def test_a_file_that_has_a_plus_in_its_name_is_itself(tmp_path) -> None:
     path = tmp_path / "a.gguf+b.gguf"
     path.touch()
-    assert split_adapter(str(path)) == (str(path), None)
+    assert split_adapter("llamacpp", str(path)) == (str(path), None)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,7 @@ def test_a_file_that_has_a_plus_in_its_name_is_itself(tmp_path) -> None:
         ("smollm2+b.gguf", "smollm2+/x/b.gguf"),
         ("llamacpp:a.gguf", "llamacpp:/x/a.gguf"),
         ("llamacpp:a.gguf+b.gguf", "llamacpp:/x/a.gguf+/x/b.gguf"),
+        ("transformers:a+b", "transformers:/x/a+/x/b"),
         ("replay:run", "replay:/x/run"),
         ("openai:m@http://h/v1", "openai:m@http://h/v1"),
         ("a name of somebody's own", "a name of somebody's own"),
