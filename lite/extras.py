@@ -1,8 +1,10 @@
 """Optional libraries: the import, or one line saying what to install."""
 
 import importlib.metadata
+import json
 import re
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 from lite.errors import MissingExtra
@@ -21,9 +23,24 @@ def need(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != module.partition(".")[0]:
             raise  # the library is there and lacks one of its own: its message says more than ours
-        raise MissingExtra(
-            f"{module} is not installed: pip install 'literesearcher-lite[{extra}]'  (lite doctor says more)"
-        ) from None
+        raise MissingExtra(missing(module, extra)) from None
+
+
+def missing(module: str, extra: str) -> str:
+    """The line that says so, with the command that adds it."""
+    return f"{module} is not installed: pip install {target(extra)}  (lite doctor says more)"
+
+
+def target(extra: str) -> str:
+    """What to give pip for `extra` ("" for the base): what this was installed from, a clone or pip's index."""
+    suffix = f"[{extra}]" if extra else ""
+    try:
+        url = json.loads(importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")
+    except importlib.metadata.PackageNotFoundError:
+        url = {}
+    if url.get("dir_info", {}).get("editable"):
+        return f"-e '{Path(__file__).resolve().parents[1]}{suffix}'"
+    return f"'{DISTRIBUTION}{suffix} @ {url['url']}'" if "url" in url else f"'{DISTRIBUTION}{suffix}'"
 
 
 def requirements() -> list[tuple[str, str]]:

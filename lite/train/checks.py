@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import json
 import math
 import re
 import shutil
@@ -15,20 +16,37 @@ from lite.curriculum import read_filter
 from lite.dialect import ASK_FOR_ANSWER
 from lite.drive import TOOLS
 from lite.errors import MissingExtra, ModelError, UsageError
-from lite.extras import requirements
+from lite.extras import missing, requirements
 from lite.index import manifest
 from lite.machine import available_memory, has_gpu
 from lite.models import read_spec
 from lite.models.engine import check_gguf
-from lite.recipe import AgentSettings, Limits, TrainSettings
+from lite.recipe import AgentSettings, Limits, PolicySettings, TrainSettings
 from lite.records import Task
 from lite.train.policy import base_of
-from lite.train.recipes import estimate, tasks_of
+from lite.train.recipes import estimate, task_files, tasks_of
 from lite.world import World
 
 # What was run beside Unsloth 2026.10.9 (dev/LOG.md). Unsloth's own caps are read from its metadata.
 _BESIDE_UNSLOTH = {"trl": "trl==1.14.2", "transformers": "transformers==5.17.0", "datasets": "datasets==4.8.5"}
-_OURS = ("accelerate", "datasets", "gguf", "peft", "torch", "transformers", "trl", "unsloth", "vllm")
+_OURS = (
+    "accelerate",
+    "datasets",
+    "gguf",
+    "llama-cpp-python",
+    "peft",
+    "torch",
+    "transformers",
+    "trl",
+    "unsloth",
+    "vllm",
+)
+_TRAINERS = tuple((module, "train") for module in ("torch", "trl", "peft", "datasets", "gguf"))
+_ENGINES = {
+    "llamacpp": ("llama_cpp", "train,llama"),
+    "transformers": ("transformers", "train"),
+    "vllm": ("vllm", "train,vllm"),
+}
 _TURN = 64  # tokens; a shorter turn cannot think and call
 _HIT = 60  # tokens of a search hit, at least
 _FRAME = 60  # tokens around a page's evidence, at least
@@ -51,10 +69,9 @@ def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
     """
     if unfit := next(versions(settings.policy.loader, settings.sampler.engine), None):
         raise MissingExtra(unfit)
-    if settings.sampler.engine == "vllm" and importlib.util.find_spec("vllm") is None:
-        raise MissingExtra(
-            "vllm is not installed: pip install 'literesearcher-lite[train,vllm]'  (lite doctor says more)"
-        )
+    for module, extra in (*_TRAINERS, _ENGINES[settings.sampler.engine]):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtra(missing(module, extra))
     base = base_of(settings.policy.model)
     if base.is_file():
         check_gguf(base)
@@ -64,8 +81,7 @@ def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
         raise UsageError(
             f'sampler.engine = "llamacpp" reads GGUF files, and {base} is a folder: set "transformers", or "vllm"'
         )
-    if settings.policy.adapter and not Path(settings.policy.adapter).exists():
-        raise UsageError(f"policy.adapter: there is no {settings.policy.adapter}: name a GGUF file or a PEFT folder")
+    _adapter(settings.policy)
     if bool(settings.reward.judge) != bool(settings.judge):
         raise UsageError(
             'a judge needs both a model and a weight: judge = "openai:NAME@http://HOST/v1" before the first [group], '
@@ -83,6 +99,22 @@ def check(settings: TrainSettings, folder: Path) -> dict[str, Any]:
     return asked
 
 
+def _adapter(policy: PolicySettings) -> None:
+    """An adapter in a folder keeps the shape it was trained in: a recipe that says another would record a lie."""
+    if not policy.adapter:
+        return
+    named = Path(policy.adapter)
+    config = named if named.suffix == ".gguf" else named / "adapter_config.json"
+    if not config.is_file():
+        raise UsageError(f"policy.adapter: {named} is no GGUF file and no folder with an adapter_config.json: name one")
+    if config == named:
+        return
+    told = json.loads(config.read_bytes())
+    for name, there, said in (("rank", told["r"], policy.rank), ("alpha", told["lora_alpha"], policy.alpha)):
+        if there != said:
+            raise UsageError(f"{named} has {name} {there} and policy.{name} is {said}: set it to {there}")
+
+
 # ---------------------------------------------------------------- libraries
 
 
@@ -91,8 +123,9 @@ def versions(loader: str, engine: str = "") -> Iterator[str]:
 
     Libraries that are not installed are not spoken of: who asks for them says so.
     """
+    asked = {"train", "llama" if engine == "llamacpp" else engine, loader if _installed(loader) else ""}
     for text, extra in requirements():
-        if extra == "train" or (extra in {loader, engine} and _installed(extra)):
+        if extra in asked:
             yield from _unfit(text, f"literesearcher-lite[{extra}]")
     if loader == "unsloth" and (version := _installed("unsloth")):
         for text in importlib.metadata.requires("unsloth") or []:
@@ -129,13 +162,13 @@ def _world(settings: TrainSettings, folder: Path) -> None:
     named = Path(settings.world)
     if not named.exists():
         raise UsageError(f"there is no {named}: name a world's folder (lite world build makes one) or a corpus file")
-    tasks = {which: tasks_of(settings, which) for which in ("train", "dev")}
+    tasks = task_files(settings)
     ready = next((one for one in (named, folder / "world") if (one / manifest.FILE).is_file()), None)
     if ready is None:
         return  # it is built first, and then compared
     with World.open(ready) as world:
-        for which, those in tasks.items():
-            of_this_world(those, getattr(settings, which), world)
+        for name, those in tasks.items():
+            of_this_world(those, name, world)
 
 
 def _names(settings: TrainSettings) -> None:
@@ -161,6 +194,12 @@ def _names(settings: TrainSettings) -> None:
 
 def _agree(settings: TrainSettings) -> None:
     """No setting takes from another what it needs."""
+    updates = settings.updates
+    if updates.rows and (updates.loss == "dapo" or updates.kl or updates.entropy):
+        raise UsageError(
+            "updates.rows draws tries by their advantages, of which neither kl and entropy nor the tokens that dapo "
+            "divides by know: leave it out, or these"
+        )
     if settings.sft and not settings.sft.attempts and not settings.sft.files:
         raise UsageError(
             "sft.attempts = 0 leaves no demonstrations: name sft.files, or let the expert try each task once"

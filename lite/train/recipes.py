@@ -122,6 +122,16 @@ def exam_tasks(settings: TrainSettings) -> list[Task]:
     return chosen
 
 
+def task_files(settings: TrainSettings) -> dict[str, list[Task]]:
+    """The tasks that a recipe tries, by the file they are in.
+
+    Raises:
+        UsageError: as `tasks_of` and `exam_tasks` do.
+    """
+    files = {getattr(settings, which): tasks_of(settings, which) for which in ("train", "dev")}
+    return files | ({settings.exam.of: exam_tasks(settings)} if settings.exam else {})
+
+
 def estimate(settings: TrainSettings) -> dict[str, Any]:
     """What the recipe asks of the machine, by rule of thumb: rollouts and tokens a step, gigabytes, hours.
 
@@ -175,7 +185,8 @@ def _hours(settings: TrainSettings, weights: float, stages: Sequence[dict[str, A
     sample, learn = (350 * speed, 150 * speed) if narrow else (100 * speed, 50 * speed)
     episode = settings.agent.context / 2
     look = len(held_out_tasks(settings)) * episode / sample
-    seconds = (1 + len(stages)) * len(exam_tasks(settings)) * episode / sample
+    parts = [True, settings.policy.adapter, settings.sft, *stages]  # the base is tried too, and what is begun with
+    seconds = sum(map(bool, parts)) * len(exam_tasks(settings)) * episode / sample
     if settings.sft:
         updates = settings.sft.updates(settings.sft.demonstrations)
         seconds += updates * (settings.sft.rows * episode / learn + look / settings.sft.every)
@@ -190,7 +201,7 @@ def _hours(settings: TrainSettings, weights: float, stages: Sequence[dict[str, A
 def _disk(settings: TrainSettings, weights: float, stages: Sequence[dict[str, Any]]) -> float:
     """Gigabytes. SmolLM2's adapter of rank 16 has 20 MB; other models' grow with the root of their weights."""
     adapter = 0.02 * settings.policy.rank / 16 * (weights / 0.27) ** 0.5
-    kept = adapter * (2 * 4 + 3 * (1 + len(stages)))  # two checkpoints with optimizers; of each part the best
+    kept = adapter * (2 * 4 + 3) * (1 + len(stages))  # of each part two checkpoints with optimizers, and the best
     rollouts = sum(stage["steps"] * stage["rollouts_a_step"] for stage in stages) * 8e-6
     corpus = Path(settings.world)
     built = corpus.stat().st_size * 1e-9 if corpus.is_file() else 0.0

@@ -2,11 +2,13 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from lite.errors import MissingExtra, ModelError, UsageError
+from lite.extras import target
 from lite.records import Task
 from lite.train import checks
 from lite.train.checks import check, of_this_world, versions
@@ -266,12 +268,42 @@ def test_a_loader_that_is_not_installed(folder: Path, capsys: pytest.CaptureFixt
     path = recipe(folder, policy='{ model = "llamacpp:base.gguf", loader = "unsloth" }')
     assert run(["train", str(path), "--out", str(folder / "run")]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert "unsloth is not installed: pip install 'literesearcher-lite[unsloth]'" in line
+    assert f"unsloth is not installed: pip install {target('unsloth')}" in line
     assert not (folder / "run").exists()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed")
 def test_a_sampler_that_is_not_installed(folder: Path) -> None:
     path = recipe(folder, sampler='{ engine = "vllm" }')
-    with pytest.raises(MissingExtra, match=r"vllm is not installed: pip install 'literesearcher-lite\[train,vllm\]'"):
+    with pytest.raises(MissingExtra, match=re.escape(f"vllm is not installed: pip install {target('train,vllm')}")):
         check(read_recipe(path), folder / "run")
+
+
+def test_an_adapter_of_another_shape_is_refused(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    given = '{ model = "llamacpp:base.gguf", adapter = "mine", rank = 8 }'
+    with pytest.raises(UsageError, match=r"mine is no GGUF file and no folder with an adapter_config\.json"):
+        checked(folder, policy=given)
+    (folder / "mine" / "adapter_config.json").write_text('{"r": 4, "lora_alpha": 32}')
+    with pytest.raises(UsageError, match=r"mine has rank 4 and policy\.rank is 8: set it to 4"):
+        checked(folder, policy=given)
+    checked(folder, policy=given.replace("8", "4"))
+
+
+def test_an_exam_of_another_world_is_refused(folder: Path) -> None:
+    lines = (folder / "tasks.jsonl").read_text().replace('"id":"t', '"id":"other')
+    (folder / "exam.jsonl").write_text(lines)
+    assert checked(folder, exam='{ of = "exam.jsonl" }')["exam"] == 3
+    (folder / "exam.jsonl").write_text(lines.replace('"world":"', '"world":"another'))
+    with pytest.raises(UsageError, match=r"exam\.jsonl"):
+        checked(folder, exam='{ of = "exam.jsonl" }')
+
+
+@pytest.mark.parametrize(("module", "extra"), [("llama_cpp", "train,llama"), ("trl", "train")])
+def test_what_a_run_will_need_is_asked_for_before_it_begins(
+    folder: Path, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == module else there(name, *more))
+    with pytest.raises(MissingExtra, match=re.escape(f"{module} is not installed: pip install {target(extra)}")):
+        checked(folder)

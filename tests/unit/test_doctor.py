@@ -1,9 +1,13 @@
 """The doctor's advice, for machines that lack something."""
 
+import importlib.metadata
+import json
+
 import pytest
 
 from lite import doctor
 from lite.doctor import Finding
+from lite.extras import target
 
 
 def advice(*findings: Finding) -> dict[str, str]:
@@ -61,3 +65,20 @@ def test_every_requirement_of_an_extra_that_is_told_has_a_module() -> None:
     assert "lancedb" in names
     assert "llama-cpp-python" in names
     assert not [name for name in names if not name or "[" in name]
+
+
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        (None, "'literesearcher-lite[train]'"),
+        ({"url": "file:///home/me/clone", "dir_info": {}}, "'literesearcher-lite[train] @ file:///home/me/clone'"),
+        ({"url": "file:///home/me/clone", "dir_info": {"editable": True}}, "-e '"),
+    ],
+)
+def test_what_is_missing_comes_from_where_this_came_from(origin, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Installed:
+        def read_text(self, name: str) -> str | None:
+            return json.dumps(origin) if origin and name == "direct_url.json" else None
+
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: Installed())
+    assert target("train").startswith(told)
