@@ -1,7 +1,7 @@
 # make demo    from nothing to an answered question: environment, world, agent
 # make test    environment, then ruff, pyright and every test
 # make lint    ruff and pyright only
-# make clean   remove what these commands made
+# make clean   remove what these commands made, the demo's world and runs too (yours in runs/ stay)
 #
 # Settings:  PYTHON=python3.12          which Python makes the environment (3.11 or newer)
 #            TORCH_INDEX=URL            where torch comes from; on Linux without a GPU
@@ -30,6 +30,7 @@ help:
 demo: $(VENV)/.models
 	@echo "==> Demo: the first run builds the world with its vectors; later runs reuse it."
 	@$(BIN)/lite demo -n $(N)
+	@echo "==> In each new shell, before any lite command:  . $(BIN)/activate"
 
 test: lint
 	@echo "==> Tests"
@@ -42,7 +43,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
-	rm -rf $(VENV) world runs dist build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) runs/demo dist build .pytest_cache .ruff_cache .hypothesis
 	find lite data tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
