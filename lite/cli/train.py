@@ -50,12 +50,8 @@ def train(recipe: Path, out: Path | None, changes: tuple[str, ...], resume: bool
             best = course.run()
     if as_json:
         click.echo(json.dumps({"run": str(folder), "best": str(best) if best else None}))
-    elif best and (folder / AGENT).exists():
-        click.echo(f'the best adapter is in {best}: lite ask WORLD "QUESTION" --agent {folder / AGENT}')
     elif best:
-        click.echo(
-            f"the best adapter is in {best}: lite export {best} --base {settings.policy.model} --merge --out FOLDER"
-        )
+        click.echo(f'the best adapter is in {best}: lite ask WORLD "QUESTION" --agent {folder / AGENT}')
 
 
 @click.command()

@@ -26,6 +26,7 @@ class Progress(Record):
 
     best: Look | None = None
     worse: int = 0  # looks since the best one
+    over: bool = False
 
 
 @dataclass
@@ -56,7 +57,8 @@ class Cold:
         self._policy = policy
         if resume:
             self._progress = Progress.from_json((resume / STATE).read_bytes())
-        train_on(policy, sequences, self.settings, self.cold, self.folder, self._updated, self._saved, resume)
+        if not self._progress.over:
+            train_on(policy, sequences, self.settings, self.cold, self.folder, self._updated, self._saved, resume)
         return self._progress.best
 
     def _updated(self, step: int, left: int, logged: dict[str, float]) -> bool:
@@ -68,14 +70,14 @@ class Cold:
         adapter = self._policy.save(self.folder / "current")
         now = look(self.sampler, self.held_out, self.agent, adapter)
         self.write({"stage": 0, "step": step, **told, **now.told})
-        best = self._progress.best
+        best, worse = self._progress.best, self._progress.worse + 1
         if best is None or _standing(now) > _standing(best):
-            self._progress = Progress(best=now)
+            best, worse = now, 0
             self._policy.save(self.folder / "best")
             (self.folder / "best" / "step").write_text(str(step))
-        else:
-            self._progress = Progress(best=best, worse=self._progress.worse + 1)
-        return self._progress.worse >= self.cold.patience or logged.get("entropy", 1.0) < self.cold.entropy_floor
+        over = worse >= self.cold.patience or logged.get("entropy", 1.0) < self.cold.entropy_floor
+        self._progress = Progress(best=best, worse=worse, over=over)
+        return over
 
     def _saved(self, checkpoint: Path) -> None:
         keep_state(checkpoint, self._progress)

@@ -33,14 +33,14 @@ from lite.shipped import cache_dir
 from lite.tasks.files import write_tasks
 from lite.train.checkpoints import newest_checkpoint
 from lite.train.checks import of_this_world
-from lite.train.curves import Line, as_text
+from lite.train.curves import Line, as_text, read_metrics
 from lite.train.demos import demonstrations, given, keep, read_demonstrations
 from lite.train.draw import Drawer
 from lite.train.exam import line_of, sit
 from lite.train.groups import Row
 from lite.train.policy import ADAPTER, Policy, base_of
 from lite.train.pool import choose
-from lite.train.recipes import exam_tasks, held_out_tasks, tasks_of
+from lite.train.recipes import exam_tasks, held_out_tasks, task_files, tasks_of
 from lite.train.rollouts import Attempt, Inline, Rollout, Sampler, Workers
 from lite.train.signals import Look
 from lite.train.unsloth import import_first
@@ -70,15 +70,16 @@ class Course:
     def __init__(self, settings: TrainSettings, folder: Path, tell: Tell, metric: Metric | None = None) -> None:
         if settings.policy.loader == "unsloth":
             import_first()
-        for library in ("torch", "trl", "peft", "datasets", "gguf"):
-            need(library, "train")
+        if (cards := need("torch", "train").cuda.device_count()) > 1:
+            raise UsageError(f"{cards} GPUs are visible and training takes one: CUDA_VISIBLE_DEVICES=0 lite train ...")
         self._base = base_of(settings.policy.model)
         self.settings, self.folder, self._tell = settings, folder, tell
         self._told: Metric = metric or (lambda line: tell(as_text(line)))
         self._train, self._dev = tasks_of(settings, "train"), tasks_of(settings, "dev")
         self._exam_tasks = exam_tasks(settings)
         self._run = Run.start(folder, settings.model_dump(mode="json"))
-        self._began = time.monotonic()
+        lines = read_metrics(folder)
+        self._began = time.monotonic() - (lines[-1]["seconds"] if lines else 0.0)
         self._state: dict[str, Any] = {}
         if (folder / "state.json").exists():
             self._state = json.loads((folder / "state.json").read_text("utf-8"))
@@ -86,7 +87,7 @@ class Course:
     def run(self) -> Path | None:
         """Carry out what is not done yet; the folder of the best adapter, or None where nothing was to be trained.
 
-        Where the base is a GGUF file, `agent.toml` is the best adapter with the prompt and limits it was examined in.
+        `agent.toml` is the best adapter with the prompt and limits it was examined in.
 
         Raises:
             ModelError: a stage collapsed twice, or a worker died.
@@ -94,8 +95,8 @@ class Course:
         with ExitStack() as stack:
             stack.enter_context(self._run)
             world = stack.enter_context(self._world())
-            for which, tasks in (("train", self._train), ("dev", self._dev)):
-                of_this_world(tasks, getattr(self.settings, which), world)
+            for name, tasks in task_files(self.settings).items():
+                of_this_world(tasks, name, world)
             best = self._begun()
             if self.settings.sft and "sft" not in self._state:
                 self._cold_start(self.settings.sft, best, world)
@@ -106,7 +107,7 @@ class Course:
                 best = self._path(f"stage-{number}") or best
             if self._exam_tasks:
                 self._exam(world)
-            if best and self._base.is_file():
+            if best:
                 self._write_agent(best)
         return best
 
@@ -117,7 +118,8 @@ class Course:
         if agent.prompt:
             shutil.copyfile(agent.prompt, self.folder / "prompt.txt")
             agent = agent.model_copy(update={"prompt": "prompt.txt"})
-        spec = f"{model}+{best.relative_to(self.folder) / ADAPTER}"
+        adapter = best.relative_to(self.folder)
+        spec = f"{model}+{adapter if model.startswith('transformers:') else adapter / ADAPTER}"
         about = f"What {self.settings.name} came to, with the prompt and limits of its exam: --agent takes this file."
         self._run.write(AGENT, as_toml(NamedAgent(model=spec, **dict(agent)), about))
 
@@ -242,8 +244,7 @@ class Course:
         finally:
             sampler.close()
         self._done("sft", best="sft/best", **(best.told if best else {}))
-        for checkpoint in folder.glob("checkpoint-*"):
-            shutil.rmtree(checkpoint)
+        _forget_checkpoints(folder)
 
     # ------------------------------------------------------------ stages
 
@@ -253,6 +254,11 @@ class Course:
         settings, stage = self.settings, self.settings.stages[number - 1]
         collapses = self._state.get("collapses", {}).get(str(number), [])
         folder = self.folder / f"stage-{number}"
+        if len(collapses) > _ROLLBACKS:
+            raise ModelError(
+                f"stage {number} collapsed again ({collapses[-1]}): the last healthy adapter is {folder / 'best'}; "
+                "try a lower learning rate"
+            )
         folder.mkdir(exist_ok=True)
         resume = newest_checkpoint(folder)
         policy = Policy.load(settings.policy, seed=settings.seed, adapter=resume or self._healthy(number) or start)
@@ -311,7 +317,7 @@ class Course:
         return found if found.exists() else None
 
     def _collapsed(self, number: int, before: list[str], why: str) -> None:
-        """Go back to the best checkpoint and note the collapse; the second one ends the run.
+        """Go back to the best checkpoint and note the collapse; the second one ends the run, for good.
 
         The note comes last: killed before it, the stage begins again from what is healthy.
         """
@@ -320,15 +326,9 @@ class Course:
         if len(before) < _ROLLBACKS:
             shutil.rmtree(folder / "healthy", ignore_errors=True)
             shutil.copytree(folder / "best", folder / "healthy")
-            for checkpoint in folder.glob("checkpoint-*"):
-                shutil.rmtree(checkpoint)
+            _forget_checkpoints(folder)
         known = self._state.get("collapses", {})
         self._done("collapses", **(known | {str(number): [*before, why]}))
-        if len(before) >= _ROLLBACKS:
-            raise ModelError(
-                f"stage {number} collapsed again ({why}): the last healthy adapter is {folder / 'best'}; "
-                "try a lower learning rate"
-            )
 
     def _selected(self, number: int, sampler: Sampler, agent: AgentSettings, adapter: Path | None) -> list[Task]:
         """The tasks of a stage; what was chosen once stays."""
@@ -374,6 +374,11 @@ class Course:
             yield from sampler.roll(attempts, agent, adapter / ADAPTER if adapter else None)
         finally:
             sampler.close()
+
+
+def _forget_checkpoints(folder: Path) -> None:
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
 
 
 def _measure(agent: AgentSettings) -> str:

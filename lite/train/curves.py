@@ -19,7 +19,7 @@ class Part:
     """The cold start (stage 0), or one go at a stage; a collapse ends it, and the stage begins again as another part.
 
     Attributes:
-        steps: lines of training by step; those of a cold start are its looks.
+        steps: lines of training by step; of a cold start some are looks too.
         looks: lines of looks at the held-out tasks, by step.
         favoured: (step, capability) where the curriculum answered forgetting.
         collapse: why it collapsed, if it did.
@@ -69,7 +69,7 @@ class Curves:
         parts: in the order they were.
         exams: the line of each exam by its name.
         demonstrations: the line that says what the cold start learns from.
-        seconds: that the run took so far, over all its processes.
+        seconds: that the run took so far, over all its processes; what a kill cut off behind the last line is lost.
         queries, pages: that the tools answered.
     """
 
@@ -79,7 +79,6 @@ class Curves:
     seconds: float = 0.0
     queries: int = 0
     pages: int = 0
-    _clock: float = 0.0  # of the process that wrote the last line
 
     @classmethod
     def of(cls, lines: Iterable[Line]) -> "Curves":
@@ -91,10 +90,7 @@ class Curves:
 
     def take(self, line: Line) -> None:
         """Take in the next line."""
-        now = line["seconds"]
-        spent = now - self._clock if now >= self._clock else now  # a process that goes on begins at 0
-        self._clock = now
-        self.seconds += spent
+        spent, self.seconds = line["seconds"] - self.seconds, line["seconds"]
         counts = line.get("look", {}).get("signals", line)
         self.queries += round(counts.get("queries", 0))
         self.pages += round(counts.get("pages", 0))

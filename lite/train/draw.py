@@ -83,12 +83,18 @@ class Drawer:
         self.drawn = self.drawn.model_copy(update={"taken": taken, "owed": owed})
         return list(chosen.values())
 
-    def favour(self, capability: str, factor: float) -> None:
-        """Give a capability a larger share from now on: of its own, or of the mean where it had none."""
+    def favour(self, capability: str, factor: float) -> bool:
+        """Give a capability a larger share from now on: of its own, or of the mean where it had none.
+
+        Returns:
+            Whether there is a task of it to draw.
+        """
         shares = self.drawn.shares
-        if capability in self._tasks:
-            share = shares.get(capability, sum(shares.values()) / len(shares))
-            self.drawn = self.drawn.model_copy(update={"shares": shares | {capability: factor * share}})
+        if capability not in self._tasks:
+            return False
+        share = shares.get(capability, sum(shares.values()) / len(shares))
+        self.drawn = self.drawn.model_copy(update={"shares": shares | {capability: factor * share}})
+        return True
 
     def _at(self, name: str, place: int) -> Task:
         round_, index = divmod(place, len(self._tasks[name]))

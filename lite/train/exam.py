@@ -14,6 +14,7 @@ from lite.errors import UsageError
 from lite.records import Record, Stop, Task
 from lite.run import cut_half_line
 from lite.train.rollouts import Rollout
+from lite.train.signals import services
 
 _TOLD = 10  # times that progress is said
 
@@ -26,8 +27,11 @@ class Mark(Record):
     hops: int
     value: float | None  # 0 to 1; None: it failed through no fault of the policy's, and counts for nothing
     stop: Stop
+    answered: bool
     visits: int
     searches: int
+    queries: int  # that the tools answered
+    pages: int
     tokens: int  # that it wrote
 
 
@@ -70,6 +74,8 @@ def _mark(rollout: Rollout) -> Mark:
         hops=task.hops or 1,
         value=trajectory.reward.value if trajectory.reward else None,
         stop=trajectory.stop,
+        answered=trajectory.answered,
+        **services([trajectory]),
         visits=calls.count("visit"),
         searches=calls.count("search"),
         tokens=sum(turn.completion_tokens for turn in trajectory.turns),
@@ -101,8 +107,8 @@ def line_of(name: str, marks: Sequence[Mark]) -> dict[str, Any]:
         "exam": name,
         "tasks": len(marks),
         "failed": sum(mark.value is None for mark in marks),
-        "queries": sum(mark.searches for mark in marks),
-        "pages": sum(mark.visits for mark in marks),
+        "queries": sum(mark.queries for mark in marks),
+        "pages": sum(mark.pages for mark in marks),
         "accuracy": fmean(shares.values()) if shares else 0.0,
         "by_capability": shares,
     }

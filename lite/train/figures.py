@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from lite.extras import need
-from lite.train.curves import Curves, Line, Part, shares
+from lite.train.curves import Curves, Part, shares
 
 _COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c6d1f")  # told apart by everyone
 _INK, _PALE, _ALARM = "#222222", "#8a8a8a", "#c00000"
@@ -79,20 +79,17 @@ def _placed(parts: Sequence[Part]) -> Places:
 
 
 def _points(places: Places, name: str) -> list[tuple[list[float], list[float], bool]]:
-    """The points of a signal, a curve for each part, and whether they are looks: a cold start has no other."""
+    """The points of a signal, a curve for each part, and whether they are looks: a cold start behaves in these only."""
     found = []
     for part, place in places:
-        if part.stage:
-            values = {step: line[name] for step, line in part.steps.items() if name in line}
-        else:
-            values = {step: value for step, line in part.steps.items() if (value := _seen(line, name)) is not None}
+        values = {step: line[name] for step, line in part.steps.items() if name in line}
+        looks = not values and not part.stage
+        if looks:
+            seen = {step: line["look"].get("signals", {}) for step, line in part.looks.items()}
+            values = {step: signals[name] for step, signals in seen.items() if name in signals}
         if values:
-            found.append(([place(step) for step in values], list(values.values()), not part.stage))
+            found.append(([place(step) for step in values], list(values.values()), looks))
     return found
-
-
-def _seen(line: Line, name: str) -> float | None:
-    return line.get(name, line["look"].get("signals", {}).get(name))
 
 
 def _panel(axes: Any, places: Places, title: str, names: dict[str, str]) -> None:

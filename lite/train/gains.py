@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from lite.records import Record
@@ -73,7 +74,7 @@ def accuracy(marks: Sequence[Mark]) -> Accuracy:
         by_hops=shares(hops),
         counts={name: len(group) for name, group in (groups | hops).items()},
         behaviour={
-            "answered": fmean(mark.stop == "answered" for mark in known),
+            "answered": fmean(mark.answered for mark in known),
             "searches": fmean(mark.searches for mark in known),
             "visits": fmean(mark.visits for mark in known),
             "tokens": fmean(mark.tokens for mark in known),
@@ -116,17 +117,24 @@ def _grouped(marks: Sequence[Mark], name_of: Callable[[Mark], str]) -> dict[str,
 
 
 def _interval(groups: Sequence[Sequence[float]], lowest: float) -> Share:
-    """The mean of the groups' means, and its interval: tasks are resampled within each group.
-
-    Where all tasks agree resampling knows no spread: the exact binomial bound stands in.
+    """The mean of the groups' means, and its interval: tasks, of which each has `lowest` to 1, are resampled within
+    each group.
     """
     value = fmean(fmean(group) for group in groups)
-    if len({one for group in groups for one in group}) == 1:
-        bound = 1 - 0.025 ** (1 / sum(map(len, groups)))
-        return Share(value=value, low=max(lowest, value - bound), high=min(1.0, value + bound))
-    generator, means = np.random.default_rng(_SEED), np.zeros(_RESAMPLES)
-    for group in groups:
-        table = np.asarray(group, np.float64)
-        means += table[generator.integers(0, len(table), (_RESAMPLES, len(table)))].mean(axis=1) / len(groups)
+    generator = np.random.default_rng(_SEED)
+    means = np.mean([_resampled(np.asarray(group, np.float64), lowest, generator) for group in groups], axis=0)
     low, high = np.quantile(means, (0.025, 0.975))
-    return Share(value=value, low=float(low), high=float(high))
+    return Share(value=value, low=min(value, float(low)), high=max(value, float(high)))
+
+
+def _resampled(group: NDArray[np.float64], lowest: float, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Means (resamples,) that the group might as well have had.
+
+    Where all of its n tasks agree, resampling knows no spread. At confidence 1 - u such a sample leaves a share of
+    1 - u^(1/n) of tasks that do not (Clopper and Pearson's bound for none in n): these stand at either end.
+    """
+    if np.ptp(group) > 0:
+        return group[generator.integers(0, len(group), (_RESAMPLES, len(group)))].mean(axis=1)
+    ends = [end for end in (lowest, 1.0) if end != group[0]]
+    agree = (generator.permutation(np.arange(0.5, _RESAMPLES) / _RESAMPLES) / len(ends)) ** (1 / len(group))
+    return agree * group[0] + (1 - agree) * generator.choice(ends, _RESAMPLES)

@@ -122,7 +122,7 @@ class GroupTrainer(GRPOTrainer):
         del inputs, num_items_in_batch
         model.train()
         step, again = divmod(self.state.global_step, self._updates.updates)
-        if not again or not self._rows:
+        if not again:
             rows = list(self._rows_of(step))
             # What the step asked for: one that learns from half of its groups takes half the step.
             count = max(len(rows), self._updates.tasks * self._updates.rollouts)
@@ -146,7 +146,7 @@ class GroupTrainer(GRPOTrainer):
         So attention needs no mask, and without one torch computes no pair of tokens that does not count. The first
         token is the prompt; which of the others are sampled, the mask of tools says.
         """
-        behind = max(len(row.ids) for row in rows) - 1
+        behind, own = max(len(row.ids) for row in rows) - 1, sum(sum(row.sampled) for row in rows)
         device = self.accelerator.device
 
         def filled(kind: torch.dtype, values: Sequence[Sequence[Any]]) -> torch.Tensor:
@@ -164,8 +164,8 @@ class GroupTrainer(GRPOTrainer):
             "sampler": filled(torch.float32, [(row.logprobs or ())[1:] for row in rows]),
             "corrected": torch.tensor([[float(row.logprobs is not None)] for row in rows], device=device),
             "advantages": torch.tensor([row.advantage for row in rows], device=device),
-            "share": torch.tensor(len(rows) / count if self.loss_type != "dapo" else 1.0, device=device),
-            "num_items_in_batch": torch.tensor(float(tokens), device=device),
+            "share": torch.tensor(own / tokens if self.loss_type == "dapo" else len(rows) / count, device=device),
+            "num_items_in_batch": torch.tensor(float(own), device=device),
         }
 
     def _note_start(self, model: Any, as_begun: Callable[[], AbstractContextManager[None]]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lite.drive import Episode, drive, start
-from lite.errors import ModelError
+from lite.errors import LiteError, ModelError
 from lite.models import load_model
 from lite.models.transformers import Transformers
 from lite.models.turn import Tokens
@@ -131,6 +131,8 @@ class Workers:
         Raises:
             ModelError: a worker died, or could not wear the adapter.
         """
+        if not attempts:
+            return  # a worker that is to hold none under way reads no queue to its end
         for attempt in attempts:
             self._todo.put(attempt)
         for ours, _ in self._orders:
@@ -186,6 +188,8 @@ def _work(base: Path, world: Path, context: int, orders: Any, todo: Any, done: A
                     _carry_out(model, opened, settings, adapter, width, todo, done)
         except EOFError:
             return
+        except LiteError as error:
+            done.put(str(error))
         except Exception:  # noqa: BLE001  # whatever it is has to reach the process that can say it
             done.put(traceback.format_exc(limit=-3))
 

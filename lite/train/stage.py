@@ -37,6 +37,8 @@ class State(Record):
     drawn: Drawn
     watch: Watch
     favoured: tuple[str, ...] = ()
+    over: bool = False
+    alarm: Alarm | None = None
 
 
 @dataclass
@@ -79,6 +81,7 @@ class Stage:
     _signals: dict[str, float] = field(default_factory=dict)
     _told: list[dict[str, float]] = field(default_factory=list)  # of a step's updates
     _started: float = 0.0
+    _over: bool = False
 
     def run(self, policy: Policy, resume: Path | None) -> None:
         """Carry the steps out, from a checkpoint where there is one."""
@@ -91,6 +94,9 @@ class Stage:
         self._sentinel = Sentinel(self.settings.sentinel, state.watch if state else Watch(first=self.begun))
         self._favoured = state.favoured if state else ()
         self.look = self._sentinel.watch.best
+        if state is not None and state.over:  # killed behind its last checkpoint: what it came to is known
+            self.alarm = state.alarm
+            return
         self._agent = agent_of(self.settings.agent, self.stage)
         if state is None:
             self._look_now(0)
@@ -209,7 +215,8 @@ class Stage:
         last = self._solved() or step == self.stage.steps
         if self.alarm is None and (last or step % self.settings.held_out.every == 0):
             self._look_now(step)
-        return self.alarm is not None or last or self._sentinel.watch.worse >= self.stage.patience
+        self._over = self.alarm is not None or last or self._sentinel.watch.worse >= self.stage.patience
+        return self._over
 
     def _look_now(self, step: int) -> None:
         adapter = self._policy.save(self.folder / "current")
@@ -221,10 +228,9 @@ class Stage:
             self._policy.save(self.folder / "best")
         if alarm is not None:
             capability = alarm.signal.partition("/")[2]
-            if capability in self._favoured:
+            if capability in self._favoured or not self._drawer.favour(capability, _FAVOUR):
                 self.alarm = alarm
-            else:  # forgetting is answered by the curriculum first
-                self._drawer.favour(capability, _FAVOUR)
+            else:  # forgetting is answered by the curriculum first, where the stage has tasks for that
                 self._favoured = (*self._favoured, capability)
                 self.write({"stage": self.number, "step": step, "favoured": capability, "why": alarm.why})
 
@@ -235,7 +241,14 @@ class Stage:
 
     def saved(self, folder: Path, step: int) -> None:
         """Write our state into a checkpoint: with it the checkpoint is whole."""
-        state = State(step=step, drawn=self._drawer.drawn, watch=self._sentinel.watch, favoured=self._favoured)
+        state = State(
+            step=step,
+            drawn=self._drawer.drawn,
+            watch=self._sentinel.watch,
+            favoured=self._favoured,
+            over=self._over,
+            alarm=self.alarm,
+        )
         keep_state(folder, state)
 
 

@@ -130,7 +130,9 @@ def course_lines() -> list[dict]:
     for number in (16, 32, 48, 64):
         rise = 1 - math.exp(-number / 30)
         shares = [rise * share for share in (0.1, 0.4, 0.15, 0.2, 0.5)]
-        paper.look(0, number, shares, 1.5 * rise, loss=1.4 - rise, entropy=1.2 - 0.8 * rise, grad_norm=0.6 - 0.3 * rise)
+        learnt = {"loss": 1.4 - rise, "entropy": 1.2 - 0.8 * rise, "grad_norm": 0.6 - 0.3 * rise}
+        paper.write(1, stage=0, step=number - 8, **learnt)
+        paper.look(0, number, shares, 1.5 * rise, **learnt)
     paper.stage(1, 12, 0.0, collapses=True)
     paper.write(0, stage=1, collapse="visits went from 1.6 to 0.5")
     paper.stage(1, 30, 0.0, favours=15)
@@ -162,5 +164,6 @@ def mark(part: str, capability: str, number: int) -> Mark:
         right = {"direct": True, "statistics": False}.get(capability, number % 4 != 1)
     return Mark(
         task=f"{capability}-{number}", capability=capability, hops=1 + (number >= 12), value=float(right),
-        stop=Stop.ANSWERED if number else Stop.TURNS, visits=2, searches=1, tokens=100,
+        stop=Stop.ANSWERED if number else Stop.TURNS, answered=number > 0, visits=2, searches=1, queries=1, pages=2,
+        tokens=100,
     )  # fmt: skip

@@ -133,6 +133,12 @@ def test_a_run_leaves_what_one_needs_to_follow_it(folder: Path) -> None:
     assert len(tried) == 4
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["settings"]["updates"]["tasks"] == 2
+    agent = named_agent(str(run / "agent.toml"))
+    model = load_model(agent.model, context=256)
+    adapter = json.loads((run / "stage-1" / "best" / "adapter_config.json").read_text())
+    assert (model.name, adapter["r"]) == (agent.model, 4)
+    assert agent.model.endswith(f"+{(run / 'stage-1' / 'best').resolve()}")
+    model.close()
 
 
 def test_a_run_that_is_over_is_not_run_again(folder: Path) -> None:
@@ -254,6 +260,42 @@ def test_a_collapse_is_rolled_back_once_and_then_ends_the_run(folder: Path) -> N
     assert [line["learning_rate"] for line in steps] == [1e-3, 1e-3, 5e-4, 5e-4]
     assert len([line for line in told if "collapse" in line]) == 2
     assert (folder / "run" / "stage-1" / "best" / "adapter.gguf").exists()
+    with pytest.raises(ModelError, match=r"stage 1 collapsed again \(grad_norm went from"):
+        trained(folder, "run")  # it is not gone on with
+    assert lines(folder / "run") == told
+
+
+@pytest.mark.usefixtures("varied")
+def test_a_stage_that_had_ended_when_it_was_killed_does_no_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lite.train.course import Course
+
+    path = recipe(folder, steps=9)
+    path.write_text(path.read_text() + "patience = 1\n")
+    noted = Course._done
+
+    def killed(course: Course, part: str, **told: object) -> None:
+        if part == "stage-1":
+            raise KeyboardInterrupt
+        noted(course, part, **told)
+
+    monkeypatch.setattr(Course, "_done", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trained(folder, "run")
+    before = lines(folder / "run")
+    assert before[-1]["step"] == 2  # a look that was no better
+    monkeypatch.setattr(Course, "_done", noted)
+    trained(folder, "run")
+    assert lines(folder / "run") == before
+    assert "stage-1" in json.loads((folder / "run" / "state.json").read_text())
+
+
+def test_one_gpu_is_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    recipe(folder)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UsageError, match="2 GPUs are visible and training takes one: CUDA_VISIBLE_DEVICES=0"):
+        trained(folder, "run")
 
 
 @pytest.mark.usefixtures("varied")

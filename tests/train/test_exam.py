@@ -22,11 +22,11 @@ def rolled(task: Task) -> Rollout:
     """Tasks are solved if their number is odd; the last one fails."""
     number = int(task.id[1:])
     turns = (
-        Turn(text="s", call=Call(tool="search"), completion_tokens=5),
-        Turn(text="v", call=Call(tool="visit"), completion_tokens=7),
+        Turn(text="s", call=Call(tool="search", arguments={"query": ["q", "r"]}), observation="o", completion_tokens=5),
+        Turn(text="v", call=Call(tool="visit", arguments={"url": ["u"]}), observation="o", completion_tokens=7),
         Turn(text="a", answer="a", completion_tokens=2),
     )
-    told = {"turns": turns, "stop": Stop.ANSWERED, "reward": Reward(value=float(number % 2))}
+    told = {"turns": turns, "stop": Stop.ANSWERED, "answered": True, "reward": Reward(value=float(number % 2))}
     if number == 6:
         told = {"turns": turns[:1], "stop": Stop.FAILED, "reward": Reward()}
     return Rollout(Attempt(task, 0, 0), Trajectory(task_id=task.id, question="q", **told), ())
@@ -56,7 +56,17 @@ def test_a_killed_exam_goes_on_behind_its_last_whole_line(tmp_path: Path) -> Non
     assert asked == ["t0", "t1", "t2", "t3", "killed", "t4", "t5", "t6"]
     assert marks == read_marks(path)
     assert marks[1] == Mark(
-        task="t1", capability="direct", hops=2, value=1, stop=Stop.ANSWERED, visits=1, searches=1, tokens=14
+        task="t1",
+        capability="direct",
+        hops=2,
+        value=1,
+        stop=Stop.ANSWERED,
+        answered=True,
+        visits=1,
+        searches=1,
+        queries=2,
+        pages=1,
+        tokens=14,
     )
     assert said[-1] == "exam of sft: 7 of 7 tasks"
     before = path.read_bytes()
@@ -70,7 +80,7 @@ def test_an_exam_is_a_line_of_metrics_and_what_failed_counts_for_nothing(tmp_pat
         "exam": "base",
         "tasks": 7,
         "failed": 1,
-        "queries": 7,
+        "queries": 14,
         "pages": 6,
         "accuracy": 0.5,
         "by_capability": {"direct": 1.0, "statistics": 0.0},

@@ -246,6 +246,21 @@ def test_the_term_that_holds_the_policy_to_its_start_has_the_gradient_computed_b
     assert any(bool(values.abs().max() > 1e-3) for values in found.values())
 
 
+@pytest.mark.parametrize("loss", ["grpo", "dapo"])
+def test_a_bonus_for_entropy_is_the_same_in_one_part_and_in_several(
+    tmp_path: Path, tiny_folder: Path, loss: str
+) -> None:
+    """How many tokens are computed at once is a matter of memory."""
+    alike = [STILL[0], Row(STILL[0].ids, STILL[0].sampled, STILL[0].logprobs)]
+    one, two = (
+        gradients(*trainer_of(tiny_folder, tmp_path / str(tokens), alike, loss=loss, entropy=1.0, tokens=tokens))
+        for tokens in (4096, 1)
+    )
+    assert any(value.abs().max() > 1e-6 for value in one.values())
+    for name, value in one.items():
+        assert (two[name] - value).abs().max() <= 1e-3 * value.abs().max() + 1e-9, name
+
+
 def test_a_bonus_for_entropy_raises_it(tmp_path: Path, tiny_folder: Path) -> None:
     entropies = {}
     for weight in (0.0, 1.0):

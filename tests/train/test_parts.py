@@ -141,9 +141,9 @@ def test_a_drawer_goes_on_from_its_state() -> None:
 
 def test_a_capability_that_is_forgotten_is_drawn_more_often_whether_it_had_a_share_or_not() -> None:
     drawer = Drawer(some(9), {"direct": 1.0}, 5)
-    drawer.favour("statistics", 2.0)
+    assert drawer.favour("statistics", 2.0)
     assert Counter(task.capability for task in drawer.next(9)) == {"direct": 3, "statistics": 6}
-    drawer.favour("enumeration", 2.0)  # there are none to draw
+    assert not drawer.favour("enumeration", 2.0)  # there are none to draw
     assert Counter(task.capability for task in drawer.next(9)) == {"direct": 3, "statistics": 6}
 
 

@@ -55,6 +55,7 @@ def test_what_is_sampled_does_not_depend_on_who_takes_it(folder: Path) -> None:
     for count in (1, 2):
         with workers(folder, count) as sampler:
             rolled = list(sampler.roll(attempts, AGENT, None))
+            assert not list(sampler.roll([], AGENT, None))
             assert len(list(sampler.roll(attempts[:1], AGENT, None))) == 1  # they wait for the next order
         found.append({(one.attempt.task.id, one.attempt.number): one.sequences for one in rolled})
     assert found[0] == found[1]

@@ -55,7 +55,7 @@ def test_before_the_first_line_there_is_the_time() -> None:
 def test_a_cold_start_shows_its_updates_and_held_out_accuracy_by_capability() -> None:
     text = seen(until(lambda line: line.get("stage") == 0 and line["step"] == 32))
     assert "cold start · step 32 of 64" in text
-    assert "about 3 min left" in text
+    assert "about 5 min left" in text
     assert "direct 25% +10" in text  # 5 of 20 after 3 of 20
     assert "watches the stages" in text
 
@@ -98,7 +98,7 @@ def test_exams_are_shown_as_they_end() -> None:
 
 def test_a_killed_run_counts_a_repeated_step_once_and_its_time_whole() -> None:
     lines = until(lambda line: line.get("stage") == 1 and line.get("step") == 11)
-    killed = [*lines, {**lines[-1], "seconds": 150.0, "reward": 0.77}]
+    killed = [*lines, {**lines[-1], "seconds": lines[-1]["seconds"] + 150, "reward": 0.77}]
     curves = Curves.of(killed)
     assert curves.parts[-1].steps[11]["reward"] == 0.77
     assert list(curves.parts[-1].steps) == list(range(1, 12))
@@ -107,8 +107,10 @@ def test_a_killed_run_counts_a_repeated_step_once_and_its_time_whole() -> None:
 
 def test_a_cold_start_that_began_again_leaves_nothing_of_the_first() -> None:
     lines = until(lambda line: line.get("stage") == 0 and line["step"] == 48)
-    curves = Curves.of([*lines, {**lines[0], "seconds": 40.0}, {**lines[1], "seconds": 300.0}])
+    later = [{**line, "seconds": lines[-1]["seconds"] + 40 + line["seconds"]} for line in lines[:3]]
+    curves = Curves.of([*lines, *later])
     assert [list(part.looks) for part in curves.parts] == [[16]]
+    assert list(curves.parts[0].steps) == [8, 16]
 
 
 def test_a_half_written_line_is_left_out_and_a_damaged_one_is_named(tmp_path: Path) -> None:
