@@ -47,7 +47,7 @@ _ECHO = re.compile(
 )
 _LOOPS = 2  # looping turns that end an episode: the first is told
 
-# Upstream's structure (DESIGN §7). The lines from "# Tools" to the call format are the ones Qwen models were trained
+# Upstream's structure. The lines from "# Tools" to the call format are the ones Qwen models were trained
 # on; the example keeps small models from copying a placeholder.
 _SYSTEM = """\
 You are a research assistant. You answer a question by looking things up on the web, step by step, until you are \
@@ -85,7 +85,7 @@ _BROWSE = " visit the pages that look useful; follow their links;"
 
 
 def system_prompt(date: str, file: str | Path | None = None, tools: Sequence[str] = NAMES) -> str:
-    """The system prompt, ending in the current date (DESIGN §7).
+    """The system prompt, ending in the current date.
 
     Args:
         date: the world's build date by default, never the clock, so that a run repeats.

@@ -1,6 +1,6 @@
 """The text protocol between model and loop: `<think>`, `<tool_call>`, `<tool_response>`, `<answer>`.
 
-The tags and their order are upstream's (DESIGN §7), so that LiteResearcher-4B's weights feel at home. `parse_turn`
+The tags and their order are upstream's, so that LiteResearcher-4B's weights feel at home. `parse_turn`
 never raises: what cannot be read is named, what can be repaired is repaired and the repair is named too.
 """
 

@@ -1,4 +1,4 @@
-"""Visit modes that let a model read the page: `llm` at one go, `read` part by part with a running memory (DESIGN §8).
+"""Visit modes that let a model read the page: `llm` at one go, `read` part by part with a running memory.
 
 What was read is kept by page, goal, model and prompt, so the same visit gives the same text again, and costs
 nothing. A Reader does no input or output but that: it yields what the model is to write.

@@ -58,7 +58,7 @@ Memory = Literal["stop", "keep-last", "summarise", "summarise-model"]
 
 
 class Limits(Settings):
-    """What one episode may use. Defaults are for a chat on a laptop; DESIGN §7 has the paper's for training."""
+    """What one episode may use. Defaults are for a laptop; `literesearcher-4b-stage1.toml` has the paper's."""
 
     turns: int = Field(default=20, ge=1)  # assistant turns; the last answer it may be asked for comes on top
     calls: int | None = Field(default=None, ge=0)  # tool calls; None: as many as the turns allow

@@ -129,7 +129,7 @@ class Message(Record):
 
 
 class Sampling(Record):
-    """How a model samples. Defaults are upstream's (DESIGN §7); temperature 0 is greedy."""
+    """How a model samples. Defaults are upstream's; temperature 0 is greedy."""
 
     temperature: float = Field(default=0.6, ge=0)
     top_p: float = Field(default=0.95, gt=0, le=1)

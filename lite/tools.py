@@ -1,6 +1,6 @@
 """What the model may call: `search` and `visit`, their schemas, and the text they answer with.
 
-The schemas and the observation text are upstream's training environment's, to the letter (DESIGN §7). A call that
+The schemas and the observation text are upstream's training environment's, to the letter. A call that
 cannot be carried out is answered by `Error: …`: the model's fault is an observation, never an exception.
 """
 
@@ -185,7 +185,7 @@ def _search_text(results: Results, already: dict[str, str]) -> str:
 
 
 def strings(value: Any) -> list[str]:
-    """A list of non-empty strings; a bare string counts as a list of one (DESIGN §7)."""
+    """A list of non-empty strings; a bare string counts as a list of one."""
     items = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     return [item.strip() for item in items if isinstance(item, str) and item.strip()]
 

@@ -2,7 +2,7 @@
 
 A page on the web can make a browser send requests to this machine. It cannot do so under a name of this machine
 (Host), unless its own name is made to point here, and a browser says where a request comes from (Origin). So requests
-for any other name, or from any other origin, are refused. See also DESIGN §10.
+for any other name, or from any other origin, are refused.
 """
 
 import json

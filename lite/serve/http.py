@@ -1,4 +1,4 @@
-"""`lite serve`: a world over HTTP, in the wire formats that existing clients speak (DESIGN §9).
+"""`lite serve`: a world over HTTP, in the wire formats that existing clients speak.
 
 One process, one world, one loaded embedder; requests are worked on in a few threads. Every request may carry
 `"mask": [urls]`, so that one server serves many tasks.

@@ -1,4 +1,4 @@
-"""LiteResearcher's own clients, stood in for from DESIGN §7 and §9, against `lite serve` over a real socket.
+"""LiteResearcher's own clients, stood in for, against `lite serve` over a real socket.
 
 The inference client runs its loop whole: it reads calls out of turns, asks one server for both tools, and shows its
 model what comes back, whatever the status. The training client asks for one query or page at a time, writes the text
