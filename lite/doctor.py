@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from lite import __version__
+from lite.errors import UsageError
 from lite.extras import requirements, target
 from lite.machine import available_memory, computes_bf16, cores
 from lite.shipped import cache_dir, shipped
@@ -102,9 +103,16 @@ def _machine() -> list[Finding]:
         ("memory", _memory()),
         ("disk here", _free(Path.cwd())),
         ("cache", f"{cache} ({_free(cache)})"),
-        ("data, recipes", str(shipped("data").parent)),
+        ("data, recipes", _shipped()),
     ]
     return [Finding("machine", name, "ok", detail) for name, detail in rows]
+
+
+def _shipped() -> str:
+    try:
+        return str(shipped("data").parent)
+    except UsageError as error:
+        return str(error)
 
 
 def _memory() -> str:

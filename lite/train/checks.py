@@ -109,8 +109,12 @@ def _adapter(policy: PolicySettings) -> None:
         raise UsageError(f"policy.adapter: {named} is no GGUF file and no folder with an adapter_config.json: name one")
     if config == named:
         return
-    told = json.loads(config.read_bytes())
-    for name, there, said in (("rank", told["r"], policy.rank), ("alpha", told["lora_alpha"], policy.alpha)):
+    try:
+        told = json.loads(config.read_bytes())
+        shape = (("rank", told["r"], policy.rank), ("alpha", told["lora_alpha"], policy.alpha))
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"policy.adapter: {config} is none that PEFT wrote for LoRA: name another adapter") from None
+    for name, there, said in shape:
         if there != said:
             raise UsageError(f"{named} has {name} {there} and policy.{name} is {said}: set it to {there}")
 

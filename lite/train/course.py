@@ -64,7 +64,7 @@ class Course:
 
     Raises:
         UsageError: the folder holds another run, or the recipe cannot be carried out.
-        MissingExtra: the libraries of the extra `train` are not installed.
+        MissingExtra: torch is not installed, which `check` would have said before, with all else that is missing.
     """
 
     def __init__(self, settings: TrainSettings, folder: Path, tell: Tell, metric: Metric | None = None) -> None:

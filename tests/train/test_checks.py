@@ -284,6 +284,9 @@ def test_an_adapter_of_another_shape_is_refused(folder: Path) -> None:
     given = '{ model = "llamacpp:base.gguf", adapter = "mine", rank = 8 }'
     with pytest.raises(UsageError, match=r"mine is no GGUF file and no folder with an adapter_config\.json"):
         checked(folder, policy=given)
+    (folder / "mine" / "adapter_config.json").write_text('{"r": 4}')
+    with pytest.raises(UsageError, match=r"adapter_config\.json is none that PEFT wrote for LoRA"):
+        checked(folder, policy=given)
     (folder / "mine" / "adapter_config.json").write_text('{"r": 4, "lora_alpha": 32}')
     with pytest.raises(UsageError, match=r"mine has rank 4 and policy\.rank is 8: set it to 4"):
         checked(folder, policy=given)
