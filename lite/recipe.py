@@ -237,6 +237,7 @@ class RewardWeights(Settings):
     answered: float = 0.0  # there is an answer
     format: float = 0.0  # share of turns that needed no repair
     evidence: float = 0.0  # share of the evidence pages that were visited
+    calls: float = 0.0  # each tool call of a right answer; below 0 it is a price: what is known is not looked up again
     abstained: float = 0.0  # it says that it does not know
     judge: float = 0.0  # the recipe's judge finds the answer right
 

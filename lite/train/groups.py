@@ -54,7 +54,7 @@ class Group:
 
 
 def reward_parts(task: Task, trajectory: Trajectory) -> dict[str, float] | None:
-    """The parts of a reward by name, each 0 to 1 (see RewardWeights); None when the trajectory has no grade."""
+    """The parts of a reward by name, each 0 to 1 but for `calls` (see RewardWeights); None without a grade."""
     if trajectory.reward is None or trajectory.reward.value is None:
         return None
     turns = trajectory.turns
@@ -66,6 +66,7 @@ def reward_parts(task: Task, trajectory: Trajectory) -> dict[str, float] | None:
         "answered": float(trajectory.answered),
         "format": clean / len(turns) if turns else 0.0,
         "evidence": len(read & set(task.evidence)) / len(task.evidence) if task.evidence else 0.0,
+        "calls": trajectory.reward.parts["exact"] * sum(turn.call is not None for turn in turns),
         "abstained": float(abstains(trajectory.answer or "")),
         "judge": 0.0,
     }

@@ -97,10 +97,15 @@ def test_the_parts_of_a_reward_are_named_and_weighed() -> None:
         "answered": 1.0,
         "format": pytest.approx(2 / 3),
         "evidence": 0.5,
+        "calls": 2.0,
         "abstained": 0.0,
         "judge": 0.0,
     }
     assert reward_of(parts, RewardWeights(exact=1, format=0.3, evidence=0.2)) == pytest.approx(1.3)
+    assert reward_of(parts, RewardWeights(calls=-0.05)) == pytest.approx(0.9)
+    wrong = reward_parts(task, trajectory(reward=Reward(value=0.0, parts={"exact": 0.0, "f1": 0.4})))
+    assert wrong is not None
+    assert wrong["calls"] == 0  # who is wrong has not looked too long
     assert reward_parts(task, trajectory(stop=Stop.FAILED, reward=Reward())) is None
 
 
