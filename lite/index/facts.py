@@ -78,7 +78,7 @@ class FactRow(NamedTuple):
 
 
 class FactWriter:
-    """Writes a whole store; nothing is there before `finish`."""
+    """Writes a whole store; nothing is there before `finish`. Hold the lock of its folder meanwhile."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

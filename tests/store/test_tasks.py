@@ -1,6 +1,8 @@
 """Tasks from a real small world: made, checked against its pages, masked, grown, split, written and read."""
 
 import json
+import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 
@@ -9,7 +11,7 @@ from click.testing import CliRunner
 
 from lite.cli import lite as command
 from lite.curriculum import read_filter, select
-from lite.errors import UsageError
+from lite.errors import UsageError, WorldError
 from lite.evaluate import read_tasks
 from lite.records import Task
 from lite.tasks.check import check_all, names_answer, says_a_step
@@ -466,6 +468,30 @@ def test_the_fact_store_is_made_once_and_again_for_other_pages(world, tmp_path, 
         (tmp_path / "more.jsonl").write_text(json.dumps(league_pages[1]) + "\n")
         with small.add(tmp_path / "more.jsonl") as grown:
             assert fact_store(grown).counts()["tables"] == 2
+
+
+def test_one_process_makes_the_fact_store_and_the_other_finds_it(world, tmp_path, monkeypatch):
+    from lite.index.lock import writing
+    from lite.tasks import facts
+
+    copy = shutil.copytree(world.path, tmp_path / "world")
+    (copy / "facts.sqlite").unlink(missing_ok=True)
+
+    @contextmanager
+    def after_the_other(folder):
+        monkeypatch.undo()
+        fact_store(fresh).close()
+        with writing(folder):
+            yield
+
+    with World.open(copy) as fresh:
+        with writing(copy), pytest.raises(WorldError, match="is being written by process"):
+            fact_store(fresh)
+        monkeypatch.setattr(facts, "writing", after_the_other)
+        made: list[int] = []
+        store = fact_store(fresh, lambda *told: made.append(told[0]))
+        assert not made
+        assert store.counts()["tables"] == 2
 
 
 def test_a_world_that_states_nothing_is_one_line(tmp_path):
