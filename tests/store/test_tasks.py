@@ -14,6 +14,7 @@ from lite.curriculum import read_filter, select
 from lite.errors import UsageError, WorldError
 from lite.evaluate import read_tasks
 from lite.records import Task
+from lite.reward import exact
 from lite.tasks.check import check_all, names_answer, says_a_step
 from lite.tasks.compose import describe
 from lite.tasks.derive import Answer, Item, derive, hops
@@ -26,7 +27,7 @@ from lite.tasks.grow import grow
 from lite.tasks.make import MAKERS, make
 from lite.tasks.spell import spellings
 from lite.tasks.split import SPLITS, split_by_entity
-from lite.tasks.values import Value
+from lite.tasks.values import Value, read_value
 from lite.world import World
 
 
@@ -330,6 +331,28 @@ def test_a_cell_that_names_two_is_no_answer_though_it_links_to_one(world):
     assert spelled("Alba") == ("Alba",)
     assert spellings({"op": "sum"}, Answer(number=41232400000000.0), ground, "$")[0] == "$41,232,400,000,000"
     assert spellings({"op": "difference"}, Answer(number=1234.25), ground, "")[0] == "1,234.25"
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "said"),
+    [
+        ("US$", "US$12.5", ["US$12.5", "$12.5", "12.5 dollars"]),
+        ("$million", "$12.5 million", ["$12.5 million", "$12,500,000"]),
+        ("million", "12.5", ["12.5 million", "12.5"]),
+        ("$", "12.5", ["$12.5", "12.5"]),
+        ("km", "12.5", ["12.5 km", "12.5"]),
+    ],
+)
+def test_money_and_units_are_spelled_as_people_write_them(world, unit, value, said):
+    store = fact_store(world)
+    cell = Item(read_value(value), "", "https://t.test/x", 0, 1)
+    reckoned = spellings({"op": "sum"}, Answer(number=12.5, unit=unit), Ground(store), "")
+    read = spellings({"op": "find"}, Answer([cell]), Ground(store), unit)
+    store.close()
+    assert (reckoned[0], read[0]) == (said[0], said[0])
+    for text in said:
+        assert exact(text, reckoned), text
+        assert exact(text, read), text
     store.close()
 
 

@@ -5,7 +5,7 @@
 import pytest
 
 from lite.tasks.chinese import chinese_members, chinese_statements
-from lite.tasks.nouns import noun, plural, row_noun
+from lite.tasks.nouns import header_unit, noun, plural, row_noun
 from lite.tasks.sheet import Sheet, sheet_of
 from lite.tasks.statements import bare_name, read_statements, subject_of
 from lite.tasks.tables import read_tables
@@ -201,6 +201,31 @@ def test_nouns():
     assert row_noun("Name", ("List of airports in Chile",)).many == "airports"
     assert row_noun("Name", ("Something", "Alumni")).many == "alumni"
     assert row_noun("Name", ("Something",)).many == "entries"
+
+
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        ("Area (km²)", "km²"),
+        ("Elevation (ft)", "ft"),
+        ("Density (g/cm³)", "g/cm³"),
+        ("Campus (in square miles)", "square miles"),
+        ("Votes (%)", "%"),
+        ("Prize (US$)", "US$"),
+        ("Budget (millions)", "million"),
+        ("Gross (in thousands)", "thousand"),
+        ("Revenue (€ million)", "€million"),
+        ("Attendance (average)", ""),
+        ("Population (total)", ""),
+        ("Population (estimate)", ""),
+        ("Area (Rank)", ""),
+        ("Height (roof)", ""),
+        ("Director (s)", ""),
+        ("Population", ""),
+    ],
+)
+def test_what_stands_in_brackets_is_a_unit_where_it_is_known_as_one(header, unit):
+    assert header_unit(header) == unit
 
 
 def stated(text: str, title: str = "Ann Lee") -> dict[str, str]:
