@@ -93,6 +93,13 @@ def test_a_killed_run_goes_on_to_the_same_tasks(world, made, tmp_path):
     assert len(searched) < sum(made[1].made.values()) / 2  # what was settled is not searched again
 
 
+def test_a_count_that_does_not_divide_is_no_fault_of_the_world(world, tmp_path):
+    for count in (3, 6):
+        tally = make(world, tmp_path / f"{count}.jsonl", count)
+        assert [tally.kept[name] for name in MAKERS] == [count // 5 + (n < count % 5) for n in range(5)]
+        assert tally.lost == {}
+
+
 def test_hops_and_capabilities_asked_for(world, tmp_path):
     make(world, tmp_path / "t.jsonl", 20, capabilities=["direct"], hop_range=(2, 3))
     tasks = [Task.from_json(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
