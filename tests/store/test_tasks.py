@@ -397,7 +397,7 @@ def test_tasks_of_others_are_parted_by_their_evidence_and_answer():
 
 RATED = [
     Task(id=f"t{n}", question="Which?", answers=("x",), capability="direct" if n % 3 else "statistics", hops=1 + n % 2)
-    .model_copy(update={"tries": 8, "correct": n % 9, "closed_correct": int(n == 4)})
+    .model_copy(update={"tries": 8, "correct": n % 9, "closed_tries": 8, "closed_correct": int(n == 4)})
     for n in range(40)
 ]  # fmt: skip
 
@@ -415,6 +415,39 @@ def test_select_filters_balances_and_says_why():
     assert len(counts) == 4
     assert len(set(counts.values())) == 1
     assert len(select(RATED, balance=["capability"], limit=9)) == 9
+
+
+BARE = Task(id="bare", question="Which?", answers=("x",))
+
+
+@pytest.mark.parametrize(
+    ("keep", "left"),
+    [
+        ("correct != 0", ["rated"]),
+        ("correct not in [0, 1]", ["rated"]),
+        ("8 not in [correct]", []),
+        ("hops != 2", ["rated"]),
+        ("capability not in ['direct']", []),
+        ("correct", ["rated"]),
+        ("correct == None", ["bare"]),
+        ("correct != None", ["rated"]),
+        ("not correct == 8", ["bare"]),
+    ],
+)
+def test_a_comparison_with_a_field_that_a_task_lacks_is_false(keep, left):
+    rated = BARE.model_copy(update={"id": "rated", "hops": 1, "tries": 8, "correct": 8})
+    assert [task.id for task in select([rated, BARE], keep=keep)] == left
+
+
+def test_what_was_never_tried_closed_book_is_not_said_to_have_failed_it():
+    tried, never = (BARE.model_copy(update={"id": str(n), "closed_tries": n, "closed_correct": 0}) for n in (4, 0))
+    assert [(task.id, task.why) for task in select([tried, never, BARE], not_closed_book=True)] == [
+        ("4", "not answered closed-book")
+    ]
+    with pytest.raises(UsageError, match="no closed-book pass"):
+        select([never, BARE], not_closed_book=True)
+    [only] = select([BARE.model_copy(update={"correct": 1})])
+    assert only.why == "all are kept"
 
 
 @pytest.mark.parametrize(
