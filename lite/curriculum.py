@@ -1,7 +1,7 @@
 """Which tasks the next stage trains on: a small filter language over a rated task's fields, balance, and reasons.
 
 A filter is one expression of comparisons joined by `and`, `or`, `not`: `1 <= correct <= 7 and capability != "direct"`.
-Names are fields of the task; a comparison with a field that a task does not have is false.
+Names are fields of the task; a comparison with a field that a task does not have is false, but for `field == None`.
 """
 
 import ast
@@ -16,6 +16,16 @@ from lite.records import Task
 Fields = dict[str, Any]
 Test = Callable[[Fields], Any]
 _LONGEST = 1000  # characters of an expression
+
+
+class _Absent:
+    """What a field is that a task does not have: no value, and nothing that holds of one holds of it."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+_ABSENT = _Absent()
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
@@ -80,9 +90,13 @@ def _comparison(node: ast.Compare, known: Sequence[str]) -> Test:
 
     def holds(fields: Fields) -> bool:
         values = [part(fields) for part in parts]
+        if None in values:  # it is asked whether the field is there
+            values = [None if value is _ABSENT else value for value in values]
+        if any(value is _ABSENT or (isinstance(value, list) and _ABSENT in value) for value in values):
+            return False
         try:
             return all(op(a, b) for op, a, b in zip(ops, values, values[1:], strict=False))
-        except TypeError:  # a field that this task does not have, or a number with a word
+        except TypeError:  # a number with a word
             return False
 
     return holds
@@ -93,7 +107,7 @@ def _field(name: str, known: Sequence[str]) -> Test:
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known)[:20])}"
         raise UsageError(f"no task has a field {name}: {hint}")
-    return lambda fields: fields.get(name)
+    return lambda fields: _ABSENT if fields.get(name) is None else fields[name]
 
 
 def select(
@@ -108,7 +122,7 @@ def select(
 
     Args:
         keep: a filter; None keeps all.
-        not_closed_book: leave out what the model answered without searching.
+        not_closed_book: leave out what the model answered without searching, and what it was not asked so.
         balance: fields; as many tasks of every combination of their values, as far as there are.
         limit: at most so many.
 
@@ -118,14 +132,14 @@ def select(
     fields = [task.model_dump() for task in tasks]
     known = sorted({name for one in fields for name in one})
     test = read_filter(keep, known) if keep else None
-    if not_closed_book and not any("closed_correct" in one for one in fields):
+    if not_closed_book and not any(one.get("closed_tries") for one in fields):
         raise UsageError("these tasks have had no closed-book pass: rate them with `lite tasks rate` first")
     for name in balance:
         _field(name, known)
     chosen: list[tuple[Task, Fields, str]] = []
     for task, one in zip(tasks, fields, strict=True):
-        closed = not_closed_book and (one.get("closed_correct") or 0) > 0
-        if closed or (test is not None and not test(one)):
+        failed_closed = one.get("closed_tries") and not one.get("closed_correct")
+        if (not_closed_book and not failed_closed) or (test is not None and not test(one)):
             continue
         chosen.append((task, one, _reason(one, keep, not_closed_book=not_closed_book, balance=balance)))
     chosen = _balanced(chosen, balance, limit) if balance else chosen[:limit]
@@ -134,8 +148,8 @@ def select(
 
 def _reason(fields: Fields, keep: str | None, *, not_closed_book: bool, balance: Sequence[str]) -> str:
     parts = []
-    if "correct" in fields:
-        parts.append(f"{fields['correct']} of {fields.get('tries')} tries right")
+    if fields.get("tries") and "correct" in fields:
+        parts.append(f"{fields['correct']} of {fields['tries']} tries right")
     if not_closed_book:
         parts.append("not answered closed-book")
     if balance:

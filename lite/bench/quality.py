@@ -90,6 +90,11 @@ def bench_search(
     with World.open(world) as opened:
         info = opened.info()
         chosen = _chosen(ways, dense=info.embedding is not None, path=opened.path)
+        if weights and "weighted" not in chosen:
+            raise UsageError(
+                "weights are of the weighted way, which is not measured: "
+                + ("add --mode weighted" if info.embedding else f"{opened.path} has no vectors")
+            )
         placed = [question.within(opened.resolve) for question in asked]
     present = [question for question, missing in placed if missing < len(question.relevant)]
     if not present:

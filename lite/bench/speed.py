@@ -95,6 +95,12 @@ def bench_world(
     )
 
 
+def parted(queries: list[str], asked: int) -> tuple[list[str], list[str]]:
+    """The queries that warm up and those that are timed, which a world must not remember: of too few, half and half."""
+    cut = len(queries) - min(_WARM, max(len(queries) - asked, len(queries) // 2))
+    return queries[cut:], queries[:cut]
+
+
 class _Run:
     def __init__(self, path: Path, questions: str | Path | None, sizes: Sizes) -> None:
         self._path, self._sizes = path, sizes
@@ -168,7 +174,7 @@ class _Run:
         return out
 
     def _compared(self, name: str, ours: Any, bare: Any, queries: list[str]) -> Comparison:
-        timed, warm = queries[:-_WARM] or queries, queries[-_WARM:]
+        warm, timed = parted(queries, self._sizes.queries)
         for query in warm:
             ours(query)
             bare(query)

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from lite.cli.options import folder
+from lite.errors import UsageError
 
 
 def listening(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -50,6 +52,10 @@ def mcp(directory: Path, **options: Any) -> None:
     """Serve a world's two tools by the Model Context Protocol."""
     from lite.serve.mcp import serve_mcp
 
+    given = click.get_current_context().get_parameter_source
+    for name in () if options["http"] else ("host", "port", "allow"):
+        if given(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(f"--{name} is of a server that listens: add --http, or leave it out")
     serve_mcp(directory, ready=_tell, **options)
 
 

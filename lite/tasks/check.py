@@ -108,7 +108,7 @@ class Checker:
         elsewhere = (task.model_extra or {}).get("found_at") or ()
         if elsewhere:  # its own pages are masked: another page has to say the answer
             needed -= set(task.mask)
-            if not any(contains_answer(self.pages.text(url), answer) for url in elsewhere for answer in task.answers):
+            if not any(says_answer(self.pages.text(url), task) for url in elsewhere):
                 return Rejected("masked", "no page that is left says the answer")
         if missing := needed - set(task.evidence):
             return Rejected("evidence", f"{min(missing)} is not among its evidence")
@@ -162,9 +162,7 @@ class Checker:
             return None
         hits = self.world.search(task.question, 1).hits
         shown = f"{hits[0].title}\n{hits[0].snippet}" if hits else ""
-        parts = members(task.answers[0]) if task.answer_type == "list" else task.answers
-        seen = [contains_answer(shown, part) for part in parts]
-        if seen and (all(seen) if task.answer_type == "list" else any(seen)):
+        if says_answer(shown, task):
             return Rejected("first result", f"{hits[0].url} shows the answer in the search results")
         return None
 
@@ -175,6 +173,14 @@ class Checker:
         if hidden:
             return Rejected("masked", f"{hidden[0]} is needed and masked")
         return None
+
+
+def says_answer(text: str, task: Task) -> bool:
+    """Whether `text` says the answer of `task`: one of its spellings, or every member of a list."""
+    if task.answer_type != "list":
+        return any(contains_answer(text, answer) for answer in task.answers)
+    parts = members(task.answers[0])
+    return bool(parts) and all(contains_answer(text, part) for part in parts)
 
 
 def _specific(task: Task) -> Rejected | None:

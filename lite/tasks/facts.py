@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lite.errors import UsageError
 from lite.index.facts import FILE, FORMAT, FactRow, FactStore, FactWriter, PageRow, TableRow
+from lite.index.lock import writing
 from lite.shipped import cache_dir
 from lite.tasks.sheet import Sheet, sheet_of
 from lite.tasks.statements import Statement, bare_name, read_statements, subject_of
@@ -34,16 +35,31 @@ def store_path(world: World) -> Path:
 
 
 def fact_store(world: World, progress: Told | None = None) -> FactStore:
-    """The fact store of `world`, made first if it is not there or is of other pages."""
+    """The fact store of `world`, made first if it is not there or is of other pages.
+
+    Raises:
+        WorldError: it has to be made, and another process is writing the world (or, of read-only worlds, a store).
+    """
     path = store_path(world)
-    if path.exists():
-        store = FactStore(path)
-        if store.about.get("world") == world.digest and store.about.get("format") == str(FORMAT):
-            return store
-        store.close()
+    if found := _made(world, path):
+        return found
     path.parent.mkdir(parents=True, exist_ok=True)
-    _make(world, path, progress)
-    return FactStore(path)
+    with writing(path.parent):
+        found = _made(world, path)  # by the process that held the lock before
+        if found is None:
+            _make(world, path, progress)
+    return found or FactStore(path)
+
+
+def _made(world: World, path: Path) -> FactStore | None:
+    """The store at `path`, where it is one of these pages."""
+    if not path.exists():
+        return None
+    store = FactStore(path)
+    if store.about.get("world") == world.digest and store.about.get("format") == str(FORMAT):
+        return store
+    store.close()
+    return None
 
 
 def _make(world: World, path: Path, progress: Told | None) -> None:

@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 from lite.corpus.export import write_pages
 from lite.errors import UsageError
 from lite.records import Page, Record, Task
-from lite.reward import contains_answer, members, tokens
+from lite.reward import tokens
+from lite.tasks.check import says_answer
 from lite.tasks.derive import nodes
 from lite.tasks.facts import Told
-from lite.tasks.values import same_text
 from lite.world import World
 
 
@@ -42,7 +42,7 @@ def grow(
 
     Args:
         near: pages a question brings in, at most.
-        mask_source: hide each task's evidence from it, and keep it only where its answer stands elsewhere.
+        mask_source: hide each task's evidence from it too, and keep it only where its answer stands elsewhere.
         progress: called with (questions searched, questions in all).
 
     Raises:
@@ -89,9 +89,7 @@ def _search(pool: World, world: World, tasks: Sequence[Task], near: int, progres
 
 def _holds(text: str, task: Task) -> bool:
     """Whether a page says the answer, and the names that the question gives."""
-    answers = members(task.answers[0]) if task.answer_type == "list" else task.answers
-    said = [contains_answer(text, answer) for answer in answers]
-    return (all(said) if task.answer_type == "list" else any(said)) and _about(text, task)
+    return says_answer(text, task) and _about(text, task)
 
 
 def _about(text: str, task: Task) -> bool:
@@ -120,19 +118,15 @@ def _settle(task: Task, world: World, fresh: Sequence[Page], *, mask_source: boo
         derivation["distractors"] = marked
     update: dict[str, object] = {"derivation": derivation, "world": world.digest}
     if mask_source:
-        elsewhere = _elsewhere(task, world)
+        mask = tuple(dict.fromkeys((*task.mask, *task.evidence)))
+        elsewhere = _elsewhere(task, world, mask)
         if not elsewhere:
             return None
-        update |= {"mask": task.evidence, "evidence": tuple(elsewhere), "spans": (), "found_at": elsewhere}
+        update |= {"mask": mask, "evidence": tuple(elsewhere), "spans": (), "found_at": elsewhere}
     return task.model_copy(update=update)
 
 
-def _elsewhere(task: Task, world: World) -> list[str]:
-    """Pages that say the answer when the task's own are hidden."""
-    hits = world.search(task.question, 10, mask=task.evidence)
-    own = {same_text(url) for url in task.evidence}
-    return [
-        hit.url
-        for hit in hits
-        if same_text(hit.url) not in own and _holds(world.visit(hit.url, mode="raw", mask=task.evidence).evidence, task)
-    ][:3]
+def _elsewhere(task: Task, world: World, mask: Sequence[str]) -> list[str]:
+    """Pages that say the answer when those in `mask` are hidden."""
+    hits = world.search(task.question, 10, mask=mask)
+    return [hit.url for hit in hits if _holds(world.visit(hit.url, mode="raw", mask=mask).evidence, task)][:3]

@@ -125,20 +125,22 @@ class _Making:
     def fill(self, capabilities: list[str], count: int, progress: Told | None) -> None:
         """Take an equal share of each capability; what one cannot give, the others may."""
         streams = {name: self._tasks(name) for name in capabilities}
-        share = -(-count // len(capabilities))
-        total = 0
-        rounds = [(name, share) for name in capabilities] + [(name, count) for name in capabilities]
-        for name, limit in rounds:
-            for task in streams[name] if total < count and self.tally.kept[name] < limit else ():
+        whole, rest = divmod(count, len(capabilities))
+        shares = {name: whole + (place < rest) for place, name in enumerate(capabilities)}
+        total, ended = 0, set[str]()
+        for name, limit in (*shares.items(), *((name, count) for name in capabilities)):
+            while total < count and self.tally.kept[name] < limit and name not in ended:
+                task = next(streams[name], None)
+                if task is None:
+                    ended.add(name)
+                    continue
                 self.journal.keep(task)
                 total += 1
                 if progress:
                     progress(total, count)
-                if total >= count or self.tally.kept[name] >= limit:
-                    break
         for name in capabilities:
             kept = self.tally.kept[name]
-            if kept < share:
+            if name in ended and kept < shares[name]:
                 self.tally.lost[name] = (
                     "this world cannot carry it" if not kept else f"this world gives {kept} and no more"
                 )

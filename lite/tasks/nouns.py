@@ -146,10 +146,17 @@ for _sort in ("person", "thing", "place", "count", "measure", "event"):
         _WORDS[_word] = _WORDS[_word] if _known else Noun(_word, _many(_word), _sort)
 
 
+_UNIT = re.compile(rf"(?:(?:square|cubic|sq\.?|cu\.?) )?(?:{'|'.join(map(re.escape, WORDS['unit']))})")
+_SCALE = re.compile(r"((?:US|A|C|NZ)?[$€£¥])? ?(thousand|million|billion)s?", re.IGNORECASE)
+
+
 def header_unit(header: str) -> str:
-    """The unit that a header gives: "Area (km²)" has "km²"."""
-    found = re.search(r"\((?:in )?((?:square |cubic )?[a-zµ°$€£%]+[²³23]?(?:/[a-z]+[²³]?)?)\)$", header, re.IGNORECASE)
-    return found[1] if found and found[1].lower() not in {"s", "es", "ies"} else ""
+    """The unit that a header gives: "Area (km²)" has "km²", "Budget (in millions)" "million"."""
+    found = re.search(r"\((?:in )?([^()]+)\)$", header)
+    said = found[1].strip() if found else ""
+    if scale := _SCALE.fullmatch(said):
+        return (scale[1] or "") + scale[2].lower()
+    return said if _UNIT.fullmatch(said) else ""
 
 
 _PROPER = re.compile(

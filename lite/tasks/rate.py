@@ -64,7 +64,7 @@ def rate(
         settings: any other field of `lite.recipe.EvalSettings`.
 
     Raises:
-        UsageError: the tasks cannot be read, or `OUT.run` holds a run of other settings.
+        UsageError: the tasks cannot be read, `OUT.run` holds a run of other settings, or the tries would be one.
         ModelError: the model fails one try after the other.
     """
     named = {"tasks": from_anywhere(tasks), "world": from_anywhere(world), "model": model}
@@ -72,6 +72,9 @@ def rate(
     todo = read_tasks(chosen.tasks)[: chosen.limit]
     if k < 1:
         raise UsageError(f"{k} tries were asked for: ask for 1 or more")
+    from_memory = k if closed is None else closed
+    if (most := max(k, from_memory)) > 1 and chosen.sampling.temperature == 0:
+        raise UsageError(f"{most} tries at temperature 0 are all the same: raise it (--temperature 0.6), or make one")
     out = Path(out)
     with ExitStack() as stack:
         opened = stack.enter_context(World.open(world))
@@ -84,12 +87,13 @@ def rate(
         _fill(run, _pairs(todo, k, run), lambda pairs: _rollouts(pairs, opened, loaded, chosen), "rating", progress)
         _fill(
             book,
-            _pairs(todo, k if closed is None else closed, book),
+            _pairs(todo, from_memory, book),
             lambda pairs: _from_memory(pairs, loaded, chosen),
             "closed book",
             progress,
         )
-        rated = [_rated(task, _tries(run, task, k), _tries(book, task, k), k) for task in todo]
+        grades, closed_grades = _grades(run, k), _grades(book, from_memory)
+        rated = [_rated(task, grades.get(task.id, []), closed_grades.get(task.id, []), k) for task in todo]
     write_tasks(rated, out)
     return summary(rated, k)
 
@@ -181,21 +185,23 @@ def _answered(task: Task, attempt: int, request: Generate, reply: Reply | Fault)
     return trajectory.model_copy(update={"reward": grade(task, trajectory)})
 
 
-def _tries(run: Run, task: Task, k: int) -> list[Trajectory]:
-    latest = {one.attempt: one for one in run.trajectories() if one.task_id == task.id and one.attempt < k}
-    return [one for one in latest.values() if one.reward is not None and one.reward.value is not None]
+def _grades(run: Run, k: int) -> dict[str, list[float]]:
+    """The grades of a run's first `k` attempts by task, those that failed left out; the run is read once."""
+    latest = {(one.task_id, one.attempt): one.reward for one in run.trajectories() if one.attempt < k}
+    grades: dict[str, list[float]] = {}
+    for (name, _), reward in latest.items():
+        if reward is not None and reward.value is not None:
+            grades.setdefault(name, []).append(reward.value)
+    return grades
 
 
-def _rated(task: Task, tries: list[Trajectory], closed: list[Trajectory], k: int) -> Task:
-    def right(of: list[Trajectory]) -> int:
-        return sum(one.reward is not None and one.reward.value == 1.0 for one in of)
-
+def _rated(task: Task, tries: list[float], closed: list[float], k: int) -> Task:
     counts = {
         "tries": len(tries),
-        "correct": right(tries),
+        "correct": tries.count(1.0),
         "failed_tries": k - len(tries),
         "closed_tries": len(closed),
-        "closed_correct": right(closed),
+        "closed_correct": closed.count(1.0),
     }
     return task.model_copy(update=counts)
 

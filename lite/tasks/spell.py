@@ -1,11 +1,14 @@
 """The right spellings of an answer: a date in its orders, a number with its unit, a name and that of its page."""
 
+import re
 from datetime import date
 
 from lite.tasks.derive import Answer, Item, Node, Underivable
 from lite.tasks.ground import Ground
 from lite.tasks.statements import bare_name
 from lite.tasks.values import MONTHS, plain_number, same_text
+
+_MONEY = re.compile(r"(?:US|A|C|NZ)?([$€£¥])")
 
 
 def answer_type(node: Node, found: Answer) -> str:
@@ -32,9 +35,16 @@ def spellings(node: Node, found: Answer, ground: Ground, unit: str) -> tuple[str
 
 def _number(number: float, unit: str, *, rounded: bool) -> tuple[str, ...]:
     digits = f"{number:,.2f}".rstrip("0").rstrip(".") if rounded else plain_number(number)
-    if unit in {"$", "€", "£", "¥"}:
-        return (f"{unit}{digits}", digits)
-    return (f"{digits}{'' if unit == '%' else ' '}{unit}", digits) if unit else (digits,)
+    return _united(digits, unit) if unit else (digits,)
+
+
+def _united(digits: str, unit: str) -> tuple[str, ...]:
+    """A number with its unit, and without: "12%", "12 km", "US$12 million"; of a dollar that is named also "$12"."""
+    money = _MONEY.match(unit)
+    if money is None:
+        return (f"{digits}{'' if unit == '%' else ' '}{unit}", digits)
+    scale = f" {unit[money.end() :]}" if unit[money.end() :] else ""
+    return tuple(dict.fromkeys((f"{money[0]}{digits}{scale}", f"{money[1]}{digits}{scale}", digits)))
 
 
 def _item(item: Item, ground: Ground, unit: str) -> tuple[str, ...]:
@@ -45,7 +55,9 @@ def _item(item: Item, ground: Ground, unit: str) -> tuple[str, ...]:
         forms = (value.text, f"{month} {day.day}, {day.year}", f"{day.day} {month} {day.year}", day.isoformat())
         return tuple(dict.fromkeys(forms))
     if value.kind == "number" and value.number is not None and not value.unit and unit:
-        return tuple(dict.fromkeys((f"{value.text}{'' if unit == '%' else ' '}{unit}", value.text)))
+        return _united(value.text, unit)
+    if value.kind == "number" and (money := _MONEY.match(value.text)):
+        return tuple(dict.fromkeys((value.text, money[1] + value.text[money.end() :])))
     if value.kind == "text" and item.link:
         name = bare_name(ground.title_of(item.link))
         rest = same_text(value.text).removeprefix(f"{same_text(name)} ")

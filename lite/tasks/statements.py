@@ -18,9 +18,14 @@ _MONTH = "(?:January|February|March|April|May|June|July|August|September|October
 _DAY = rf"(?:{_MONTH} \d{{1,2}}, \d{{4}}|\d{{1,2}} {_MONTH} \d{{4}})"
 _WHEN = rf"{_DAY}|\d{{4}}"
 # A name: capitalised words, with the small words that stand between them.
-_WORD = r"(?:[A-Z][\w'’.\-]*[\w'’]|[A-Z]\.)"
+_WORD = r"(?:(?:[A-Z]\.)+|[A-Z][\w'’.\-]*[\w'’])"
 _NAME = rf"{_WORD}(?: (?:of |the |de |da |del |von |van |der |la |le |di |du )*{_WORD}){{0,5}}"
 _END = r"(?=[,.;)]| (?:in|on|at|as|for|from|with|and was|and starring|who|which|that|is|was|starring|released)\b|$)"
+# What is said of somebody before the name, "American singer "; what begins another phrase, or joins two names, is no
+# part of it: "Prince from the album Purple Rain", "Madonna and Justin Timberlake", "Daphne du Maurier".
+_NO_ROLE = r"(?:and|or|with|feat|featuring|ft|vs|of|the|de|da|del|von|van|der|la|le|di|du|from|for|in|on|at|to|by|about|as|is|was|[a-z]+ed)\b"
+_OF_ROLE = rf"(?:(?!{_NO_ROLE})[a-z-]+ )+"
+_ROLE = rf"(?:(?:the |an? )?(?:{_WORD} )?{_OF_ROLE}(?:and {_OF_ROLE})?)?(?:the )?"
 _LEAD = 900  # characters of a page's opening that are looked at
 _VERBS = "founded|established|formed|incorporated|built|constructed|opened|completed|launched|created"
 
@@ -30,8 +35,8 @@ _FIRST = {  # relation -> pattern, looked for in the first sentence only
     "director": rf"\b(?:film|movie|series|documentary|comedy|drama|thriller|western|short)\b[^.;]{{0,60}}?\b"
     rf"directed by (?P<v>{_NAME}){_END}",
     "year of release": r" is an? (?P<v>1[89]\d\d|20\d\d) (?:[\w'-]+ ){0,6}?(?:film|movie|album|song|novel|video game|single|book)\b",
-    "author": rf" is an? [^.;,]{{0,60}}?\b(?:novel|book|play|novella|poem)(?: written)? by (?:(?:the |an? )?(?:{_WORD} )?(?:[a-z-]+ )+)?(?P<v>{_NAME}){_END}",
-    "artist": rf" is (?:an?|the) [^.;]{{0,80}}?\b(?:album|song|single|EP|track) (?:recorded )?by (?:(?:the |an? )?(?:{_WORD} )?(?:[a-z-]+ )+)?(?P<v>{_NAME}){_END}",
+    "author": rf" is an? [^.;,]{{0,60}}?\b(?:novel|book|play|novella|poem)(?: written)? by {_ROLE}(?P<v>{_NAME}){_END}",
+    "artist": rf" is (?:an?|the) [^.;]{{0,80}}?\b(?:album|song|single|EP|track) (?:recorded )?by {_ROLE}(?P<v>{_NAME}){_END}",
     "county": rf" is an? [^.(]{{0,60}}? in (?:[a-z]+ )?(?P<v>{_WORD}(?: {_WORD}){{0,2}} County), ",
     "district": rf" is an? (?:village|town|city|suburb|municipality|settlement)[^.(]{{0,20}}? in (?:the )?(?P<v>{_WORD}(?: {_WORD}){{0,2}} District)\b",
     "base": rf" is an? [^.()]{{0,80}}?\b(?:club|company|team|band|organi[sz]ation|airline|university|magazine|newspaper|label)\b[^.()]{{0,30}}? "
@@ -47,6 +52,16 @@ _ANYWHERE = {  # in the first sentences, where the page's subject is the sentenc
     "birthplace": rf"\b[Bb]orn in (?P<v>{_NAME}(?:, {_NAME}){{0,2}})(?=[.;]|, (?:he|she|and)\b| and\b|$)",
 }
 _PATTERNS = {name: re.compile(pattern) for name, pattern in (_FIRST | _ANYWHERE).items()}
+# What follows a value that is one of several: other dates, names, places (", France" only says where Paris is); and
+# what shows that a name goes on.
+_OTHER_DATE = re.compile(rf"\?| ?[/\u2013-] ?\d|,? \(?or\b|,?(?: and)? (?:\d{{4}}\b|{_DAY}|{_MONTH} \d)")
+_NAMED = r"(?: the)? (?!(?:It|He|She|They)\b)[A-Z]"
+_OTHER_NAME = re.compile(rf"(?:,|,? (?:and|or|&|with|featuring|feat\.?|ft\.?|vs\.?)| in){_NAMED}")
+_OTHER_PLACE = re.compile(rf"(?:, {_NAME})*,? (?:and|or|&){_NAMED}")
+_CUT = re.compile(r"\.\W*[A-Z\d]")
+_DATES = {"born", "opened", "listed", "year of release"}
+_NAMES = {"director", "author", "artist", "college"}
+_PLACES = {"base", "birthplace"}
 _SUBJECT = re.compile(r"(?:It|He|She|They|The [a-z]+(?: [a-z]+)?|Born)\b")
 # What "the population" of a sentence may be that of, beside or instead of the page's subject.
 _WIDER = re.compile(r"\b(?:ward|area|region|metropolitan|urban|suburban|agglomeration|surrounding|combined)\b")
@@ -126,7 +141,7 @@ def _prose(text: str, subject: str) -> Iterator[Statement]:
             if (relation in _FIRST and number > 0) or not about:
                 continue
             found = pattern.search(sentence)
-            if found and not _of_another(relation, sentence[: found.start()]):
+            if found and not _of_another(relation, sentence[: found.start()]) and _whole(relation, found):
                 yield from _said(relation, found, start + place)
         place += len(sentence)
 
@@ -136,6 +151,18 @@ def _of_another(relation: str, before: str) -> bool:
     if relation in {"born", "lived"}:
         return bool(re.search(r"\b(?:is|are|was|were)\b", before))  # "X is a band of Ann (born 1970) and Bob"
     return relation == "population" and bool(_WIDER.search(before))
+
+
+def _whole(relation: str, found: re.Match[str]) -> bool:
+    """Whether the value is all there is: "1975 or 1976", "Paris and London" and the J.K of "J.K. Rowling" are not."""
+    after = found.string[found.end("v") :]
+    if relation in _DATES:
+        return not _OTHER_DATE.match(after)
+    if relation in _NAMES | _PLACES:
+        initial = re.search(r"\b[A-Z]\.$", (found["v"] + after[:1]).rstrip(" ,"))
+        others = _OTHER_PLACE if relation in _PLACES else _OTHER_NAME
+        return not (initial or _CUT.match(after) or others.match(after))
+    return True
 
 
 def _said(relation: str, found: re.Match[str], base: int) -> Iterator[Statement]:

@@ -258,9 +258,10 @@ def imported_tasks(path: str | Path) -> list[Task]:
 
 
 def _task(line: dict[str, Any]) -> Task:
-    """The task of a chat; its accepted answers are texts, or lists of them."""
+    """The task of a chat; its accepted answers are a text, or texts, or lists of them."""
     question = storable(_QUESTION.split(line["messages"][1]["content"])[-1].strip())
-    answers = [storable(text) for part in line["answer"] for text in ([part] if isinstance(part, str) else part)]
+    given = [line["answer"]] if isinstance(line["answer"], str) else line["answer"]
+    answers = [storable(text) for part in given for text in ([part] if isinstance(part, str) else part)]
     return Task(id=f"chat-{digest(question)}", question=question, answers=tuple(answers))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from lite.bench.formats import WRITERS, as_html
 from lite.bench.sample import calls_of, pages_of, queries_of
+from lite.bench.speed import parted
 from lite.bench.timing import compare
 from lite.cli import run
 from lite.corpus import read_pages
@@ -125,6 +126,16 @@ def test_pages_as_html_are_escaped(atlas):
     assert "<h1>H</h1>" in text
     assert "<td>&lt;i&gt;</td>" in text
     assert '<a href="u">x</a>' in text
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "timed"), [(1, 500, 1), (5, 500, 3), (20, 500, 10), (60, 500, 40), (25, 5, 5)]
+)
+def test_no_query_that_warms_up_is_timed(there, asked, timed):
+    queries = [f"query {n}" for n in range(there)]
+    warm, kept = parted(queries, asked)
+    assert not set(warm) & set(kept)
+    assert (len(kept), len(warm) + len(kept)) == (timed, there)
 
 
 def test_each_item_is_done_once_by_either_side():

@@ -34,6 +34,11 @@ def test_a_wrong_command_line_is_one_line(lite_here, arguments: list[str]) -> No
     assert "--help" in lite_here(*arguments).error
 
 
+@pytest.mark.parametrize("option", [("--port", "8019"), ("--host", "127.0.0.1"), ("--allow", "me")], ids=lambda o: o[0])
+def test_where_to_listen_is_refused_where_nothing_listens(lite_here, option: tuple[str, str]) -> None:
+    assert f"{option[0]} is of a server that listens: add --http" in lite_here("mcp", "w", *option).error
+
+
 def test_no_command_shows_the_help(lite_here) -> None:
     for command in ((), ("world",)):
         done = lite_here(*command)

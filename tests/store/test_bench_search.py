@@ -52,6 +52,11 @@ def test_a_world_without_vectors_or_without_the_pages_is_told(world_of, tmp_path
     asked = questions(tmp_path, {"id": 1, "query": "Curie", "relevant": ["https://w.test/radium"]})
     with pytest.raises(UsageError, match="has no vectors"):
         bench_search(world.path, asked, ways=["hybrid"])
+    for ways in ([], ["lexical"]):
+        with pytest.raises(
+            UsageError, match=r"weights are of the weighted way, which is not measured: .*has no vectors"
+        ):
+            bench_search(world.path, asked, ways=ways, weights=(0.3, 0.7))
     foreign = questions(tmp_path, {"id": 1, "query": "Curie", "relevant": ["https://elsewhere.test/"]})
     with pytest.raises(UsageError, match=r"no page that .* names is in"):
         bench_search(world.path, foreign)

@@ -1,6 +1,8 @@
 """Tasks from a real small world: made, checked against its pages, masked, grown, split, written and read."""
 
 import json
+import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 
@@ -9,9 +11,10 @@ from click.testing import CliRunner
 
 from lite.cli import lite as command
 from lite.curriculum import read_filter, select
-from lite.errors import UsageError
+from lite.errors import UsageError, WorldError
 from lite.evaluate import read_tasks
 from lite.records import Task
+from lite.reward import exact
 from lite.tasks.check import check_all, names_answer, says_a_step
 from lite.tasks.compose import describe
 from lite.tasks.derive import Answer, Item, derive, hops
@@ -24,7 +27,7 @@ from lite.tasks.grow import grow
 from lite.tasks.make import MAKERS, make
 from lite.tasks.spell import spellings
 from lite.tasks.split import SPLITS, split_by_entity
-from lite.tasks.values import Value
+from lite.tasks.values import Value, read_value
 from lite.world import World
 
 
@@ -88,6 +91,13 @@ def test_a_killed_run_goes_on_to_the_same_tasks(world, made, tmp_path):
     assert [Task.from_json(line) for line in out.read_text().splitlines()] == made[0]
     assert not part.exists()
     assert len(searched) < sum(made[1].made.values()) / 2  # what was settled is not searched again
+
+
+def test_a_count_that_does_not_divide_is_no_fault_of_the_world(world, tmp_path):
+    for count in (3, 6):
+        tally = make(world, tmp_path / f"{count}.jsonl", count)
+        assert [tally.kept[name] for name in MAKERS] == [count // 5 + (n < count % 5) for n in range(5)]
+        assert tally.lost == {}
 
 
 def test_hops_and_capabilities_asked_for(world, tmp_path):
@@ -328,6 +338,28 @@ def test_a_cell_that_names_two_is_no_answer_though_it_links_to_one(world):
     assert spelled("Alba") == ("Alba",)
     assert spellings({"op": "sum"}, Answer(number=41232400000000.0), ground, "$")[0] == "$41,232,400,000,000"
     assert spellings({"op": "difference"}, Answer(number=1234.25), ground, "")[0] == "1,234.25"
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "said"),
+    [
+        ("US$", "US$12.5", ["US$12.5", "$12.5", "12.5 dollars"]),
+        ("$million", "$12.5 million", ["$12.5 million", "$12,500,000"]),
+        ("million", "12.5", ["12.5 million", "12.5"]),
+        ("$", "12.5", ["$12.5", "12.5"]),
+        ("km", "12.5", ["12.5 km", "12.5"]),
+    ],
+)
+def test_money_and_units_are_spelled_as_people_write_them(world, unit, value, said):
+    store = fact_store(world)
+    cell = Item(read_value(value), "", "https://t.test/x", 0, 1)
+    reckoned = spellings({"op": "sum"}, Answer(number=12.5, unit=unit), Ground(store), "")
+    read = spellings({"op": "find"}, Answer([cell]), Ground(store), unit)
+    store.close()
+    assert (reckoned[0], read[0]) == (said[0], said[0])
+    for text in said:
+        assert exact(text, reckoned), text
+        assert exact(text, read), text
     store.close()
 
 
@@ -365,7 +397,7 @@ def test_tasks_of_others_are_parted_by_their_evidence_and_answer():
 
 RATED = [
     Task(id=f"t{n}", question="Which?", answers=("x",), capability="direct" if n % 3 else "statistics", hops=1 + n % 2)
-    .model_copy(update={"tries": 8, "correct": n % 9, "closed_correct": int(n == 4)})
+    .model_copy(update={"tries": 8, "correct": n % 9, "closed_tries": 8, "closed_correct": int(n == 4)})
     for n in range(40)
 ]  # fmt: skip
 
@@ -383,6 +415,39 @@ def test_select_filters_balances_and_says_why():
     assert len(counts) == 4
     assert len(set(counts.values())) == 1
     assert len(select(RATED, balance=["capability"], limit=9)) == 9
+
+
+BARE = Task(id="bare", question="Which?", answers=("x",))
+
+
+@pytest.mark.parametrize(
+    ("keep", "left"),
+    [
+        ("correct != 0", ["rated"]),
+        ("correct not in [0, 1]", ["rated"]),
+        ("8 not in [correct]", []),
+        ("hops != 2", ["rated"]),
+        ("capability not in ['direct']", []),
+        ("correct", ["rated"]),
+        ("correct == None", ["bare"]),
+        ("correct != None", ["rated"]),
+        ("not correct == 8", ["bare"]),
+    ],
+)
+def test_a_comparison_with_a_field_that_a_task_lacks_is_false(keep, left):
+    rated = BARE.model_copy(update={"id": "rated", "hops": 1, "tries": 8, "correct": 8})
+    assert [task.id for task in select([rated, BARE], keep=keep)] == left
+
+
+def test_what_was_never_tried_closed_book_is_not_said_to_have_failed_it():
+    tried, never = (BARE.model_copy(update={"id": str(n), "closed_tries": n, "closed_correct": 0}) for n in (4, 0))
+    assert [(task.id, task.why) for task in select([tried, never, BARE], not_closed_book=True)] == [
+        ("4", "not answered closed-book")
+    ]
+    with pytest.raises(UsageError, match="no closed-book pass"):
+        select([never, BARE], not_closed_book=True)
+    [only] = select([BARE.model_copy(update={"correct": 1})])
+    assert only.why == "all are kept"
 
 
 @pytest.mark.parametrize(
@@ -466,6 +531,30 @@ def test_the_fact_store_is_made_once_and_again_for_other_pages(world, tmp_path, 
         (tmp_path / "more.jsonl").write_text(json.dumps(league_pages[1]) + "\n")
         with small.add(tmp_path / "more.jsonl") as grown:
             assert fact_store(grown).counts()["tables"] == 2
+
+
+def test_one_process_makes_the_fact_store_and_the_other_finds_it(world, tmp_path, monkeypatch):
+    from lite.index.lock import writing
+    from lite.tasks import facts
+
+    copy = shutil.copytree(world.path, tmp_path / "world")
+    (copy / "facts.sqlite").unlink(missing_ok=True)
+
+    @contextmanager
+    def after_the_other(folder):
+        monkeypatch.undo()
+        fact_store(fresh).close()
+        with writing(folder):
+            yield
+
+    with World.open(copy) as fresh:
+        with writing(copy), pytest.raises(WorldError, match="is being written by process"):
+            fact_store(fresh)
+        monkeypatch.setattr(facts, "writing", after_the_other)
+        made: list[int] = []
+        store = fact_store(fresh, lambda *told: made.append(told[0]))
+        assert not made
+        assert store.counts()["tables"] == 2
 
 
 def test_a_world_that_states_nothing_is_one_line(tmp_path):

@@ -317,6 +317,14 @@ def test_chats_of_another_agent(tmp_path):
     assert (len(kept), dropped) == (1, {})
 
 
+@pytest.mark.parametrize("answer", ["Oslo", ["Oslo"], [["Oslo", "Oslo, Norway"]]])
+def test_the_answers_of_a_chat_may_be_one_text(tmp_path, answer):
+    told = json.loads(chat("Oslo")) | {"answer": answer}
+    (tmp_path / "chats.jsonl").write_text(json.dumps(told), encoding="utf-8")
+    [task] = imported_tasks(tmp_path / "chats.jsonl")
+    assert task.answers[0] == "Oslo"
+
+
 def test_files_are_learnt_from_as_text_behind_our_prompt_and_never_what_is_held_out(world, tmp_path):
     ids = {"token_ids": (150_000, 1), "logprobs": (-1.0, -2.0)}  # of another vocabulary
     found = [one for one in played(world) if why_not(TASKS[one.task_id], one) is None]

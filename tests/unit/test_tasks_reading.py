@@ -5,7 +5,7 @@
 import pytest
 
 from lite.tasks.chinese import chinese_members, chinese_statements
-from lite.tasks.nouns import noun, plural, row_noun
+from lite.tasks.nouns import header_unit, noun, plural, row_noun
 from lite.tasks.sheet import Sheet, sheet_of
 from lite.tasks.statements import bare_name, read_statements, subject_of
 from lite.tasks.tables import read_tables
@@ -203,6 +203,31 @@ def test_nouns():
     assert row_noun("Name", ("Something",)).many == "entries"
 
 
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        ("Area (km²)", "km²"),
+        ("Elevation (ft)", "ft"),
+        ("Density (g/cm³)", "g/cm³"),
+        ("Campus (in square miles)", "square miles"),
+        ("Votes (%)", "%"),
+        ("Prize (US$)", "US$"),
+        ("Budget (millions)", "million"),
+        ("Gross (in thousands)", "thousand"),
+        ("Revenue (€ million)", "€million"),
+        ("Attendance (average)", ""),
+        ("Population (total)", ""),
+        ("Population (estimate)", ""),
+        ("Area (Rank)", ""),
+        ("Height (roof)", ""),
+        ("Director (s)", ""),
+        ("Population", ""),
+    ],
+)
+def test_what_stands_in_brackets_is_a_unit_where_it_is_known_as_one(header, unit):
+    assert header_unit(header) == unit
+
+
 def stated(text: str, title: str = "Ann Lee") -> dict[str, str]:
     tables, _ = read_tables(text)
     return {one.relation: one.value.text for one in read_statements(text, bare_name(subject_of(title, text)), tables)}
@@ -235,6 +260,60 @@ def test_a_population_of_something_wider_is_not_the_subjects(sentence):
 
 def test_the_birth_of_a_member_is_not_that_of_the_band():
     assert stated("Trio is a band of the sisters Ann Lee (born May 1, 1970) and Bea Lee.", "Trio") == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It (born 1975 or 1976) is an American singer.",
+        "It (born 1978/1979) is an American singer.",
+        "It (born 1984–85) is an American singer.",
+        "It (born 1984?) is an American singer.",
+        "It was built in 1950 and 1951.",
+        "It was opened in 1950, 1960 and 1970.",
+        "It is a 2006 film directed by Jill Culton, Roger Allers and Anthony Stacchi.",
+        "It is a film directed by Ann Lee with Bo Ray.",
+        "It is a song by Rihanna featuring Jay-Z.",
+        "It is a song by Madonna and Justin Timberlake.",
+        "It is a song by Alice in Chains, written by Jerry Cantrell.",
+        "It is an album by Neil Young, Crosby and Nash.",
+        "It is a novel by Plato and Neil Gaiman.",
+        "It is a novel by British author J.K.",
+        "It is a novel by Wm. Shak. Ray and others.",
+        "It is a man who played college football at Texas, Oklahoma and Baylor.",
+        "It is a company based in Paris and London.",
+        "It is a company based in Paris, London and Rome.",
+        "It was born in Paris and London.",
+    ],
+)
+def test_one_of_several_and_half_a_name_are_no_value(text):
+    assert set(stated(text, "It")) <= {"year of release"}
+
+
+@pytest.mark.parametrize(
+    ("text", "relation", "value"),
+    [
+        ("It is a fantasy novel written by British author J.K. Rowling.", "author", "J.K. Rowling"),
+        ("It is a novel by E. L. Ray, published in 1950.", "author", "E. L. Ray"),
+        ("It is a novel by Daphne du Maurier.", "author", "Daphne du Maurier"),
+        ("It is a song by Band of Horses.", "artist", "Band of Horses"),
+        ("It is a song by Prince from the album Purple Rain.", "artist", "Prince"),
+        ("It is a song by Cher released in June.", "artist", "Cher"),
+        ("It is an album by the English rock band the Beatles, recorded in 1970.", "artist", "Beatles"),
+        ("It is an album by the Beatles.", "artist", "Beatles"),
+        ("It is an album by American singer and songwriter Prince.", "artist", "Prince"),
+        ("It is a song by American singer Prince.", "artist", "Prince"),
+        ("It is a song recorded by the French duo Air for their album.", "artist", "Air"),
+        ("It is a film directed by Ann Lee and starring Bo Ray.", "director", "Ann Lee"),
+        ("It (born May 3, 1975) is a singer.", "born", "May 3, 1975"),
+        ("It was built in 1950 and in 1960 it was sold.", "built", "1950"),
+        ("It is a company based in Paris, France, and was sold.", "base", "Paris, France"),
+        ("It is a team based in Tacoma, Washington, United States.", "base", "Tacoma, Washington"),
+        ("It is a man who played college football at Texas, where he ran.", "college football", "Texas"),
+    ],
+)
+def test_what_follows_a_value_may_be_more_of_the_sentence(text, relation, value):
+    assert stated(text, "It")[relation] == value
 
 
 def test_two_values_for_one_relation_are_none():
