@@ -48,6 +48,7 @@ _TAGS = re.compile(
 )
 _ENTITY = {"<": "&lt;", "[": "&#91;"}
 _DEEPEST = 16  # levels of nesting that the arguments of a call may have
+_NESTS = (Mapping, list, tuple)
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*|\s*```$")
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _CURLY = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
@@ -251,16 +252,22 @@ def _as_json(value: Mapping[Any, Any]) -> dict[str, Any] | None:
 
     What a model writes ends up in a file of JSON lines: nothing may get in that could not be written there.
     """
+    if _too_deep(value):
+        return None
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError):
         return None
-    return json.loads(storable(text)) if _depth(value) <= _DEEPEST else None
+    return json.loads(storable(text))
 
 
-def _depth(value: Any) -> int:
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return 1 + max(map(_depth, inner), default=0)
+def _too_deep(value: Any) -> bool:
+    """Level by level: what a parser has just managed may be too deep for a function that calls itself."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        inner = [one.values() if isinstance(one, Mapping) else one for one in level if isinstance(one, _NESTS)]
+        level = [one for several in inner for one in several]
+    return bool(level)
 
 
 def _closed(text: str) -> str:

@@ -179,7 +179,7 @@ class OpenAI:
             return _Failure(error, again=again, wait=_retry_after(response))
         try:
             return _reply(response.json())
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
             return _Failure(f"{self._shown} sent something that is no chat completion: {_message(response)}")
 
 
@@ -219,7 +219,7 @@ def _as_text(call: dict[str, Any]) -> str:
     function = call["function"]
     name, arguments = function["name"], function["arguments"]
     if isinstance(arguments, str):
-        with suppress(ValueError):  # else the dialect has a name for what is wrong with it
+        with suppress(ValueError, RecursionError):  # else the dialect has a name for what is wrong with it
             arguments = json.loads(arguments)
     body = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
     return f"<tool_call>\n{body}\n</tool_call>"
