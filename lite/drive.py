@@ -16,7 +16,7 @@ from lite.errors import LiteError, UsageError
 from lite.index.memo import Memo
 from lite.memory import Budget
 from lite.models import Model, load_model, located
-from lite.models.continuous import Continuous, continuous
+from lite.models.continuous import Continuous, Recalling, continuous
 from lite.reading import Reader
 from lite.recipe import AgentSettings
 from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn, storable
@@ -139,7 +139,10 @@ class _Driver:
         """Send an answer in and carry on up to the next request, after the replies that are recorded, or to the end."""
         _advance(one, answer, self.watch, self.clock)
         while one.pending is not None and one.recorded and one.work is None:
-            _advance(one, one.recorded.pop(0), self.watch, self.clock)
+            reply = one.recorded.pop(0)
+            if isinstance(self.model, Recalling):  # else it counts otherwise, and the next reply meets another request
+                self.model.recall(one.pending, reply)
+            _advance(one, reply, self.watch, self.clock)
         self._ask(one)
 
     def _ask(self, one: Episode) -> None:

@@ -102,6 +102,11 @@ class OpenAI:
         """Forget what is under way; what the server has begun it may end."""
         self._under_way = {}
 
+    def recall(self, request: Generate, reply: Reply) -> None:
+        """Take in what the server has reported of a prompt, in this process or in one that was killed."""
+        bare = not self._tools or request.form == "free"
+        self._estimate.learn(request.messages, reply.prompt_tokens, bare=bare)
+
     def _send(self, request: Generate) -> Future[Reply | Fault]:
         """Ask in a thread of its own, which nobody waits for when the program ends: a server may never answer."""
         sent: Future[Reply | Fault] = Future()
@@ -140,7 +145,7 @@ class OpenAI:
         for attempt in range(_TRIES):
             outcome = self._post(body)
             if isinstance(outcome, Reply):
-                self._estimate.learn(request.messages, outcome.prompt_tokens, bare="tools" not in body)
+                self.recall(request, outcome)
                 return outcome.model_copy(update={"seconds": time.perf_counter() - started})
             if not outcome.again or attempt == _TRIES - 1:
                 return _fault(outcome.error)
