@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lite.dialect import CUT, quote
+from lite.dialect import CUT, RESPONSE, quote
 from lite.errors import UsageError
 from lite.records import Fault, Generate, Message, Reply, Stop, Trajectory
 from lite.run import read_trajectories
@@ -54,8 +54,8 @@ class Replay:
     def _reply(self, request: Generate) -> Reply | Fault:
         if request.form == "free":
             return _fault("what the model wrote for its memory is not recorded: replay with --memory summarise")
-        asked = [message.content for message in request.messages if message.role == "user"]
-        question = next((q for q in self._questions if any(text.startswith(q) for text in asked)), None)
+        asked = _last_question(request.messages)
+        question = next((q for q in self._questions if f"{asked}\n\n".startswith(f"{q}\n\n")), None)
         attempt = request.conversation.rpartition("/")[2]
         one = self._attempts.get((question or "", int(attempt) if attempt.isdecimal() else 0))
         if one is None:
@@ -75,6 +75,12 @@ class Replay:
             logprobs=turn.logprobs,
             seconds=turn.model_seconds,
         )
+
+
+def _last_question(messages: Sequence[Message]) -> str:
+    """The last thing a user has said, others of a chat before it; what the loop adds stands behind a blank line."""
+    said = (message.content for message in reversed(messages) if message.role == "user")
+    return next((text for text in said if not RESPONSE.match(text)), "")
 
 
 def _fault(error: str) -> Fault:

@@ -1,12 +1,13 @@
 """A saved run carried out again: in its world, in a changed one, by the recorded replies, by another model."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from lite.chat import Conversation
-from lite.dialect import render_turn
+from lite.dialect import RESPONSE, render_turn
 from lite.drive import ask, manifest
 from lite.errors import UsageError
 from lite.evaluate import evaluate
@@ -14,7 +15,7 @@ from lite.models import load_model
 from lite.models.replay import Replay
 from lite.models.scripted import Scripted
 from lite.recipe import AgentSettings
-from lite.records import Call, Stop, Task
+from lite.records import Call, Message, Stop, Task
 from lite.replay import replay_calls, replay_questions
 from lite.run import Run, read_trajectories
 from lite.world import World
@@ -142,6 +143,25 @@ def test_a_chat_is_asked_again_question_by_question(world: World, tmp_path: Path
     assert [(before.answer, after.answer) for before, after in pairs] == [("Paris", "the Rhine")] * 2
     assert [len(after.messages) for _, after in pairs] == [2, 6]
     assert all(after.messages == before.messages for before, after in pairs)
+
+
+def test_the_recorded_replies_of_a_chat_go_to_their_own_questions(world: World, tmp_path: Path) -> None:
+    """The last question asked counts, though a longer one stands before it."""
+
+    def answer(messages: Sequence[Message]) -> str:
+        asked = [one.content for one in messages if one.role == "user" and not RESPONSE.match(one.content)]
+        return render_turn("so", answer=f"to: {asked[-1]}") if messages[-1].content != asked[-1] else search("France")
+
+    talk = Conversation(world, Scripted(answer), settings := AgentSettings())
+    with Run.start(tmp_path / "run", manifest(settings, world, "scripted")) as saved:
+        for question in ("Which city is the capital of France?", "And its river?", "And its river? In French."):
+            saved.append(talk.ask(question))
+    pairs = replay_questions(tmp_path / "run", model=f"replay:{tmp_path / 'run'}", out=tmp_path / "again")
+    assert [(before.answer, after.answer) for before, after in pairs] == [
+        (f"to: {one.question}",) * 2 for one, _ in pairs
+    ]
+    other = Conversation(world, load_model(f"replay:{tmp_path / 'run'}"), settings)
+    assert "no such attempt" in (other.ask("And its river?Is it long?").error or "")
 
 
 def test_who_was_asked_at_a_limit_is_asked_again_at_that_turn(world: World, tmp_path: Path) -> None:
