@@ -15,7 +15,8 @@ class Replay:
 
     Its window is without bounds, so no observation is shortened and no episode ends for its context; limits of turns
     and calls hold, and who was asked for an answer because the window was full or the time up is asked for it at the
-    same turn (then `time` is why). Sentences that a model wrote for memory are not recorded: to ask for one is a Fault.
+    same turn (then `time` is why). What a model wrote for memory, or read of a page (visit modes llm and read), is not
+    recorded: to ask for it is a Fault.
 
     Args:
         trajectories: the later of two attempts at one question counts.
@@ -53,7 +54,11 @@ class Replay:
 
     def _reply(self, request: Generate) -> Reply | Fault:
         if request.form == "free":
-            return _fault("what the model wrote for its memory is not recorded: replay with --memory summarise")
+            return _fault(
+                "what a model wrote for its memory or read of a page is not recorded: lite replay RUN without --model "
+                "carries the calls out again, and lite eval or ask with --memory summarise --visit-mode extract plays "
+                "the turns"
+            )
         asked = _last_question(request.messages)
         question = next((q for q in self._questions if f"{asked}\n\n".startswith(f"{q}\n\n")), None)
         attempt = request.conversation.rpartition("/")[2]

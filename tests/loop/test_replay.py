@@ -174,6 +174,14 @@ def test_who_was_asked_at_a_limit_is_asked_again_at_that_turn(world: World, tmp_
     assert [turn.text for turn in again.turns] == [turn.text for turn in asked.turns]
 
 
+def test_what_a_model_read_is_not_recorded_and_that_is_said(world: World) -> None:
+    asked = ask(world, "Which?", model=Scripted([visit("https://e.test/long"), ANSWER]))
+    again = ask(world, "Which?", model=Replay([asked]), limits={"visit_mode": "llm"})
+    assert again.stop is Stop.FAILED
+    assert "read of a page is not recorded: lite replay RUN without --model" in (again.error or "")
+    assert ask(world, "Which?", model=Replay([asked])).answer == "Paris"
+
+
 def test_a_folder_that_is_no_run_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a run"):
         replay_calls(tmp_path)
