@@ -82,10 +82,17 @@ def split_adapter(kind: str, rest: str) -> tuple[str, str | None]:
 
 
 def located(spec: str, place: Callable[[str], str]) -> str:
-    """A model's name with every path in it as `place` has it. A name that is no spec has none."""
-    if ":" not in spec and not spec.startswith("smollm2+"):
+    """A model's name with every path in it as `place` has it. A name that is no spec has none.
+
+    Raises:
+        UsageError: it names a server, and not in the form that keeps a secret out of manifests.
+    """
+    try:
+        kind, rest = read_spec(spec)
+    except UsageError:
+        if _SERVER.fullmatch(spec.partition(":")[2]):
+            raise
         return spec
-    kind, rest = read_spec(spec)
     if kind == "smollm2":
         return f"smollm2+{place(rest)}" if rest else spec
     paths = split_adapter(kind, rest) if kind in {"llamacpp", "transformers"} else (rest, None)
