@@ -117,6 +117,32 @@ def test_the_recorded_replies_play_as_a_model(run: Path, world: World, tmp_path:
     assert "no such attempt" in (other.error or "")
 
 
+def test_what_has_changed_since_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    tasks, prompt, run = tmp_path / "tasks.jsonl", tmp_path / "prompt.txt", tmp_path / "run"
+    tasks.write_text((first := Task(id="t", question="Q?", answers=("Paris",))).to_json() + "\n")
+    prompt.write_text("Research. {tools} {date}")
+    World.build(pages(tmp_path), tmp_path / "world", date="2026-01-02").close()
+    model = Scripted([search("France"), ANSWER])
+    evaluate(tasks, world=tmp_path / "world", model=model, out=run, prompt=str(prompt))
+    assert len(replay_questions(run, model=model, out=tmp_path / "same")) == 1
+
+    def refused(words: str) -> None:
+        with pytest.raises(UsageError, match=words):
+            replay_questions(run, model=model, out=tmp_path / "again")
+        assert not (tmp_path / "again").exists()
+
+    prompt.write_text("Search. {tools} {date}")
+    refused("its prompt changed since; bring that back")
+    prompt.write_text("Research. {tools} {date}")
+    tasks.write_text(first.model_copy(update={"question": "R?"}).to_json() + "\n")
+    World.build(pages(tmp_path, extra=" A large one."), tmp_path / "other", date="2026-01-02").close()
+    (tmp_path / "world").rename(tmp_path / "old")
+    (tmp_path / "other").rename(tmp_path / "world")
+    refused("its world and tasks changed")
+    (run / "trajectories.jsonl").write_text("")
+    refused("holds no trajectory yet")
+
+
 def test_questions_asked_one_by_one_are_asked_again(world: World, tmp_path: Path) -> None:
     settings = AgentSettings()
     with Run.start(tmp_path / "run", manifest(settings, world, "scripted")) as saved:
