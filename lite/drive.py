@@ -15,7 +15,7 @@ from lite.agent import Answer, Event, episode, system_prompt
 from lite.errors import LiteError, UsageError
 from lite.index.memo import Memo
 from lite.memory import Budget
-from lite.models import Model, load_model, located
+from lite.models import Model, known_as, load_model, located
 from lite.models.continuous import Continuous, Recalling, continuous
 from lite.reading import Reader
 from lite.recipe import AgentSettings
@@ -227,22 +227,22 @@ def prompt_of(settings: AgentSettings, world: World) -> str:
     return system_prompt(world.date, settings.prompt, TOOLS[settings.tools])
 
 
-def tools_of(task: Task, world: World, settings: AgentSettings, model: Model | str) -> Toolset:
+def tools_of(
+    task: Task, world: World, settings: AgentSettings, model: Model | str, *, in_training: bool = False
+) -> Toolset:
     """The tools of one task, its masked pages out of reach.
 
-    `model` reads pages in the visit modes `llm` and `read`; a mere name can visit only what that one has read already.
+    `model` reads pages in the visit modes `llm` and `read`; what a manifest calls the reader of a run (`reader_of`)
+    can visit only what that one has read already. What a model in training reads is not kept.
     """
     limits, reader = settings.limits, None
     if limits.visit_mode != "extract":
         if isinstance(model, str):
             name, context, count = model, sys.maxsize, len
         else:
-            name, context, count = model.name, model.context, model.count
-        known_as = f"{located(name, from_anywhere)}, window {settings.context}"
-        memo = Memo.beside(world.path, world.digest, "readings")
-        reader = Reader(
-            limits.visit_mode, model=known_as, context=context, count=count, turn=limits.turn_tokens, memo=memo
-        )
+            name, context, count = reader_of(settings, model.name), model.context, model.count
+        memo = None if in_training else Memo.beside(world.path, world.digest, "readings")
+        reader = Reader(limits.visit_mode, model=name, context=context, count=count, turn=limits.turn_tokens, memo=memo)
     return Toolset(
         world,
         mask=task.mask,
@@ -254,6 +254,11 @@ def tools_of(task: Task, world: World, settings: AgentSettings, model: Model | s
     )
 
 
+def reader_of(settings: AgentSettings, model: str) -> str:
+    """What the readings of a model of that name are kept by."""
+    return f"{known_as(model)}, window {settings.context}"
+
+
 def start(
     task: Task,
     world: World,
@@ -263,6 +268,7 @@ def start(
     attempt: int = 0,
     before: Sequence[Message] = (),
     known: Collection[str] = (),
+    in_training: bool = False,
 ) -> Episode:
     """An episode of `task` in `world`, ready for `drive()`: prompt, budget and masked tools put together."""
     limits = settings.limits
@@ -276,7 +282,7 @@ def start(
         before=before,
         known=known,
     )
-    tools = tools_of(task, world, settings, model)
+    tools = tools_of(task, world, settings, model, in_training=in_training)
     return Episode(steps, tools, limits.seconds, key=f"{task.id}/{attempt}")
 
 
@@ -337,6 +343,8 @@ def manifest(settings: AgentSettings, world: World, model: str) -> dict[str, Any
         "world_index": world.index_id,
         "date": world.date,
     }
+    if settings.limits.visit_mode != "extract":
+        named["reader"] = reader_of(settings, model)
     return settings.model_dump(mode="json") | named
 
 

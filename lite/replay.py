@@ -64,7 +64,7 @@ def replay_calls(run: str | Path, *, world: World | str | Path | None = None) ->
     for one in read_trajectories(run):
         trajectories += 1
         task = Task(id=one.task_id, question=one.question, answers=(), mask=one.mask)
-        tools = tools_of(task, world, settings, recorded["model"])
+        tools = tools_of(task, world, settings, recorded.get("reader", ""))
         for number, turn in _carried_out(one, settings.limits.repeated):
             calls += 1
             now = tools.run(turn.call).text if turn.call else ""

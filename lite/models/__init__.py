@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from lite.errors import UsageError
 from lite.records import Fault, Generate, Message, Reply
+from lite.run import digest
 
 FILES = ("scripted", "llamacpp", "replay", "transformers")  # kinds whose rest is a path
 _SERVER = re.compile(r"(.+?)@(https?://.+)")
@@ -97,6 +98,19 @@ def located(spec: str, place: Callable[[str], str]) -> str:
         return f"smollm2+{place(rest)}" if rest else spec
     paths = split_adapter(kind, rest) if kind in {"llamacpp", "transformers"} else (rest, None)
     return f"{kind}:{'+'.join(place(path) for path in paths if path)}" if kind in FILES else spec.rstrip("/")
+
+
+def known_as(name: str) -> str:
+    """A model's name with what tells its files from others under the same paths: what it once wrote is kept by this."""
+    return located(name, _as_it_is)
+
+
+def _as_it_is(path: str) -> str:
+    """A file's or a folder's absolute path, with a fingerprint of the sizes and times of what is there."""
+    place = Path(path).absolute()
+    files = (file for file in (place, *sorted(place.rglob("*"))) if file.is_file())
+    states = ((file.name, (found := file.stat()).st_size, found.st_mtime_ns) for file in files)
+    return f"{place} {digest(repr(list(states)))}"
 
 
 def not_for(spec: str) -> dict[str, str]:
