@@ -11,7 +11,7 @@ from typing import Any, Literal
 from lite.dialect import quote, read_object
 from lite.index.memo import Memo
 from lite.memory import Count
-from lite.records import Fault, Generate, Message, Reply, Sampling, Visit
+from lite.records import Fault, Generate, Message, Reply, Sampling, Visit, storable
 from lite.run import digest
 
 Reading = Generator[Generate, Reply | Fault | None, Visit | Fault]
@@ -150,8 +150,8 @@ def _parts(text: str) -> list[str]:
 
 def _object(text: str) -> dict[str, Any]:
     """The JSON object of a reply, repaired like a tool call. A reply that is none at all counts as the summary."""
-    thought, closed, rest = text.rpartition("</think>")
-    said = rest if closed else "" if "<think>" in thought + rest else text
+    _, closed, rest = storable(text).rpartition("</think>")
+    said = rest if closed or "<think>" not in rest else ""
     for whole in (said, said + '"}', said[: said.rfind('",')] + '"}'):  # as if it had not been cut off
         if (value := read_object(whole)) is not None:
             return value

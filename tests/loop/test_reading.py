@@ -155,6 +155,8 @@ def test_the_readers_of_several_episodes_are_asked_together(world) -> None:
         ("```json\n{'evidence': 'e', 'summary': 's',}\n```", "e", "s"),
         ("<think>\nhm {\n</think>\n" + json.dumps({"evidence": "e", "summary": "s"}), "e", "s"),
         ("It melts at 1538.", "", "It melts at 1538."),
+        ("It melts at 1538 \ud83d.", "", "It melts at 1538 \ufffd."),
+        ('{"evidence": "e \\ud83d", "summary": "s \ud83d"}', "e \ufffd", "s \ufffd"),
         ('{"evidence": ["a"], "summary": 5}', "", ""),
         ("<think>never ends", "", ""),
         ("", "", ""),
