@@ -31,14 +31,6 @@ search ::= "{\"name\": \"search\", \"arguments\": {\"query\": [" string ( ", " s
 visit ::= "{\"name\": \"visit\", \"arguments\": {\"url\": [" string ( ", " string ){0,2} "], \"goal\": " string "}}"
 string ::= "\"" ( [^"\\\x00-\x1f] | "\\" ["\\/bfnrt] ){1,240} "\""
 """
-GRAMMARS = {  # by the form that a Generate asks for
-    "turn": "root ::= think ( call | answer )" + _GRAMMAR,
-    "call": "root ::= think call" + _GRAMMAR,
-    "answer": "root ::= think answer" + _GRAMMAR,
-}
-# Where the chat template has written the tag already.
-OPENED_GRAMMARS = {form: source.replace('"<think>" ', "", 1) for form, source in GRAMMARS.items()}
-
 # The protocol's tags, and what the chat templates in use spell their control tokens with: <|im_end|> (DeepSeek has
 # wide bars), </s>, <end_of_turn>, [INST], <<SYS>>.
 _TAGS = re.compile(
@@ -62,6 +54,18 @@ _ACTION_IN_THOUGHT = re.compile(
 NEEDS_REPAIR = "needs repair"  # why a turn could not be read, with `strict`
 CUT = "the turn was cut off at its token limit"  # why such a turn could not be read
 _LOOP_COPIES, _LOOP_CHARS, _LOOP_PERIOD = 5, 80, 240  # how often, how long in all, how long one copy may be
+
+
+def grammars(tools: Sequence[str] = ("search", "visit"), *, opened: bool = False) -> dict[str, str]:
+    """The grammar of a turn that may call these tools, by the form that a Generate asks for.
+
+    `opened` says that the chat template has written `<think>` already.
+    """
+    rules = _GRAMMAR.replace("search | visit", " | ".join(tools))
+    if opened:
+        rules = rules.replace('"<think>" ', "", 1)
+    forms = {"turn": "( call | answer )", "call": "call", "answer": "answer"}
+    return {form: f"root ::= think {action}{rules}" for form, action in forms.items()}
 
 
 def quote(text: str) -> str:

@@ -357,9 +357,13 @@ def open_model(stack: ExitStack, model: Model | str, settings: AgentSettings) ->
     """`model` itself, or the one it names, closed again when `stack` is."""
     if not isinstance(model, str):
         return model
-    names = TOOLS[settings.tools] if settings.native_tools else ()
-    tools = [schema for schema in SCHEMAS if schema["function"]["name"] in names]
+    names = TOOLS[settings.tools]
+    schemas = [schema for schema in SCHEMAS if schema["function"]["name"] in names]
     loaded = load_model(
-        model, context=settings.context, grammar=settings.grammar, threads=settings.threads, tools=tools
+        model,
+        context=settings.context,
+        grammar=settings.grammar and names,
+        threads=settings.threads,
+        tools=schemas if settings.native_tools else (),
     )
     return stack.enter_context(closing(loaded))

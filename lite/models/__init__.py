@@ -123,7 +123,7 @@ def load_model(
     spec: str,
     *,
     context: int = 8192,
-    grammar: bool = False,
+    grammar: bool | tuple[str, ...] = False,
     threads: int | None = None,
     tools: Sequence[dict[str, Any]] = (),
 ) -> Model:
@@ -131,7 +131,7 @@ def load_model(
 
     Args:
         context: window in tokens; what the model itself allows may be less.
-        grammar: hold every turn to the dialect's grammar (llama.cpp only).
+        grammar: hold every turn to the dialect's grammar, where only these tools can be called (llama.cpp only).
         tools: function schemas for a server that has a protocol of its own for calls (openai only).
         threads: CPU threads (llama.cpp and torch); None lets the library choose.
 

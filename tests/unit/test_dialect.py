@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lite.dialect import loops, parse_turn, quote, read_object, render_turn, wrap_response
+from lite.dialect import grammars, loops, parse_turn, quote, read_object, render_turn, wrap_response
 from lite.records import Call
 
 SEARCH = Call(tool="search", arguments={"query": ["a", "b"]})
@@ -226,3 +226,10 @@ def test_no_nesting_raises() -> None:
             assert parsed.call is None
             assert parsed.malformed is not None
             assert read_object(nested) is None
+
+
+def test_a_grammar_offers_the_tools_that_are_there() -> None:
+    for opened in (False, True):
+        assert all("( search | visit )" in source for source in grammars(opened=opened).values())
+        assert all("( search )" in source for source in grammars(("search",), opened=opened).values())
+        assert all(('"<think>"' in source) != opened for source in grammars(opened=opened).values())
