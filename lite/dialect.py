@@ -56,12 +56,12 @@ CUT = "the turn was cut off at its token limit"  # why such a turn could not be 
 _LOOP_COPIES, _LOOP_CHARS, _LOOP_PERIOD = 5, 80, 240  # how often, how long in all, how long one copy may be
 
 
-def grammars(tools: Sequence[str] = ("search", "visit"), *, opened: bool = False) -> dict[str, str]:
-    """The grammar of a turn that may call these tools, by the form that a Generate asks for.
+def grammars(tools: Sequence[str] | None = None, *, opened: bool = False) -> dict[str, str]:
+    """The grammar of a turn that may call these tools (None: all), by the form that a Generate asks for.
 
     `opened` says that the chat template has written `<think>` already.
     """
-    rules = _GRAMMAR.replace("search | visit", " | ".join(tools))
+    rules = _GRAMMAR if tools is None else _GRAMMAR.replace("search | visit", " | ".join(tools))
     if opened:
         rules = rules.replace('"<think>" ', "", 1)
     forms = {"turn": "( call | answer )", "call": "call", "answer": "answer"}

@@ -93,8 +93,8 @@ class LlamaCpp:
             template, control = _chat_template(self._weights, path), self._weights.control_tokens()
             self.prompts = Prompts(self._weights, template, control, self.context)
             if grammar:
-                tools = (grammar,) if isinstance(grammar, tuple) else ()
-                for form, source in grammars(*tools, opened=template.opens).items():
+                tools = grammar if isinstance(grammar, tuple) else None
+                for form, source in grammars(tools, opened=bool(template.opens)).items():
                     self._grammars[form] = Grammar(self._weights, grammar if isinstance(grammar, str) else source)
             self._cache = PromptCache(self._weights, self.context, 1, self._threads)
             if adapter is not None:
