@@ -31,14 +31,6 @@ search ::= "{\"name\": \"search\", \"arguments\": {\"query\": [" string ( ", " s
 visit ::= "{\"name\": \"visit\", \"arguments\": {\"url\": [" string ( ", " string ){0,2} "], \"goal\": " string "}}"
 string ::= "\"" ( [^"\\\x00-\x1f] | "\\" ["\\/bfnrt] ){1,240} "\""
 """
-GRAMMARS = {  # by the form that a Generate asks for
-    "turn": "root ::= think ( call | answer )" + _GRAMMAR,
-    "call": "root ::= think call" + _GRAMMAR,
-    "answer": "root ::= think answer" + _GRAMMAR,
-}
-# Where the chat template has written the tag already.
-OPENED_GRAMMARS = {form: source.replace('"<think>" ', "", 1) for form, source in GRAMMARS.items()}
-
 # The protocol's tags, and what the chat templates in use spell their control tokens with: <|im_end|> (DeepSeek has
 # wide bars), </s>, <end_of_turn>, [INST], <<SYS>>.
 _TAGS = re.compile(
@@ -48,6 +40,7 @@ _TAGS = re.compile(
 )
 _ENTITY = {"<": "&lt;", "[": "&#91;"}
 _DEEPEST = 16  # levels of nesting that the arguments of a call may have
+_NESTS = (Mapping, list, tuple)
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*|\s*```$")
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _CURLY = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
@@ -61,6 +54,18 @@ _ACTION_IN_THOUGHT = re.compile(
 NEEDS_REPAIR = "needs repair"  # why a turn could not be read, with `strict`
 CUT = "the turn was cut off at its token limit"  # why such a turn could not be read
 _LOOP_COPIES, _LOOP_CHARS, _LOOP_PERIOD = 5, 80, 240  # how often, how long in all, how long one copy may be
+
+
+def grammars(tools: Sequence[str] | None = None, *, opened: bool = False) -> dict[str, str]:
+    """The grammar of a turn that may call these tools (None: all), by the form that a Generate asks for.
+
+    `opened` says that the chat template has written `<think>` already.
+    """
+    rules = _GRAMMAR if tools is None else _GRAMMAR.replace("search | visit", " | ".join(tools))
+    if opened:
+        rules = rules.replace('"<think>" ', "", 1)
+    forms = {"turn": "( call | answer )", "call": "call", "answer": "answer"}
+    return {form: f"root ::= think {action}{rules}" for form, action in forms.items()}
 
 
 def quote(text: str) -> str:
@@ -251,16 +256,22 @@ def _as_json(value: Mapping[Any, Any]) -> dict[str, Any] | None:
 
     What a model writes ends up in a file of JSON lines: nothing may get in that could not be written there.
     """
+    if _too_deep(value):
+        return None
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError):
         return None
-    return json.loads(storable(text)) if _depth(value) <= _DEEPEST else None
+    return json.loads(storable(text))
 
 
-def _depth(value: Any) -> int:
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return 1 + max(map(_depth, inner), default=0)
+def _too_deep(value: Any) -> bool:
+    """Level by level: what a parser has just managed may be too deep for a function that calls itself."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        inner = [one.values() if isinstance(one, Mapping) else one for one in level if isinstance(one, _NESTS)]
+        level = [one for several in inner for one in several]
+    return bool(level)
 
 
 def _closed(text: str) -> str:

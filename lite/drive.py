@@ -15,8 +15,8 @@ from lite.agent import Answer, Event, episode, system_prompt
 from lite.errors import LiteError, UsageError
 from lite.index.memo import Memo
 from lite.memory import Budget
-from lite.models import Model, load_model, located
-from lite.models.continuous import Continuous, continuous
+from lite.models import Model, known_as, load_model, located
+from lite.models.continuous import Continuous, Recalling, continuous
 from lite.reading import Reader
 from lite.recipe import AgentSettings
 from lite.records import Call, Fault, Generate, Message, Observation, Reply, Stop, Task, Trajectory, Turn, storable
@@ -139,7 +139,10 @@ class _Driver:
         """Send an answer in and carry on up to the next request, after the replies that are recorded, or to the end."""
         _advance(one, answer, self.watch, self.clock)
         while one.pending is not None and one.recorded and one.work is None:
-            _advance(one, one.recorded.pop(0), self.watch, self.clock)
+            reply = one.recorded.pop(0)
+            if isinstance(self.model, Recalling):  # else it counts otherwise, and the next reply meets another request
+                self.model.recall(one.pending, reply)
+            _advance(one, reply, self.watch, self.clock)
         self._ask(one)
 
     def _ask(self, one: Episode) -> None:
@@ -224,22 +227,22 @@ def prompt_of(settings: AgentSettings, world: World) -> str:
     return system_prompt(world.date, settings.prompt, TOOLS[settings.tools])
 
 
-def tools_of(task: Task, world: World, settings: AgentSettings, model: Model | str) -> Toolset:
+def tools_of(
+    task: Task, world: World, settings: AgentSettings, model: Model | str, *, in_training: bool = False
+) -> Toolset:
     """The tools of one task, its masked pages out of reach.
 
-    `model` reads pages in the visit modes `llm` and `read`; a mere name can visit only what that one has read already.
+    `model` reads pages in the visit modes `llm` and `read`; what a manifest calls the reader of a run (`reader_of`)
+    can visit only what that one has read already. What a model in training reads is not kept.
     """
     limits, reader = settings.limits, None
     if limits.visit_mode != "extract":
         if isinstance(model, str):
             name, context, count = model, sys.maxsize, len
         else:
-            name, context, count = model.name, model.context, model.count
-        known_as = f"{located(name, from_anywhere)}, window {settings.context}"
-        memo = Memo.beside(world.path, world.digest, "readings")
-        reader = Reader(
-            limits.visit_mode, model=known_as, context=context, count=count, turn=limits.turn_tokens, memo=memo
-        )
+            name, context, count = reader_of(settings, model.name), model.context, model.count
+        memo = None if in_training else Memo.beside(world.path, world.digest, "readings")
+        reader = Reader(limits.visit_mode, model=name, context=context, count=count, turn=limits.turn_tokens, memo=memo)
     return Toolset(
         world,
         mask=task.mask,
@@ -251,6 +254,11 @@ def tools_of(task: Task, world: World, settings: AgentSettings, model: Model | s
     )
 
 
+def reader_of(settings: AgentSettings, model: str) -> str:
+    """What the readings of a model of that name are kept by."""
+    return f"{known_as(model)}, window {settings.context}"
+
+
 def start(
     task: Task,
     world: World,
@@ -260,6 +268,7 @@ def start(
     attempt: int = 0,
     before: Sequence[Message] = (),
     known: Collection[str] = (),
+    in_training: bool = False,
 ) -> Episode:
     """An episode of `task` in `world`, ready for `drive()`: prompt, budget and masked tools put together."""
     limits = settings.limits
@@ -273,7 +282,7 @@ def start(
         before=before,
         known=known,
     )
-    tools = tools_of(task, world, settings, model)
+    tools = tools_of(task, world, settings, model, in_training=in_training)
     return Episode(steps, tools, limits.seconds, key=f"{task.id}/{attempt}")
 
 
@@ -334,6 +343,8 @@ def manifest(settings: AgentSettings, world: World, model: str) -> dict[str, Any
         "world_index": world.index_id,
         "date": world.date,
     }
+    if settings.limits.visit_mode != "extract":
+        named["reader"] = reader_of(settings, model)
     return settings.model_dump(mode="json") | named
 
 
@@ -346,9 +357,13 @@ def open_model(stack: ExitStack, model: Model | str, settings: AgentSettings) ->
     """`model` itself, or the one it names, closed again when `stack` is."""
     if not isinstance(model, str):
         return model
-    names = TOOLS[settings.tools] if settings.native_tools else ()
-    tools = [schema for schema in SCHEMAS if schema["function"]["name"] in names]
+    names = TOOLS[settings.tools]
+    schemas = [schema for schema in SCHEMAS if schema["function"]["name"] in names]
     loaded = load_model(
-        model, context=settings.context, grammar=settings.grammar, threads=settings.threads, tools=tools
+        model,
+        context=settings.context,
+        grammar=settings.grammar and names,
+        threads=settings.threads,
+        tools=schemas if settings.native_tools else (),
     )
     return stack.enter_context(closing(loaded))

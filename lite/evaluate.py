@@ -43,6 +43,11 @@ def _task(line: bytes, where: str) -> Task:
         raise UsageError(f"{where} is no task ({field}: {first['msg'].lower()}): mend or remove the line") from None
 
 
+def tasks_digest(tasks: Sequence[Task]) -> str:
+    """A fingerprint of what is asked, for a manifest."""
+    return digest("\n".join(task.to_json() for task in tasks))
+
+
 def evaluate(
     tasks: str | Path,
     *,
@@ -102,8 +107,8 @@ def _evaluate(
     with ExitStack() as stack:
         if not isinstance(world, World):
             world = stack.enter_context(World.open(world))
-        asked = digest("\n".join(task.to_json() for task in chosen))
-        run = stack.enter_context(Run.start(out, manifest(settings, world, settings.model) | {"tasks_digest": asked}))
+        asked = {"tasks_digest": tasks_digest(chosen)}
+        run = stack.enter_context(Run.start(out, manifest(settings, world, settings.model) | asked))
         done = {(one.task_id, one.attempt) for one in run.trajectories() if one.stop is not Stop.FAILED}
         todo = [(task, n) for task in chosen for n in range(settings.attempts) if (task.id, n) not in done]
         total = len(chosen) * settings.attempts

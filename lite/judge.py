@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from lite.index.memo import Memo
-from lite.models import Model
+from lite.models import Model, known_as
 from lite.records import Fault, Generate, Message, Sampling, Task
 from lite.run import digest
 
@@ -27,6 +27,7 @@ class Judge:
 
     def __init__(self, model: Model, memo: Memo) -> None:
         self._model = model
+        self._known_as = known_as(model.name)
         self._memo = memo
 
     def verdicts(self, answers: Sequence[tuple[Task, str]]) -> list[bool | None]:
@@ -42,7 +43,7 @@ class Judge:
         return [None if found[text] is None else found[text] == "RIGHT" for text in texts]
 
     def _key(self, text: str) -> str:
-        return digest(f"{self._model.name}\0{_RULES}\0{text}")
+        return digest(f"{self._known_as}\0{_RULES}\0{text}")
 
 
 def _text(task: Task, answer: str) -> str:

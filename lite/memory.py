@@ -14,7 +14,7 @@ from itertools import islice
 
 from lite.dialect import ASK_FOR_ANSWER, RESPONSE, parse_turn, quote, wrap_response
 from lite.recipe import Memory
-from lite.records import Fault, Generate, Message, Reply, Sampling
+from lite.records import Fault, Generate, Message, Reply, Sampling, storable
 
 Count = Callable[[Sequence[Message]], int]
 _SHORTEST_TURN = 64  # tokens; a turn that may write less than this cannot think and call
@@ -271,6 +271,6 @@ def _ask_for_sentence(past: Past, said: str, seen: str, budget: Budget) -> Gener
 
 def _written(text: str, said: str) -> str:
     """The model's sentence behind the call it is about; '' where it wrote none."""
-    thought, closed, rest = text.rpartition("</think>")
-    line = " ".join((rest if closed else "" if thought or "<think>" in text else text).split())
+    _, closed, rest = storable(text).rpartition("</think>")
+    line = " ".join((rest if closed or "<think>" not in rest else "").split())
     return f"{_called(said)}: {_clipped(quote(line))}" if line else ""

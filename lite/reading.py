@@ -11,7 +11,7 @@ from typing import Any, Literal
 from lite.dialect import quote, read_object
 from lite.index.memo import Memo
 from lite.memory import Count
-from lite.records import Fault, Generate, Message, Reply, Sampling, Visit
+from lite.records import Fault, Generate, Message, Reply, Sampling, Visit, storable
 from lite.run import digest
 
 Reading = Generator[Generate, Reply | Fault | None, Visit | Fault]
@@ -61,11 +61,11 @@ class Reader:
         context: its window in tokens.
         count: tokens of a prompt, as it counts them.
         turn: tokens of a turn: who thinks first needs as many for a reply.
-        memo: what it has read before.
+        memo: what it has read before; None: a model in training, whose readings hold for this moment only.
     """
 
     def __init__(
-        self, mode: Literal["llm", "read"], *, model: str, context: int, count: Count, turn: int, memo: Memo
+        self, mode: Literal["llm", "read"], *, model: str, context: int, count: Count, turn: int, memo: Memo | None
     ) -> None:
         self._mode: Literal["llm", "read"] = mode
         self._model, self._context, self._count, self._memo = model, context, count, memo
@@ -77,13 +77,15 @@ class Reader:
         page = page.model_copy(update={"evidence": quote(page.evidence)})  # data, to this model too
         about = [digest(page.evidence), page.goal, self._model, self._mode, digest(prompt), self._writes]
         key = digest(json.dumps(about, ensure_ascii=False))
-        known = self._memo.get(key)
+        known = self._memo.get(key) if self._memo else None
         if known is None:
             said = yield from (self._at_one_go(page) if self._mode == "llm" else self._by_parts(page))
             if isinstance(said, Fault):
                 return said
-            self._memo.put(key, written := json.dumps(said, ensure_ascii=False))
-            known = self._memo.get(key) or written  # what another episode has put there meanwhile counts
+            known = json.dumps(said, ensure_ascii=False)
+            if self._memo:
+                self._memo.put(key, known)
+                known = self._memo.get(key) or known  # what another episode has put there meanwhile counts
         evidence, summary = json.loads(known)
         return page.model_copy(update={"evidence": evidence, "summary": summary, "mode": self._mode})
 
@@ -148,8 +150,8 @@ def _parts(text: str) -> list[str]:
 
 def _object(text: str) -> dict[str, Any]:
     """The JSON object of a reply, repaired like a tool call. A reply that is none at all counts as the summary."""
-    thought, closed, rest = text.rpartition("</think>")
-    said = rest if closed else "" if "<think>" in thought + rest else text
+    _, closed, rest = storable(text).rpartition("</think>")
+    said = rest if closed or "<think>" not in rest else ""
     for whole in (said, said + '"}', said[: said.rfind('",')] + '"}'):  # as if it had not been cut off
         if (value := read_object(whole)) is not None:
             return value

@@ -9,9 +9,9 @@ from typing import Any
 
 from lite.agent import call_key
 from lite.dialect import quote
-from lite.drive import Episode, Listener, drive, manifest, open_model, start, tools_of
+from lite.drive import Episode, Listener, drive, manifest, open_model, prompt_of, start, tools_of
 from lite.errors import UsageError
-from lite.evaluate import evaluate
+from lite.evaluate import evaluate, read_tasks, tasks_digest
 from lite.models import Model, not_for
 from lite.recipe import AgentSettings, EvalSettings
 from lite.records import Message, Record, Stop, Task, Trajectory, Turn
@@ -64,7 +64,7 @@ def replay_calls(run: str | Path, *, world: World | str | Path | None = None) ->
     for one in read_trajectories(run):
         trajectories += 1
         task = Task(id=one.task_id, question=one.question, answers=(), mask=one.mask)
-        tools = tools_of(task, world, settings, recorded["model"])
+        tools = tools_of(task, world, settings, recorded.get("reader", ""))
         for number, turn in _carried_out(one, settings.limits.repeated):
             calls += 1
             now = tools.run(turn.call).text if turn.call else ""
@@ -142,7 +142,8 @@ def replay_questions(
         (the recorded, the new) trajectory of each question and attempt, in the recorded order.
 
     Raises:
-        UsageError: the folder is no run, or `out` holds another one.
+        UsageError: the folder is no run or an empty one, its tasks, world or prompt changed since, or `out` holds
+            another run.
         LiteError: the world or the model cannot be opened.
     """
     recorded, settings = _settings(run)
@@ -150,20 +151,41 @@ def replay_questions(
     fields = left_out(run, model) if isinstance(model, str) else []
     plain = {key: AgentSettings.model_fields[key].default for key in fields}
     recorded, settings = recorded | plain, settings.model_copy(update=plain)
-    if "tasks" in recorded:
-        chosen = {key: value for key, value in recorded.items() if key in EvalSettings.model_fields}
-        tasks, world, _ = (chosen.pop(key) for key in ("tasks", "world", "model"))
-        evaluate(tasks, world=world, model=model, out=out, listener=listener, **chosen)
-    else:
-        _ask_again(list(read_trajectories(run)), recorded["world"], (model, name), settings, out, listener)
     before = {_asked(one): one for one in read_trajectories(run)}
+    if not before:
+        raise UsageError(f"{run} holds no trajectory yet: name another run")
+    with World.open(recorded["world"]) as world:
+        _check_unchanged(run, recorded, settings, world)
+        if "tasks" in recorded:
+            chosen = {key: value for key, value in recorded.items() if key in EvalSettings.model_fields}
+            tasks, *_ = (chosen.pop(key) for key in ("tasks", "world", "model"))
+            evaluate(tasks, world=world, model=model, out=out, listener=listener, **chosen)
+        else:
+            _ask_again(list(before.values()), world, (model, name), settings, out, listener)
     after = {_asked(one): one for one in read_trajectories(out)}
     return [(one, after[key]) for key, one in before.items() if key in after]
 
 
+def _check_unchanged(run: str | Path, recorded: dict[str, Any], settings: AgentSettings, world: World) -> None:
+    """Two runs are compared by their model alone: raise UsageError where anything else differs."""
+    now = {
+        "world_digest": world.digest,
+        "world_index": world.index_id,
+        "prompt_digest": digest(prompt_of(settings, world)),
+    }
+    if "tasks" in recorded:
+        now["tasks_digest"] = tasks_digest(read_tasks(recorded["tasks"])[: recorded.get("limit")])
+    changed = dict.fromkeys(key.partition("_")[0] for key, value in now.items() if value != recorded.get(key))
+    if changed:
+        raise UsageError(
+            f"{run} cannot be asked again as it was: its {' and '.join(changed)} changed since; bring that back, or "
+            "run both models anew and compare those runs"
+        )
+
+
 def _ask_again(
     recorded: Sequence[Trajectory],
-    place: str,
+    world: World,
     named: tuple[Model | str, str],
     settings: AgentSettings,
     out: str | Path,
@@ -171,7 +193,6 @@ def _ask_again(
 ) -> None:
     """Questions that were asked one by one (`lite ask --save`)."""
     with ExitStack() as stack:
-        world = stack.enter_context(World.open(place))
         run = stack.enter_context(Run.start(out, manifest(settings, world, named[1])))
         done = {_asked(one) for one in run.trajectories() if one.stop is not Stop.FAILED}
         todo = {key: one for one in recorded if (key := _asked(one)) not in done}

@@ -123,15 +123,15 @@ def majority(task: Task, trajectories: Sequence[Trajectory]) -> Trajectory | Non
 def share(values: Sequence[float]) -> Share:
     """The mean of one value a task and its 95 % bootstrap interval (2,000 resamples of the tasks, percentiles).
 
-    Where all tasks agree on 0 or on 1 resampling knows no spread: the exact binomial bound stands in.
+    Where all tasks agree resampling knows no spread: the exact binomial bound of a share that does otherwise stands
+    in, and these tasks may stand at either end.
     """
     if not values:
         return Share(value=0.0, low=0.0, high=1.0)
-    bound = 0.025 ** (1 / len(values))
-    if set(values) == {0.0}:
-        return Share(value=0.0, low=0.0, high=round(1 - bound, 4))
-    if set(values) == {1.0}:
-        return Share(value=1.0, low=round(bound, 4), high=1.0)
+    if len(set(values)) == 1:
+        agree = 0.025 ** (1 / len(values))
+        low = agree * values[0]
+        return Share(value=round(values[0], 4), low=round(low, 4), high=round(low + 1 - agree, 4))
     table = np.asarray(values, np.float64)
     drawn = np.random.default_rng(_SEED).integers(0, len(table), (_RESAMPLES, len(table)))
     low, high = np.quantile(table[drawn].mean(axis=1), (0.025, 0.975))

@@ -3,29 +3,95 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from lite.records import Reward, Stop, Task, Trajectory
 
 _ARTICLES = {"a", "an", "the"}
 _TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*|[\u3400-\u9fff\u3040-\u30ff]|[^\W_]+")
 # A number with an optional currency before and unit behind. A capitalised word behind it is a name ("12 Monkeys"),
-# except in units that are written so.
+# except in units that are written so; an s that touches it makes a decade of it.
 _NUMBER = re.compile(
-    r"^(?:about |c\. ?)?([$€£¥]?)([+-]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
-    r"(?:\s*((?:[a-zµ%°]|K$|[KMGT]?W|MHz|GHz|Hz)\S*(?: [a-z]\S*){0,2}))?$"
+    r"^(?:about |c\. ?)?(?:([+-]?)(US\$|USD|EUR|GBP|JPY|[$€£¥])\s?)?"
+    r"([+-]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)(?!'?s\b)"
+    r"(?:\s*((?:[a-z\u03bc%‰°]|/[a-z]|K$|[KMGT]?W|MHz|GHz|Hz|AU$|(?:US dollars?|USD|EUR|GBP|JPY)$)\S*"
+    r"(?: [a-z]\S*){0,3}))?$"
 )
+_SIGN = re.compile(r"(^|\D)([+\u2212-])[$€£¥]?$")  # what stands before a number; behind another it is a range
 _BETWEEN = re.compile(r"[;\n]|, | and ")
-_CURRENCY = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
-_SCALE = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+_SCALE = {"thousand": 1e3, "million": 1e6, "mn": 1e6, "billion": 1e9, "bn": 1e9, "trillion": 1e12}
+# What a unit is called here, and what else it is called; each also with an s behind it.
+_SPELLINGS = {
+    "mm": "millimetre, millimeter",
+    "cm": "centimetre, centimeter",
+    "m": "metre, meter",
+    "km": "kilometre, kilometer",
+    "in": "inch, inches",
+    "ft": "foot, feet",
+    "yd": "yard",
+    "mi": "mile",
+    "nmi": "nautical mile",
+    "au": "AU, astronomical unit",
+    "ly": "light-year, light year",
+    "ha": "hectare",
+    "acre": "",
+    "ml": "millilitre, milliliter",
+    "l": "litre, liter",
+    "mg": "milligram",
+    "g": "gram",
+    "kg": "kilogram, kilo",
+    "t": "tonne, metric ton",
+    "ton": "",
+    "pound": "£, gbp, lb, pound sterling",  # money or mass: a question is not about both
+    "oz": "ounce",
+    "K": "kelvin",
+    "°c": "celsius, degree celsius, degrees celsius",
+    "°f": "fahrenheit, degree fahrenheit, degrees fahrenheit",
+    "°": "degree, deg",
+    "ms": "millisecond",
+    "s": "sec, second",
+    "min": "minute",
+    "h": "hr, hour",
+    "day": "",
+    "week": "",
+    "month": "",
+    "year": "yr, year old, years old, years of age",
+    "century": "centuries",
+    "W": "watt",
+    "kW": "kilowatt",
+    "MW": "megawatt",
+    "GW": "gigawatt",
+    "Hz": "hertz",
+    "kHz": "kilohertz",
+    "MHz": "megahertz",
+    "GHz": "gigahertz",
+    "km/h": "kph, kmh",
+    "mi/h": "mph",
+    "knot": "kn, kt",
+    "dollar": "$, us$, usd, us dollar",
+    "euro": "€, eur",
+    "yen": "¥, jpy",
+    "%": "percent, per cent, pct",
+    "‰": "per mille, permille",
+    "percentage point": "pp",
+    "people": "person, inhabitant, resident",
+}
+_UNITS = {other: name for name, more in _SPELLINGS.items() for other in (name, *more.split(", ")) if other}
+_LONGEST_UNIT = 60  # characters
+_POWER = re.compile(r"(?:(square|sq\.?)|(cubic|cu\.?)) (.+)|(.+?)\^?([23])")
+_RATE = re.compile(r"(.*?)(?:/|\bper )\s?(.+)")
 
 
 def tokens(text: str) -> list[str]:
     """Words of an answer for comparison: folded case and accents, no articles or punctuation, hanzi one by one."""
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    folded = "".join(char for char in folded if not unicodedata.combining(char))
-    found = [token.replace(",", "") if token[0].isdigit() else token for token in _TOKEN.findall(folded)]
+    found = [token.replace(",", "") if token[0].isdigit() else token for token in _TOKEN.findall(_folded(text))]
     return [token for token in found if token not in _ARTICLES] or found
+
+
+def _folded(text: str) -> str:
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(char for char in folded if not unicodedata.combining(char))
 
 
 def number(text: str) -> tuple[float, str] | None:
@@ -34,39 +100,84 @@ def number(text: str) -> tuple[float, str] | None:
     match = _NUMBER.match(plain)
     if match is None:
         return None
-    value, unit = float(match[2].replace(",", "").replace(" ", "")), match[3] or ""
+    value, unit = float(match[3].replace(",", "").replace(" ", "")), match[4] or ""
     scale, _, rest = unit.partition(" ")
     value, unit = (value * _SCALE[scale], rest) if scale in _SCALE else (value, unit)
-    return value, unit or _CURRENCY.get(match[1], "")
+    money = _UNITS[match[2].casefold()] if match[2] else ""
+    return -value if match[1] == "-" else value, f"{money} {unit}".strip()
 
 
-def exact(answer: str, references: Sequence[str], tolerance: float | None = None) -> float:
+@lru_cache(4096)
+def _unit(text: str) -> str | None:
+    """What a unit is called in the table, whoever spells it; None for words that are no unit."""
+    if len(text) > _LONGEST_UNIT:
+        return None
+    for name in (text, text.casefold(), text.casefold().removesuffix("s")):
+        if name in _UNITS:
+            return _UNITS[name]
+    if match := _POWER.fullmatch(text):
+        base, power = _unit(match[3] or match[4]), "2" if match[1] else "3" if match[2] else match[5]
+        return base and base + power
+    if match := _RATE.fullmatch(text):
+        of, each = (_unit(match[1].strip()) if match[1].strip() else "people"), _unit(match[2])
+        return None if of is None or each is None else f"{of}/{each}"
+    return None
+
+
+def exact(answer: str, references: Sequence[str], tolerance: float | None = None, *, asked: str = "") -> float:
     """1.0 if `answer` is one of `references` after normalisation, or the same number.
+
+    A unit may be left out. One that is given must be that of a reference, where any has one; words behind a number
+    that are no unit must stand in the reference, or name what was asked for ("7 countries").
 
     Args:
         tolerance: relative difference allowed between numbers; None: none beyond rounding of the last bits.
+        asked: the question.
     """
-    said, value = tokens(answer), number(answer)
-    for reference in references:
-        expected = number(reference)
-        if value and expected:  # as numbers only: their words have lost the sign
-            right = _same_number(value, expected, tolerance or 0.0)
+    said, value = tokens(answer), number(answer) or number(answer.casefold())
+    expected = [number(reference) for reference in references]
+    units = {_unit(one[1]) for one in expected if one and one[1]}
+    for reference, one in zip(references, expected, strict=True):
+        if value and one:  # as numbers only: their words have lost the sign
+            near = abs(value[0] - one[0]) <= max(1e-9, tolerance or 0.0) * abs(one[0])
+            right = near and _same_unit(value[1], one[1], units, asked)
         else:
-            right = bool(said) and said == tokens(reference)
+            right = bool(said) and said == tokens(reference) and _same_signs(answer, reference)
         if right:
             return 1.0
     return 0.0
 
 
-def _same_number(one: tuple[float, str], other: tuple[float, str], tolerance: float) -> bool:
-    """Equal within a relative tolerance. A unit may be left out, but two that are given must be the same."""
-    if one[1] and other[1] and _unit(one[1]) != _unit(other[1]):
-        return False
-    return abs(one[0] - other[0]) <= max(1e-9, tolerance) * abs(other[0])
+def _same_unit(said: str, expected: str, units: Collection[str | None], asked: str) -> bool:
+    """Whether the unit of an answer will do for a reference, of which all have `units` together."""
+    unit = _unit(said)
+    if expected and said:
+        return unit == _unit(expected) if unit else _singular(said) == _singular(expected)
+    if unit is None:
+        return set(_singular(said)) <= set(_singular(asked))
+    return not units or unit in units
 
 
-def _unit(text: str) -> list[str]:
+def _singular(text: str) -> list[str]:
     return [token.removesuffix("s") for token in tokens(text)]
+
+
+def _same_signs(one: str, other: str) -> bool:
+    """Whether numbers in two texts of the same words have the same signs. A hyphen may be one (UTC-1) or not (F-16)."""
+    alike = ({"", "+"}, {"", "?"}, {"-", "?"})
+    return all(a == b or {a, b} in alike for a, b in zip(_signs(one), _signs(other), strict=False))
+
+
+def _signs(text: str) -> list[str]:
+    """The sign of each number in a text: "+", "-", "" for none, "?" for a hyphen behind a letter."""
+    folded = _folded(text)
+    found = []
+    for token in _TOKEN.finditer(folded):
+        if token[0][0].isdigit():
+            sign = _SIGN.search(folded[max(0, token.start() - 3) : token.start()])
+            hyphen = sign and sign[2] == "-" and (sign[1] or "").isalpha()
+            found.append("?" if hyphen else sign[2].replace("\u2212", "-") if sign else "")
+    return found
 
 
 def members(reference: str) -> list[str]:
@@ -136,7 +247,7 @@ def same(task: Task, one: str, other: str) -> bool:
     if task.answer_type == "list":
         first, second = (Counter(word for word in tokens(text) if word != "and") for text in (one, other))
         return first == second
-    return bool(exact(one, [other], task.tolerance))
+    return bool(exact(one, [other], task.tolerance, asked=task.question))
 
 
 def grade(task: Task, trajectory: Trajectory) -> Reward:
@@ -151,6 +262,6 @@ def grade(task: Task, trajectory: Trajectory) -> Reward:
         right = float(any(lists(answer, members(reference)) for reference in task.answers))
         near = max(set_f1(answer, members(reference)) for reference in task.answers)
     else:
-        right, near = exact(answer, task.answers, task.tolerance), f1(answer, task.answers)
+        right, near = exact(answer, task.answers, task.tolerance, asked=task.question), f1(answer, task.answers)
     parts = {"exact": right, "f1": near}
     return Reward(value=parts["exact"], parts=parts)

@@ -139,6 +139,8 @@ def evaluate_command(
             if any(value is not None for value in (directory, out, *options.values())):
                 raise UsageError(f"{tasks_or_run} is a folder, and a run has its settings in it: give no other options")
             report = evaluate_again(tasks_or_run, progress=progress)
+        elif not tasks_or_run.exists():
+            raise UsageError(f"there is no {tasks_or_run}: give a file of tasks, or the folder of a run")
         else:
             settings = settings_of(options)
             needed = {"--world": directory, "--model": settings.get("model"), "--out": out}

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from lite.errors import UsageError
 from lite.records import Fault, Generate, Message, Reply
+from lite.run import digest
 
 FILES = ("scripted", "llamacpp", "replay", "transformers")  # kinds whose rest is a path
 _SERVER = re.compile(r"(.+?)@(https?://.+)")
@@ -82,14 +83,34 @@ def split_adapter(kind: str, rest: str) -> tuple[str, str | None]:
 
 
 def located(spec: str, place: Callable[[str], str]) -> str:
-    """A model's name with every path in it as `place` has it. A name that is no spec has none."""
-    if ":" not in spec and not spec.startswith("smollm2+"):
+    """A model's name with every path in it as `place` has it. A name that is no spec has none.
+
+    Raises:
+        UsageError: it names a server, and not in the form that keeps a secret out of manifests.
+    """
+    try:
+        kind, rest = read_spec(spec)
+    except UsageError:
+        if _SERVER.fullmatch(spec.partition(":")[2]):
+            raise
         return spec
-    kind, rest = read_spec(spec)
     if kind == "smollm2":
         return f"smollm2+{place(rest)}" if rest else spec
     paths = split_adapter(kind, rest) if kind in {"llamacpp", "transformers"} else (rest, None)
     return f"{kind}:{'+'.join(place(path) for path in paths if path)}" if kind in FILES else spec.rstrip("/")
+
+
+def known_as(name: str) -> str:
+    """A model's name with what tells its files from others under the same paths: what it once wrote is kept by this."""
+    return located(name, _as_it_is)
+
+
+def _as_it_is(path: str) -> str:
+    """A file's or a folder's absolute path, with a fingerprint of the sizes and times of what is there."""
+    place = Path(path).absolute()
+    files = (file for file in (place, *sorted(place.rglob("*"))) if file.is_file())
+    states = ((file.name, (found := file.stat()).st_size, found.st_mtime_ns) for file in files)
+    return f"{place} {digest(repr(list(states)))}"
 
 
 def not_for(spec: str) -> dict[str, str]:
@@ -102,7 +123,7 @@ def load_model(
     spec: str,
     *,
     context: int = 8192,
-    grammar: bool = False,
+    grammar: bool | tuple[str, ...] = False,
     threads: int | None = None,
     tools: Sequence[dict[str, Any]] = (),
 ) -> Model:
@@ -110,7 +131,7 @@ def load_model(
 
     Args:
         context: window in tokens; what the model itself allows may be less.
-        grammar: hold every turn to the dialect's grammar (llama.cpp only).
+        grammar: hold every turn to the dialect's grammar, where only these tools can be called (llama.cpp only).
         tools: function schemas for a server that has a protocol of its own for calls (openai only).
         threads: CPU threads (llama.cpp and torch); None lets the library choose.
 

@@ -27,6 +27,15 @@ class Continuous(Protocol):
         ...
 
 
+@runtime_checkable
+class Recalling(Protocol):
+    """A model whose counts depend on what it has answered: it is told of replies that another process was given."""
+
+    def recall(self, request: Generate, reply: Reply) -> None:
+        """Take in a reply that was given to such a request."""
+        ...
+
+
 class InStep:
     """Any model, asked for everything that waits together."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.dialect import GRAMMARS, OPENED_GRAMMARS
+from lite.dialect import grammars
 from lite.errors import ModelError
 from lite.extras import need
 from lite.machine import available_memory, cores, wait_passively
@@ -53,8 +53,8 @@ class LlamaCpp:
     Args:
         path: the model file.
         context: window of one conversation in tokens; what the model was trained for may be less.
-        grammar: True holds every turn to the dialect's grammar; a string is a GBNF grammar of your own. The
-            log-probabilities stay those of the unconstrained model.
+        grammar: True holds every turn to the dialect's grammar, names of tools to that of calls of these; a string is
+            a GBNF grammar of your own. The log-probabilities stay those of the unconstrained model.
         threads: CPU threads; None: all cores, but one for the replies of a small model, whose tokens are over before
             a second thread has woken. The number changes no bit of a result.
         name: what the run's manifest calls it.
@@ -70,7 +70,7 @@ class LlamaCpp:
         path: str | Path,
         *,
         context: int = 8192,
-        grammar: bool | str = False,
+        grammar: bool | str | tuple[str, ...] = False,
         threads: int | None = None,
         name: str | None = None,
         adapter: str | Path | None = None,
@@ -93,8 +93,9 @@ class LlamaCpp:
             template, control = _chat_template(self._weights, path), self._weights.control_tokens()
             self.prompts = Prompts(self._weights, template, control, self.context)
             if grammar:
-                for form, source in (OPENED_GRAMMARS if template.opens else GRAMMARS).items():
-                    self._grammars[form] = Grammar(self._weights, source if grammar is True else grammar)
+                tools = grammar if isinstance(grammar, tuple) else None
+                for form, source in grammars(tools, opened=bool(template.opens)).items():
+                    self._grammars[form] = Grammar(self._weights, grammar if isinstance(grammar, str) else source)
             self._cache = PromptCache(self._weights, self.context, 1, self._threads)
             if adapter is not None:
                 self.wear(adapter)

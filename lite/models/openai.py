@@ -102,6 +102,11 @@ class OpenAI:
         """Forget what is under way; what the server has begun it may end."""
         self._under_way = {}
 
+    def recall(self, request: Generate, reply: Reply) -> None:
+        """Take in what the server has reported of a prompt, in this process or in one that was killed."""
+        bare = not self._tools or request.form == "free"
+        self._estimate.learn(request.messages, reply.prompt_tokens, bare=bare)
+
     def _send(self, request: Generate) -> Future[Reply | Fault]:
         """Ask in a thread of its own, which nobody waits for when the program ends: a server may never answer."""
         sent: Future[Reply | Fault] = Future()
@@ -140,7 +145,7 @@ class OpenAI:
         for attempt in range(_TRIES):
             outcome = self._post(body)
             if isinstance(outcome, Reply):
-                self._estimate.learn(request.messages, outcome.prompt_tokens, bare="tools" not in body)
+                self.recall(request, outcome)
                 return outcome.model_copy(update={"seconds": time.perf_counter() - started})
             if not outcome.again or attempt == _TRIES - 1:
                 return _fault(outcome.error)
@@ -179,7 +184,7 @@ class OpenAI:
             return _Failure(error, again=again, wait=_retry_after(response))
         try:
             return _reply(response.json())
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
             return _Failure(f"{self._shown} sent something that is no chat completion: {_message(response)}")
 
 
@@ -219,7 +224,7 @@ def _as_text(call: dict[str, Any]) -> str:
     function = call["function"]
     name, arguments = function["name"], function["arguments"]
     if isinstance(arguments, str):
-        with suppress(ValueError):  # else the dialect has a name for what is wrong with it
+        with suppress(ValueError, RecursionError):  # else the dialect has a name for what is wrong with it
             arguments = json.loads(arguments)
     body = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
     return f"<tool_call>\n{body}\n</tool_call>"

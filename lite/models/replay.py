@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lite.dialect import CUT, quote
+from lite.dialect import CUT, RESPONSE, quote
 from lite.errors import UsageError
 from lite.records import Fault, Generate, Message, Reply, Stop, Trajectory
 from lite.run import read_trajectories
@@ -15,7 +15,8 @@ class Replay:
 
     Its window is without bounds, so no observation is shortened and no episode ends for its context; limits of turns
     and calls hold, and who was asked for an answer because the window was full or the time up is asked for it at the
-    same turn (then `time` is why). Sentences that a model wrote for memory are not recorded: to ask for one is a Fault.
+    same turn (then `time` is why). What a model wrote for memory, or read of a page (visit modes llm and read), is not
+    recorded: to ask for it is a Fault.
 
     Args:
         trajectories: the later of two attempts at one question counts.
@@ -53,9 +54,13 @@ class Replay:
 
     def _reply(self, request: Generate) -> Reply | Fault:
         if request.form == "free":
-            return _fault("what the model wrote for its memory is not recorded: replay with --memory summarise")
-        asked = [message.content for message in request.messages if message.role == "user"]
-        question = next((q for q in self._questions if any(text.startswith(q) for text in asked)), None)
+            return _fault(
+                "what a model wrote for its memory or read of a page is not recorded: lite replay RUN without --model "
+                "carries the calls out again, and lite eval or ask with --memory summarise --visit-mode extract plays "
+                "the turns"
+            )
+        asked = _last_question(request.messages)
+        question = next((q for q in self._questions if f"{asked}\n\n".startswith(f"{q}\n\n")), None)
         attempt = request.conversation.rpartition("/")[2]
         one = self._attempts.get((question or "", int(attempt) if attempt.isdecimal() else 0))
         if one is None:
@@ -75,6 +80,12 @@ class Replay:
             logprobs=turn.logprobs,
             seconds=turn.model_seconds,
         )
+
+
+def _last_question(messages: Sequence[Message]) -> str:
+    """The last thing a user has said, others of a chat before it; what the loop adds stands behind a blank line."""
+    said = (message.content for message in reversed(messages) if message.role == "user")
+    return next((text for text in said if not RESPONSE.match(text)), "")
 
 
 def _fault(error: str) -> Fault:

@@ -64,7 +64,7 @@ def episode_of(attempt: Attempt, world: World, model: Any, settings: AgentSettin
     """The attempt as an episode of `drive`."""
     sampling = settings.sampling.model_copy(update={"seed": attempt.seed})
     chosen = settings.model_copy(update={"sampling": sampling})
-    return start(attempt.task, world, model, chosen, attempt=attempt.number)
+    return start(attempt.task, world, model, chosen, attempt=attempt.number, in_training=True)
 
 
 def finished(attempt: Attempt, trajectory: Trajectory, model: Any) -> Rollout:

@@ -275,6 +275,7 @@ def test_an_evaluation_that_lacks_something(lite_here, world: Path, tasks: Path,
     assert "--model" in error
     assert "--out" in error
     assert "run" in lite_here("eval", tmp_path).error
+    assert "there is no" in lite_here("eval", tmp_path / "typo").error
     assert (
         "nowhere"
         in lite_here("eval", tmp_path / "nowhere", "--world", world, "--model", "x", "--out", tmp_path / "r").error

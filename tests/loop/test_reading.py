@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from lite.dialect import render_turn
-from lite.drive import Episode, ask, drive, start
+from lite.drive import Episode, ask, drive, manifest, start
 from lite.errors import UsageError
 from lite.models.scripted import Scripted
 from lite.recipe import AgentSettings
 from lite.records import Call, Fault, Generate, Message, Stop, Task
 from lite.replay import replay_calls
 from lite.run import Run
+from lite.train.rollouts import Attempt, episode_of
 from lite.world import World
 
 LONG = "\n\n".join(f"Paragraph {number}. " + "Nothing of interest here. " * 30 for number in range(40))
@@ -99,6 +100,39 @@ def test_a_page_is_read_once_for_a_goal_and_a_model(world) -> None:
     assert (len(other.asked), len(second.asked)) == (2, 2)
 
 
+def test_a_retrained_adapter_under_the_same_path_is_another_model(world, tmp_path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "weights").write_bytes(b"one")
+    settings = AgentSettings.read({"limits": {"visit_mode": "llm"}})
+
+    def asked() -> list[str]:
+        model = Model([visit("https://e.test/iron"), ANSWER], says("e", "s"))
+        model.name = f"transformers:base+{adapter}"
+        with Run.start(tmp_path / "run", manifest(settings, world, model.name)) as run:
+            run.append(read(world, model, "llm"))
+        return model.asked
+
+    assert (len(asked()), len(asked())) == (1, 0)
+    (adapter / "weights").write_bytes(b"another")
+    assert replay_calls(tmp_path / "run").differing == (), "what was read then is still known"
+    with pytest.raises(UsageError, match=r"other settings \(reader\)"):
+        asked()
+    (tmp_path / "run").rename(tmp_path / "old")
+    assert len(asked()) == 1
+
+
+def test_a_model_in_training_reads_for_itself(world) -> None:
+    """Its name stays while its weights change."""
+    settings = AgentSettings.read({"limits": {"visit_mode": "llm"}})
+    model = Model([visit("https://e.test/iron"), ANSWER], says("e", "s"))
+    for reads in (1, 2):
+        attempt = Attempt(Task(id="t", question="When?", answers=()), 0, 0)
+        [(_, trajectory)] = drive([episode_of(attempt, world, model, settings)], model)
+        assert trajectory.answered
+        assert len(model.asked) == reads
+
+
 def test_the_readers_of_several_episodes_are_asked_together(world) -> None:
     batches: list[int] = []
 
@@ -121,6 +155,8 @@ def test_the_readers_of_several_episodes_are_asked_together(world) -> None:
         ("```json\n{'evidence': 'e', 'summary': 's',}\n```", "e", "s"),
         ("<think>\nhm {\n</think>\n" + json.dumps({"evidence": "e", "summary": "s"}), "e", "s"),
         ("It melts at 1538.", "", "It melts at 1538."),
+        ("It melts at 1538 \ud83d.", "", "It melts at 1538 \ufffd."),
+        ('{"evidence": "e \\ud83d", "summary": "s \ud83d"}', "e \ufffd", "s \ufffd"),
         ('{"evidence": ["a"], "summary": 5}', "", ""),
         ("<think>never ends", "", ""),
         ("", "", ""),

@@ -1,12 +1,13 @@
 """A saved run carried out again: in its world, in a changed one, by the recorded replies, by another model."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from lite.chat import Conversation
-from lite.dialect import render_turn
+from lite.dialect import RESPONSE, render_turn
 from lite.drive import ask, manifest
 from lite.errors import UsageError
 from lite.evaluate import evaluate
@@ -14,7 +15,7 @@ from lite.models import load_model
 from lite.models.replay import Replay
 from lite.models.scripted import Scripted
 from lite.recipe import AgentSettings
-from lite.records import Call, Stop, Task
+from lite.records import Call, Message, Stop, Task
 from lite.replay import replay_calls, replay_questions
 from lite.run import Run, read_trajectories
 from lite.world import World
@@ -116,6 +117,32 @@ def test_the_recorded_replies_play_as_a_model(run: Path, world: World, tmp_path:
     assert "no such attempt" in (other.error or "")
 
 
+def test_what_has_changed_since_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    tasks, prompt, run = tmp_path / "tasks.jsonl", tmp_path / "prompt.txt", tmp_path / "run"
+    tasks.write_text((first := Task(id="t", question="Q?", answers=("Paris",))).to_json() + "\n")
+    prompt.write_text("Research. {tools} {date}")
+    World.build(pages(tmp_path), tmp_path / "world", date="2026-01-02").close()
+    model = Scripted([search("France"), ANSWER])
+    evaluate(tasks, world=tmp_path / "world", model=model, out=run, prompt=str(prompt))
+    assert len(replay_questions(run, model=model, out=tmp_path / "same")) == 1
+
+    def refused(words: str) -> None:
+        with pytest.raises(UsageError, match=words):
+            replay_questions(run, model=model, out=tmp_path / "again")
+        assert not (tmp_path / "again").exists()
+
+    prompt.write_text("Search. {tools} {date}")
+    refused("its prompt changed since; bring that back")
+    prompt.write_text("Research. {tools} {date}")
+    tasks.write_text(first.model_copy(update={"question": "R?"}).to_json() + "\n")
+    World.build(pages(tmp_path, extra=" A large one."), tmp_path / "other", date="2026-01-02").close()
+    (tmp_path / "world").rename(tmp_path / "old")
+    (tmp_path / "other").rename(tmp_path / "world")
+    refused("its world and tasks changed")
+    (run / "trajectories.jsonl").write_text("")
+    refused("holds no trajectory yet")
+
+
 def test_questions_asked_one_by_one_are_asked_again(world: World, tmp_path: Path) -> None:
     settings = AgentSettings()
     with Run.start(tmp_path / "run", manifest(settings, world, "scripted")) as saved:
@@ -144,6 +171,25 @@ def test_a_chat_is_asked_again_question_by_question(world: World, tmp_path: Path
     assert all(after.messages == before.messages for before, after in pairs)
 
 
+def test_the_recorded_replies_of_a_chat_go_to_their_own_questions(world: World, tmp_path: Path) -> None:
+    """The last question asked counts, though a longer one stands before it."""
+
+    def answer(messages: Sequence[Message]) -> str:
+        asked = [one.content for one in messages if one.role == "user" and not RESPONSE.match(one.content)]
+        return render_turn("so", answer=f"to: {asked[-1]}") if messages[-1].content != asked[-1] else search("France")
+
+    talk = Conversation(world, Scripted(answer), settings := AgentSettings())
+    with Run.start(tmp_path / "run", manifest(settings, world, "scripted")) as saved:
+        for question in ("Which city is the capital of France?", "And its river?", "And its river? In French."):
+            saved.append(talk.ask(question))
+    pairs = replay_questions(tmp_path / "run", model=f"replay:{tmp_path / 'run'}", out=tmp_path / "again")
+    assert [(before.answer, after.answer) for before, after in pairs] == [
+        (f"to: {one.question}",) * 2 for one, _ in pairs
+    ]
+    other = Conversation(world, load_model(f"replay:{tmp_path / 'run'}"), settings)
+    assert "no such attempt" in (other.ask("And its river?Is it long?").error or "")
+
+
 def test_who_was_asked_at_a_limit_is_asked_again_at_that_turn(world: World, tmp_path: Path) -> None:
     turns = [search("France"), search("France capital"), render_turn("so", answer="Paris")]
     model = Scripted(turns, context=1500)
@@ -152,6 +198,14 @@ def test_who_was_asked_at_a_limit_is_asked_again_at_that_turn(world: World, tmp_
     [again] = [ask(world, "Which?", model=Replay([asked]))]
     assert (again.stop, again.answer) == (asked.stop, asked.answer)
     assert [turn.text for turn in again.turns] == [turn.text for turn in asked.turns]
+
+
+def test_what_a_model_read_is_not_recorded_and_that_is_said(world: World) -> None:
+    asked = ask(world, "Which?", model=Scripted([visit("https://e.test/long"), ANSWER]))
+    again = ask(world, "Which?", model=Replay([asked]), limits={"visit_mode": "llm"})
+    assert again.stop is Stop.FAILED
+    assert "read of a page is not recorded: lite replay RUN without --model" in (again.error or "")
+    assert ask(world, "Which?", model=Replay([asked])).answer == "Paris"
 
 
 def test_a_folder_that_is_no_run_is_one_line(tmp_path: Path) -> None:

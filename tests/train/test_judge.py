@@ -53,6 +53,15 @@ def test_verdicts_are_read_and_kept(tmp_path: Path) -> None:
     assert again.asked == ["cheese"], "only a verdict is kept"
 
 
+def test_verdicts_of_other_weights_under_the_same_path_do_not_count(tmp_path: Path) -> None:
+    for weights in ("one", "another"):
+        (tmp_path / "judge.gguf").write_text(weights)
+        model = Reading()
+        model.name = f"llamacpp:{tmp_path / 'judge.gguf'}"
+        Judge(model, Memo(tmp_path / "verdicts.sqlite")).verdicts([(TASK, "Rouen")])
+        assert model.asked == ["Rouen"]
+
+
 def test_a_judge_decides_where_the_words_differ(tmp_path: Path) -> None:
     model = Reading()
     answers = ("the English Channel", "La Manche", "Rouen", "cheese", None, "I do not know")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lite.dialect import loops, parse_turn, quote, render_turn, wrap_response
+from lite.dialect import grammars, loops, parse_turn, quote, read_object, render_turn, wrap_response
 from lite.records import Call
 
 SEARCH = Call(tool="search", arguments={"query": ["a", "b"]})
@@ -215,3 +215,21 @@ def test_half_of_a_turn_is_none(text: str) -> None:
 def test_an_argument_may_speak_of_another_form() -> None:
     call = Call(tool="search", arguments={"query": ["what is <function=main> in C", "print(x='y')"]})
     assert parse_turn(render_turn("t", call)).call == call
+
+
+def test_no_nesting_raises() -> None:
+    """Parsers, and what reads their values, each give up at a depth of their own: what lies between counts too."""
+    for depth in (300, 480, *range(490, 1000, 7), 2000, 5000):
+        for opening, closing in (("[", "]"), ('{"a":', "}"), ("{'a':", "}")):
+            nested = f'{{"query": {opening * depth}1{closing * depth}}}'
+            parsed = parse_turn(f'<think>t</think><tool_call>{{"name": "search", "arguments": {nested}}}</tool_call>')
+            assert parsed.call is None
+            assert parsed.malformed is not None
+            assert read_object(nested) is None
+
+
+def test_a_grammar_offers_the_tools_that_are_there() -> None:
+    for opened in (False, True):
+        assert all("( search | visit )" in source for source in grammars(opened=opened).values())
+        assert all("( search )" in source for source in grammars(("search",), opened=opened).values())
+        assert all(('"<think>"' in source) != opened for source in grammars(opened=opened).values())

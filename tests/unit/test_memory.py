@@ -116,6 +116,12 @@ def test_the_model_writes_its_sentences_once_each_and_they_are_data() -> None:
     assert sum(segment.prompt_tokens for segment in trajectory.segments) == 7 * len(written)
 
 
+def test_half_a_character_in_a_sentence_can_be_stored() -> None:
+    trajectory, asked, _ = play("summarise-model", write=lambda _: Reply(text="It lies there \ud83d."))
+    assert ": It lies there \ufffd." in asked[-1].messages[1].content
+    trajectory.to_json().encode()
+
+
 def test_a_model_that_fails_while_summarising_fails_the_episode() -> None:
     trajectory, _, _ = play("summarise-model", write=lambda _: Fault(where="model", error="down"))
     assert (trajectory.stop, trajectory.failed, trajectory.answered) == (Stop.FAILED, "model", False)

@@ -34,6 +34,9 @@ def test_a_secret_in_a_name_is_refused_and_not_repeated(server: str) -> None:
     with pytest.raises(UsageError, match="OPENAI_API_KEY") as caught:
         read_spec(f"openai:model@{server}")
     assert "secret" not in str(caught.value)
+    for spec in (f"openai:model@{server}", f"opnai:model@{server}"):
+        with pytest.raises(UsageError):
+            located(spec, str)
 
 
 def test_a_setting_that_a_model_cannot_keep_is_refused() -> None:
@@ -77,6 +80,9 @@ def test_a_file_that_has_a_plus_in_its_name_is_itself(tmp_path) -> None:
         ("replay:run", "replay:/x/run"),
         ("openai:m@http://h/v1", "openai:m@http://h/v1"),
         ("a name of somebody's own", "a name of somebody's own"),
+        ("mine:v1", "mine:v1"),
+        ("vllm:/models/qwen", "vllm:/models/qwen"),
+        ("llamacpp:", "llamacpp:"),
     ],
 )
 def test_a_name_that_holds_from_every_folder(spec: str, there: str) -> None:

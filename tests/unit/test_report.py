@@ -4,7 +4,7 @@ import pytest
 
 from lite.recipe import Prices
 from lite.records import Call, Segment, Stop, Task, Trajectory, Turn
-from lite.report import OUTCOMES, as_markdown, majority, outcome, rows, share, summarise
+from lite.report import OUTCOMES, Share, as_markdown, majority, outcome, rows, share, summarise
 from lite.reward import abstains, grade
 
 TASKS = [Task(id=f"t{n}", question="?", answers=("Paris",), capability="direct") for n in range(4)]
@@ -117,6 +117,8 @@ def test_intervals_hold_the_mean_repeat_and_know_their_ignorance() -> None:
     assert 0.05 < nothing.high < 0.07
     assert share([1.0] * 60).low == pytest.approx(1 - nothing.high, abs=1e-4)
     assert (share([]).low, share([]).high) == (0.0, 1.0)
+    assert share([0.5]) == Share(value=0.5, low=0.0125, high=0.9875)
+    assert share([0.5] * 4) == Share(value=0.5, low=0.1988, high=0.8012)
 
 
 def test_costs_count_queries_and_pages_that_were_answered() -> None:

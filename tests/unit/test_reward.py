@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lite.evaluate import read_tasks
 from lite.records import Stop, Task, Trajectory
 from lite.reward import contains_answer, exact, f1, grade, number, set_f1
+from tests.conftest import CLONE
 
 
 @pytest.mark.parametrize(
@@ -13,6 +15,8 @@ from lite.reward import contains_answer, exact, f1, grade, number, set_f1
     [
         ("1,234", (1234.0, "")),
         ("$1,234.50", (1234.5, "dollar")),
+        ("-$5", (-5.0, "dollar")),
+        ("USD 5 billion", (5e9, "dollar")),
         ("-5 °C", (-5.0, "°C")),
         ("\u22125", (-5.0, "")),
         ("12 km\u00b2", (12.0, "km2")),
@@ -22,6 +26,7 @@ from lite.reward import contains_answer, exact, f1, grade, number, set_f1
         ("2008 Olympics", None),
         ("12 Monkeys", None),
         ("1,2", None),
+        ("1990s", None),
         ("Paris", None),
         ("", None),
     ],
@@ -53,10 +58,65 @@ def test_numbers_are_read_with_their_unit(text: str, expected: tuple[float, str]
         ("1990,1991", ["19901991"], 0.0),
         ("3 years", ["3 year"], 1.0),
         ("!!!", ["???"], 0.0),
+        ("8849 metres", ["8,849 m"], 1.0),
+        ("2,944 square kilometres", ["2,944 km\u00b2"], 1.0),
+        ("2,944 sq. km", ["2,944 km\u00b2"], 1.0),
+        ("2,944 km", ["2,944 km\u00b2"], 0.0),
+        ("31.7 people per square kilometre", ["31.7 per km\u00b2"], 1.0),
+        ("31.7/km\u00b2", ["31.7 per km\u00b2"], 1.0),
+        ("7.26 grams per cubic centimetre", ["7.26 g/cm\u00b3"], 1.0),
+        ("1,090 degrees Celsius", ["1,090 °C"], 1.0),
+        ("1,090 °F", ["1,090 °C"], 0.0),
+        ("50 percent", ["50%"], 1.0),
+        ("5\u2030", ["5%"], 0.0),
+        ("90 km per hour", ["90 km/h"], 1.0),
+        ("US$5 million", ["5,000,000 US dollars"], 1.0),
+        ("$5 per day", ["€5 per day"], 0.0),
+        ("591 feet", ["591 ft", "591"], 1.0),
+        ("591", ["591 ft", "591"], 1.0),
+        ("591 parsecs", ["591 ft", "591"], 0.0),
+        ("591 m", ["591 ft", "591"], 0.0),
+        ("591 m", ["591"], 1.0),
+        ("31,000 people", ["31,000"], 1.0),
+        ("1990s", ["1990"], 0.0),
+        ("1990's", ["1990s"], 1.0),
+        ("44 bc", ["44"], 0.0),
+        ("44 bc", ["44 BC"], 1.0),
+        ("5 or six", ["5"], 0.0),
+        ("12 not sure", ["12"], 0.0),
+        ("1e5", ["1"], 0.0),
+        ("12 widgets", ["12 widget"], 1.0),
+        ("-$5", ["$5"], 0.0),
+        ("-5 Degrees", ["5 degrees"], 0.0),
+        ("UTC+1", ["UTC-1"], 0.0),
+        ("UTC\u221201:00", ["UTC-01:00"], 1.0),
+        ("+5:30", ["-5:30"], 0.0),
+        ("+5:30", ["5:30"], 1.0),
+        ("F-16", ["F 16"], 1.0),
+        ("1990-1991", ["1990\u20131991"], 1.0),
     ],
 )
 def test_exact_match(answer: str, references: list[str], right: float) -> None:
     assert exact(answer, references) == right
+
+
+def test_no_length_of_a_unit_raises() -> None:
+    for unit in ("a/" * 5000, "m" + "2" * 5000, "square " * 5000):
+        assert exact(f"5 {unit}", ["5"]) == exact(f"5 {unit}", ["5 m"]) == 0.0
+
+
+def test_what_was_asked_for_may_stand_behind_its_number() -> None:
+    asked = "How many countries have more than 10 airports?"
+    assert exact("7 countries", ["7"], asked=asked) == exact("7 airports", ["7"], asked=asked) == 1.0
+    assert exact("7 islands", ["7"], asked=asked) == exact("7 countries", ["7"]) == 0.0
+
+
+def test_every_accepted_answer_of_the_shipped_tasks_is_right() -> None:
+    for file in sorted((CLONE / "data" / "tasks").glob("*.jsonl.zst")):
+        for task in read_tasks(file):
+            for answer in task.answers:
+                one = Trajectory(task_id=task.id, question=task.question, stop=Stop.ANSWERED, answer=answer)
+                assert grade(task, one).value == 1.0, (task.id, answer)
 
 
 def test_tolerance_is_relative() -> None:
