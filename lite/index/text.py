@@ -337,4 +337,6 @@ def links(text: str) -> Iterator[tuple[str, str]]:
 
 def plain(text: str) -> str:
     """`text` with Markdown links replaced by their anchors, images by their descriptions, and no bold."""
-    return (_LINK.sub(r"\2", text) if "](" in text else text).replace("**", "")
+    for _ in range(2):  # an image may be what a link shows
+        text = _LINK.sub(r"\2", text) if "](" in text else text
+    return text.replace("**", "")
