@@ -39,7 +39,7 @@ class Masks:
             named |= self._pages.spelled(page, sections=page != url)
         if not named:
             return frozenset()
-        signatures = near.Signatures(self._signatures)
+        signatures = near.Signatures(self._signatures, self._pages.last)
         return frozenset(named.union(*(self._alike(key, signatures) for key in named)))
 
     def _alike(self, key: int, signatures: near.Signatures) -> list[int]:

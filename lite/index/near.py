@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lite.errors import WorldError
 from lite.index.text import apart, plain
 
 ALIKE = 0.8  # Jaccard similarity from which two texts are near-duplicates
@@ -87,10 +88,18 @@ def _words(text: str) -> Words:
 
 
 class Signatures:
-    """The signatures of a world's pages in `path`, row id - 1; a row of zeros where there is no page."""
+    """The signatures of a world's pages in `path`, row id - 1; a row of zeros where there is no page.
 
-    def __init__(self, path: Path) -> None:
-        size = path.stat().st_size // (4 * BANDS)
+    Raises:
+        WorldError: the file is missing, or lacks rows of pages up to the id `last`.
+    """
+
+    def __init__(self, path: Path, last: int = 0) -> None:
+        size = path.stat().st_size // (4 * BANDS) if path.exists() else -1
+        if size < last:
+            what = "is missing" if size < 0 else f"has {size} rows for {last} pages"
+            mend = f"`lite world check {path.parent.parent} --repair` makes it anew"
+            raise WorldError(f"{path} {what}: {mend}")
         self.rows = np.memmap(path, np.uint32, "r", shape=(size, BANDS)) if size else np.zeros((0, BANDS), np.uint32)
 
     def candidates(self, bands: Bands) -> list[int]:
