@@ -21,13 +21,12 @@ from lite.corpus.folder import leads_out, learn_names, read_file, walk
 from lite.corpus.jsonl import read_jsonl
 from lite.corpus.layouts import LAYOUTS, layout_of
 from lite.corpus.page import broken
-from lite.corpus.streams import Count, chunks
+from lite.corpus.streams import PACKED, Count, chunks
 from lite.errors import CorpusError, MissingExtra
 from lite.records import Broken, Page
 
 __all__ = ["LAYOUTS", "files_of", "read_pages", "size_of"]
 
-_PACKED = (".gz", ".zst")
 _KINDS = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
     **dict.fromkeys(sorted(DOCUMENTS), "document"),
@@ -195,14 +194,14 @@ def _read_records(path: Path, layout: str | None, base_url: str | None, count: C
 
 def _kind(path: Path) -> str | None:
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in _PACKED:
+    if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
     return _KINDS.get(suffixes[-1]) if suffixes else None
 
 
 def _stem(path: Path) -> str:
     name = path.name
-    while (suffix := Path(name).suffix.lower()) in _KINDS or suffix in _PACKED:
+    while (suffix := Path(name).suffix.lower()) in _KINDS or suffix in PACKED:
         name = name[: -len(suffix)]
     return name
 

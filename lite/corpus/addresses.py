@@ -76,7 +76,7 @@ class Addresses:
         named = self._named.get(path)
         if named:
             return named.url
-        by_path = urljoin(self._base, quoted(path))
+        by_path = urljoin(self._base, f"./{quoted(path)}")  # "Category:Rivers.html" is no scheme
         if canonical:
             try:
                 return clean_url(canonical, by_path)

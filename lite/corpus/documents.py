@@ -6,6 +6,7 @@ from urllib.parse import urljoin
 
 from lite.corpus.addresses import Addresses
 from lite.corpus.page import NotAPage, make_page
+from lite.corpus.streams import PACKED
 from lite.records import Page
 
 HTML = {".html", ".htm", ".xhtml", ".shtml"}
@@ -23,8 +24,10 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 def read_document(data: bytes, path: str, addresses: Addresses) -> Page:
     """The page in `data`, the bytes of the file at `path` within its source, or `NotAPage`."""
-    suffix = PurePosixPath(path).suffix.lower()
-    stem = PurePosixPath(path).stem
+    name = PurePosixPath(path)
+    if name.suffix.lower() in PACKED:
+        name = name.with_suffix("")
+    suffix, stem = name.suffix.lower(), name.stem
     given = addresses.title(path)
     if suffix in HTML:
         from lite.corpus.html import Document  # parsing HTML is the only reason to load lxml

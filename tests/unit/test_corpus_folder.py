@@ -1,10 +1,12 @@
 """Folders of HTML, Markdown and text: which files, in which order, under which URLs."""
 
+import gzip
 import json
 import os
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from lite.corpus import read_pages, size_of
 from lite.errors import CorpusError, UsageError
@@ -110,6 +112,25 @@ def test_markdown_front_matter_titles_and_links(tmp_path: Path) -> None:
     )
     assert (b.title, b.text) == ("Second *level*", "text\n\n## Second *level* ##\nmore")
     assert (c.title, d.title, d.text) == ("c", "d", "# not a heading")
+
+
+def test_a_packed_page_is_of_its_own_kind(tmp_path: Path) -> None:
+    put(tmp_path, {"a.html.gz": gzip.compress(b"<title>A</title><p>x<script>no()</script>")})
+    put(tmp_path, {"b.txt.gz": gzip.compress(b"# b"), "c.md.zst": zstandard.compress(b"see [a](a.html)")})
+    assert [(page.title, page.text) for page in split(tmp_path, base_url="https://a.org/")[0]] == [
+        ("A", "x"),
+        ("b", "# b"),
+        ("c", "see [a](https://a.org/a.html)"),
+    ]
+
+
+def test_a_colon_in_a_name_is_no_scheme(tmp_path: Path) -> None:
+    put(tmp_path, {"Category:Rivers.html": "<p>x", "sub/a:b.md": "y", "http:x.md": "z"})
+    assert [page.url for page in split(tmp_path, base_url="https://a.org/w")[0]] == [
+        "https://a.org/w/Category:Rivers.html",
+        "https://a.org/w/http:x.md",
+        "https://a.org/w/sub/a:b.md",
+    ]
 
 
 def test_a_bad_file_is_counted_and_named(tmp_path: Path) -> None:
