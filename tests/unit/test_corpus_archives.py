@@ -94,6 +94,22 @@ def test_a_folder_may_hold_archives(tmp_path: Path, suffix: str) -> None:
     assert [Path(b.source).name for b in broken] == ["c.zip"]
 
 
+def test_an_archive_in_a_subfolder_keeps_its_folder(tmp_path: Path) -> None:
+    for at in ("", "old/", "new one/"):
+        (tmp_path / at).mkdir(exist_ok=True)
+        pack(tmp_path / at / "site.zip", {"a/index.html": b"<p>x"})
+    assert [p.url for p in split(tmp_path, base_url="https://x.org")[0]] == [
+        "https://x.org/new%20one/a/index.html",
+        "https://x.org/old/a/index.html",
+        "https://x.org/a/index.html",
+    ]
+    assert [p.url for p in split(tmp_path)[0]] == [
+        "https://local/new%20one/site/a/index.html",
+        "https://local/old/site/a/index.html",
+        "https://local/site/a/index.html",
+    ]
+
+
 def test_an_archive_is_told_by_its_beginning(tmp_path: Path) -> None:
     inner = pack(tmp_path / "inner.zip", {"word/document.xml": b"<x/>"}).read_bytes()
     assert split(pack(tmp_path / "docs.tar", {"a.md": b"in a tar", "report.docx": inner}))[0][0].text == "in a tar"

@@ -212,3 +212,26 @@ def test_file_names_may_be_any_bytes(tmp_path: Path) -> None:
     assert [(p.url.rpartition("/")[2], p.title) for p in pages] == [("caf%E9.md", "caf\ufffd")]
     assert broken[0].source.endswith("bad\ufffd.md")
     broken[0].to_json().encode()
+
+
+def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read anything, so the system's answer is put in its mouth."""
+    put(tmp_path, {"a.md": "x", "shut/b.md": "y", "c.warc": "z", "d.zip": "z"})
+    scandir, opened = os.scandir, Path.open
+
+    def refuse(path: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", lambda path: refuse(path) if str(path).endswith("shut") else scandir(path))
+    monkeypatch.setattr(
+        Path,
+        "open",
+        lambda path, *rest, **named: refuse(path) if path.suffix in {".warc", ".zip"} else opened(path, *rest, **named),
+    )
+    pages, broken = split(tmp_path)
+    assert [page.text for page in pages] == ["x"]
+    assert [(Path(b.source).name, b.where, b.reason) for b in broken] == [
+        ("shut", "folder", "Permission denied"),
+        ("c.warc", "file", "Permission denied"),
+        ("d.zip", "file", "Permission denied"),
+    ]
