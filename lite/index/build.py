@@ -8,7 +8,6 @@ embedding after the last vectors; writing, which takes seconds where those take 
 import json
 import os
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
@@ -25,7 +24,7 @@ from lite.index.embedding import Encoder
 from lite.index.generation import folder_of
 from lite.index.manifest import Change, Embedding, Settings, WorldInfo
 from lite.index.parts import embed, last_page, near_duplicates, write
-from lite.index.staging import NAMED, Staging
+from lite.index.staging import NAMED, Staging, tally
 from lite.records import storable
 
 STAGING = "build.sqlite"
@@ -319,6 +318,6 @@ class _Work:
         for name in ("records", "repeated", "conflicts", "near_duplicates"):
             counts[name] += getattr(old, name)
         for name in ("broken", "filtered"):
-            counts[name] = dict(Counter(getattr(old, name)) + Counter(counts[name]))
+            counts[name] = tally(getattr(old, name), counts[name])
         counts["broken_first"] = (*old.broken_first, *counts["broken_first"])[:NAMED]
         return account(self._folder, old, embedding, change, built=built, **counts)

@@ -189,7 +189,7 @@ def test_what_a_build_left_out_an_addition_leaves_out(tmp_path: Path, corpus: Co
         "a/short": "Short.",
         "b/long": "Another text that is long enough.",
     }
-    with World.build(corpus(pages), tmp_path / "w", min_chars=10, include=["*/a/*"], exclude=["*x*"]) as world:
+    with World.build(corpus(pages), tmp_path / "w", min_chars=10, include="*/a/*", exclude="*x*") as world:
         assert [page.url for page in world.pages.named()] == ["https://w.test/a/long"]
         assert world.info().filtered == {"shorter than 10 characters": 1, "its URL fits no --include": 1}
         more = corpus(

@@ -160,3 +160,11 @@ def test_a_mirror_that_links_to_its_own_host_is_a_copy(world_of: WorldOf) -> Non
     assert not world.visit("https://two.test/page", mask=mask).found
     assert [hit.url for hit in world.search(prose(7), 9, mask=mask)] == []
     assert world.check() == []
+
+
+def test_a_single_url_is_a_mask(world: World) -> None:
+    assert not world.visit(TARGET, mask=TARGET).found
+    assert world.resolve(TARGET, mask=TARGET) is None
+    shown = {hit.url for hit in world.search(SECRET, 50, mask=TARGET)} | set(world.nearest(TARGET, 50, mask=TARGET))
+    assert not shown & set(NAMES)
+    assert not Toolset(world, mask=TARGET).run(Call(tool="visit", arguments={"url": [TARGET], "goal": "x"})).read
