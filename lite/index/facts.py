@@ -13,7 +13,7 @@ from lite.errors import WorldError
 from lite.index.generation import sync
 
 FILE = "facts.sqlite"
-FORMAT = 3
+FORMAT = 4
 _SCHEMA = """
 create table about (key text primary key, value text);
 create table pages (id integer primary key, url text unique, title text, name text, bare text);
