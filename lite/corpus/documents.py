@@ -14,7 +14,10 @@ MARKDOWN = {".md", ".markdown"}
 TEXT = {".txt"}
 SUFFIXES = HTML | MARKDOWN | TEXT
 
-_FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+# Between the rules stand fields and what belongs to them: else the first rule is only a rule, and what follows is text.
+_KEY = r"\w[\w.-]*[ \t]*:(?:[ \t][^\n]*)?\n"
+_MORE = r"(?:[ \t]|- |\#)[^\n]*\n|\n"
+_FRONT = re.compile(rf"\A---[ \t]*\n({_KEY}(?:{_KEY}|{_MORE})*?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 _FIELD = re.compile(r"^(title|url|canonical_url)[ \t]*:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)(\[[^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*\]\()([^\s()<>]+)((?:\s+\"[^\"\n]*\")?\))")

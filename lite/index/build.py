@@ -32,10 +32,13 @@ _OURS = {STAGING, f"{STAGING}-wal", f"{STAGING}-shm", f"{STAGING}-journal", lock
 
 
 def build_date(given: str | None) -> str:
-    """`given`, else the date of SOURCE_DATE_EPOCH, else today's. Raises UsageError unless it is YYYY-MM-DD."""
+    """`given`, else the date of SOURCE_DATE_EPOCH, else today's. Raises UsageError where that is no date."""
     if given is None:
         epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-        day = datetime.fromtimestamp(int(epoch), UTC).date() if epoch.isdecimal() else date.today()  # noqa: DTZ011
+        try:
+            day = datetime.fromtimestamp(int(epoch), UTC).date() if epoch.isdecimal() else date.today()  # noqa: DTZ011
+        except (ValueError, OverflowError, OSError):
+            raise UsageError(f"SOURCE_DATE_EPOCH={epoch} is no date: give seconds since 1970, or a --date") from None
         return day.isoformat()
     try:
         return date.fromisoformat(given).isoformat()

@@ -28,6 +28,8 @@ def settings_of(
     """
     if not sources:
         raise UsageError("a world needs pages: name at least one source")
+    if policy.vectors == "passage" and policy.embedder == "none":
+        raise UsageError("vectors a passage need an embedder: name one with --embedder, or leave --vectors out")
     if limit is not None and limit < 1:
         raise UsageError(f"a limit of {limit} pages leaves nothing: give 1 or more")
     if base_url is None:

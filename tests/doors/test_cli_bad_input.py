@@ -88,6 +88,20 @@ def test_two_sources_with_the_same_addresses(lite_here, tmp_path: Path) -> None:
     assert lite_here("world", "info", tmp_path / "v", "--json").json["pages"] == 2
 
 
+def test_what_cannot_be_done_is_refused_before(lite_here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, out = tmp_path / "pages.jsonl", tmp_path / "w"
+    source.write_text('{"a link": "http://x.test/1", "the text": "The first page."}\n')
+    fields = ("--layout", "url=a link, text=the text")
+    assert "--embedder" in build(lite_here, source, out, *fields, "--vectors", "passage").error
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767312000000")
+    assert "SOURCE_DATE_EPOCH" in build(lite_here, source, out, *fields).error
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767312000")
+    assert build(lite_here, source, out, *fields).status == 0
+    (tmp_path / "folder.jsonl").mkdir()
+    for name in ("missing/x.jsonl", "folder.jsonl"):
+        assert name in lite_here("world", "export", out, "--out", tmp_path / name).error
+
+
 def test_a_file_of_no_known_kind(lite_here, tmp_path: Path) -> None:
     (tmp_path / "book.docx").write_bytes(b"PK")
     assert "book.docx" in build(lite_here, tmp_path / "book.docx", tmp_path / "world").error

@@ -114,6 +114,19 @@ def test_markdown_front_matter_titles_and_links(tmp_path: Path) -> None:
     assert (c.title, d.title, d.text) == ("c", "d", "# not a heading")
 
 
+def test_a_rule_at_the_beginning_is_no_front_matter(tmp_path: Path) -> None:
+    put(tmp_path, {"a.md": "---\nSome text.\n\n---\nMore.", "b.md": "---\n\ntitle: x\n---\ny"})
+    put(
+        tmp_path, {"c.md": "---\ntitle: C\ntags:\n- a\n  b: c\n# note\n\nempty:\n...\ntext", "d.md": "---\n# D\n---\nz"}
+    )
+    assert [(page.title, page.text) for page in split(tmp_path)[0]] == [
+        ("a", "---\nSome text.\n\n---\nMore."),
+        ("b", "---\n\ntitle: x\n---\ny"),
+        ("C", "text"),
+        ("D", "---\n# D\n---\nz"),
+    ]
+
+
 def test_a_packed_page_is_of_its_own_kind(tmp_path: Path) -> None:
     put(tmp_path, {"a.html.gz": gzip.compress(b"<title>A</title><p>x<script>no()</script>")})
     put(tmp_path, {"b.txt.gz": gzip.compress(b"# b"), "c.md.zst": zstandard.compress(b"see [a](a.html)")})
