@@ -3,7 +3,7 @@
 Page -> Hit, Visit -> Task -> Turn -> Trajectory -> Reward -> Report. Nothing here does input or output.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any, Literal, Self
 
@@ -17,6 +17,11 @@ def storable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def listed(given: str | Iterable[str]) -> tuple[str, ...]:
+    """What was given, one or several: a single text is one element, not its letters."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 class Record(BaseModel):

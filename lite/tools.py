@@ -12,7 +12,7 @@ from lite.dialect import quote
 from lite.errors import UsageError
 from lite.index.text import plain
 from lite.reading import Reader
-from lite.records import Call, Fault, Generate, Observation, Reply, Results, Visit
+from lite.records import Call, Fault, Generate, Observation, Reply, Results, Visit, listed
 from lite.world import World
 
 SCHEMAS: tuple[dict[str, Any], ...] = (
@@ -90,7 +90,7 @@ class Toolset:
         self,
         world: World,
         *,
-        mask: Sequence[str] = (),
+        mask: str | Sequence[str] = (),
         results: int = 10,
         visit_words: int = 400,
         names: Sequence[str] = NAMES,
@@ -101,7 +101,7 @@ class Toolset:
         self._links = links
         self._names = tuple(names)
         self._world = world
-        self._mask = tuple(mask)
+        self._mask = listed(mask)
         self._results = results
         self._visit_words = visit_words
 

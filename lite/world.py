@@ -22,7 +22,7 @@ from lite.index.pages import PageStore
 from lite.index.search import Fusion, Mode, Question, Reader
 from lite.index.sources import settings_of
 from lite.index.urls import url_words
-from lite.records import Results, Visit, storable
+from lite.records import Results, Visit, listed, storable
 
 WEIGHTS = (0.7, 1.0)  # lexical and dense, as upstream
 _DEPTH = 50  # ranks of each leg that fusion looks at
@@ -64,9 +64,9 @@ class World:
         vectors: Literal["page", "passage"] = "page",
         near_duplicates: Literal["keep", "drop"] = "keep",
         min_chars: int = 0,
-        languages: Sequence[str] = (),
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
+        languages: str | Sequence[str] = (),
+        include: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         limit: int | None = None,
         layout: str | None = None,
         base_url: str | None = None,
@@ -106,9 +106,9 @@ class World:
             vectors=vectors,
             near_duplicates=near_duplicates,
             min_chars=min_chars,
-            languages=tuple(languages),
-            include=tuple(include),
-            exclude=tuple(exclude),
+            languages=listed(languages),
+            include=listed(include),
+            exclude=listed(exclude),
         )
         settings = settings_of(given, Path(out), policy, limit=limit, layout=layout, base_url=base_url)
         encoder = None if embedder == "none" else _loader(policy.embedder)
@@ -213,7 +213,7 @@ class World:
             UsageError: one of them is no page of the world; then none is removed.
             WorldError: another process is writing the world, or an addition to it is unfinished.
         """
-        revise.remove(self.path, [urls] if isinstance(urls, str) else list(urls))
+        revise.remove(self.path, listed(urls))
         return self.open(self.path)
 
     def compact(self, *, progress: Callable[[Progress], None] = lambda _: None) -> Self:
@@ -245,7 +245,7 @@ class World:
         k: int = 10,
         *,
         mode: Mode | None = None,
-        mask: Sequence[str] = (),
+        mask: str | Sequence[str] = (),
         fusion: Fusion = "rrf",
         weights: tuple[float, float] = WEIGHTS,
         stopwords: bool = False,
@@ -280,7 +280,7 @@ class World:
             raise UsageError(f"{k} hits were asked for: ask for 1 or more")
         if phrase and mode not in {None, "lexical"}:
             raise UsageError(f"a phrase cannot be looked for in {mode} mode: use lexical, or leave the mode out")
-        mode, hidden, balance = "lexical" if phrase else mode, tuple(mask), tuple(weights)
+        mode, hidden, balance = "lexical" if phrase else mode, listed(mask), tuple(weights)
         asked = Question(
             storable(query), k, mode, hidden, fusion, balance, stopwords, phrase, rerank, max(rerank_depth, k)
         )
@@ -347,7 +347,7 @@ class World:
         goal: str = "",
         *,
         words: int = 400,
-        mask: Sequence[str] = (),
+        mask: str | Sequence[str] = (),
         mode: Literal["extract", "raw"] = "extract",
     ) -> Visit:
         """What a reader with `goal` takes from the page at `url`; `found` is False when there is none.
@@ -379,14 +379,14 @@ class World:
                 return Visit(url=name, goal=goal, title=title, evidence=evidence, summary=summary)
         return Visit(url=url, goal=goal, found=False, mode=mode)
 
-    def resolve(self, url: str, *, mask: Sequence[str] = ()) -> str | None:
+    def resolve(self, url: str, *, mask: str | Sequence[str] = ()) -> str | None:
         """The URL under which the page at `url` is stored, None when there is none or `mask` hides it."""
         found = self._pages.find(url)
         if not found or found[0] in self._masks.hidden(mask):
             return None
         return self._pages.urls([found[0]])[found[0]]
 
-    def nearest(self, url: str, k: int = 3, *, mask: Sequence[str] = ()) -> list[str]:
+    def nearest(self, url: str, k: int = 3, *, mask: str | Sequence[str] = ()) -> list[str]:
         """URLs of the `k` pages whose titles fit the words of an unknown `url` best."""
         hits = self._reader.settled(self._lexical.by_title(url_words(url), k, hidden=self._masks.hidden(mask)), k)
         known = self._pages.urls([page for page, _ in hits])

@@ -21,13 +21,12 @@ from lite.corpus.folder import leads_out, learn_names, read_file, walk
 from lite.corpus.jsonl import read_jsonl
 from lite.corpus.layouts import LAYOUTS, layout_of
 from lite.corpus.page import broken
-from lite.corpus.streams import Count, chunks
+from lite.corpus.streams import PACKED, Count, chunks
 from lite.errors import CorpusError, MissingExtra
 from lite.records import Broken, Page
 
-__all__ = ["LAYOUTS", "files_of", "read_pages", "size_of"]
+__all__ = ["LAYOUTS", "files_of", "local_bases", "read_pages", "size_of"]
 
-_PACKED = (".gz", ".zst")
 _KINDS = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
     **dict.fromkeys(sorted(DOCUMENTS), "document"),
@@ -110,6 +109,20 @@ def files_of(source: str | Path, *, without: Path | None = None) -> list[tuple[s
     return [(name, file) for name, file in files if not file.absolute().parent.resolve().is_relative_to(left_out)]
 
 
+def local_bases(source: str | Path) -> set[str]:
+    """What comes after `https://local/` in the addresses of files that name none: a folder, or one file's name."""
+    path = Path(source)
+    names = walk(path) if path.is_dir() else [""]
+    bases = set()
+    for name in names:
+        kind = _kind(path / name)
+        if kind == "document":
+            bases.add(f"{path.resolve().name}/" if name else path.name)
+        elif kind == "archive":
+            bases.add(f"{_below(name.rpartition('/')[0], _stem(path / name))}/")
+    return bases
+
+
 class _Meter:
     """Adds up the bytes that readers report. Some pass over bytes unseen, so that the end is set by the source."""
 
@@ -127,7 +140,10 @@ class _Meter:
 
 
 def _read_folder(path: Path, layout: str | None, base_url: str | None, count: Count) -> Iterator[Page | Broken]:
-    names = walk(path)
+    closed: list[OSError] = []
+    names = walk(path, closed.append)
+    for error in closed:
+        yield broken(error.filename, "folder", error.strerror)
     addresses = Addresses(path.resolve().name, base_url)
     yield from learn_names(path, names, addresses)
     for name in names:
@@ -140,9 +156,11 @@ def _read_folder(path: Path, layout: str | None, base_url: str | None, count: Co
             yield read_file(file, name, addresses, count)
         else:
             try:
-                yield from _read_records(file, layout, base_url, count)
+                yield from _read_records(file, layout, base_url, count, name.rpartition("/")[0])
             except (CorpusError, MissingExtra) as error:
                 yield broken(file, "file", error)
+            except OSError as error:
+                yield broken(file, "file", error.strerror)
 
 
 def _read_one(path: Path, layout: str | None, base_url: str | None, count: Count) -> Iterator[Page | Broken]:
@@ -166,15 +184,19 @@ def _beside(path: Path, addresses: Addresses) -> Iterator[Broken]:
         yield from learn_names(path.parent, [SIDECAR], addresses)
 
 
-def _read_records(path: Path, layout: str | None, base_url: str | None, count: Count) -> Iterator[Page | Broken]:
-    """The records of one file that holds many. Readers are loaded when a file asks for them."""
+def _read_records(
+    path: Path, layout: str | None, base_url: str | None, count: Count, inside: str = ""
+) -> Iterator[Page | Broken]:
+    """The records of one file that holds many, in the subfolder `inside` of its source. Readers are loaded when a file
+    asks for them.
+    """
     match _kind(path):
         case "jsonl":
             yield from read_jsonl(chunks(path, count), str(path), layout=layout, base_url=base_url)
         case "archive":
             from lite.corpus.archives import read_archive
 
-            addresses = Addresses(_stem(path), base_url)
+            addresses = Addresses(_below(inside, _stem(path)), base_url, inside)
             yield from _beside(path, addresses)
             yield from read_archive(path, addresses, count=count, layout=layout, base_url=base_url)
         case "parquet":
@@ -195,14 +217,18 @@ def _read_records(path: Path, layout: str | None, base_url: str | None, count: C
 
 def _kind(path: Path) -> str | None:
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in _PACKED:
+    if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
     return _KINDS.get(suffixes[-1]) if suffixes else None
 
 
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
 def _stem(path: Path) -> str:
     name = path.name
-    while (suffix := Path(name).suffix.lower()) in _KINDS or suffix in _PACKED:
+    while (suffix := Path(name).suffix.lower()) in _KINDS or suffix in PACKED:
         name = name[: -len(suffix)]
     return name
 

@@ -30,15 +30,22 @@ class Named(NamedTuple):
 
 
 class Addresses:
-    """The URLs of a source's files, by their path within it ("a/b.html")."""
+    """The URLs of a source's files, by their path within it ("a/b.html").
 
-    def __init__(self, name: str, base_url: str | None) -> None:
+    Args:
+        name: of the source.
+        base_url: of the files, or of the folder that holds the source in its subfolder `inside`.
+        inside: that one; "" for none.
+    """
+
+    def __init__(self, name: str, base_url: str | None, inside: str = "") -> None:
         if base_url is not None:
             try:
                 clean_url(base_url)
             except NotAPage as error:
                 raise UsageError(f"the base URL cannot be used: {error}; give one like https://example.org/") from None
             base_url = base_url if base_url.endswith("/") else base_url + "/"
+            base_url += f"{quoted(inside)}/" if inside else ""
         self._base = base_url or f"https://local/{quoted(name)}/"
         self._named: dict[str, Named] = {}
 
@@ -76,7 +83,7 @@ class Addresses:
         named = self._named.get(path)
         if named:
             return named.url
-        by_path = urljoin(self._base, quoted(path))
+        by_path = urljoin(self._base, f"./{quoted(path)}")  # "Category:Rivers.html" is no scheme
         if canonical:
             try:
                 return clean_url(canonical, by_path)

@@ -21,7 +21,8 @@ _PIECE = 1 << 18
 # What the libraries raise for damage; RuntimeError also for a password, RecursionError for headers of headers.
 _BAD_TAR = (tarfile.TarError, ValueError, OverflowError, RecursionError)
 _BAD_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
-_END = b"\0" * 512  # what a complete tar ends with, at least
+_BLOCK = 512
+_END = b"\0" * _BLOCK  # what a complete tar ends with, at least
 
 Member = tuple[str, Iterator[bytes]]  # path, bytes; the bytes must be read before the next member is asked for
 
@@ -37,7 +38,7 @@ def read_archive(
         CorpusError: the file is no archive.
     """
     name = str(path)
-    members = _zip_members if zipfile.is_zipfile(path) else _tar_members
+    members = _zip_members if _is_zip(path) else _tar_members
     for member in members(path, lambda _: None, {SIDECAR}):
         if not isinstance(member, Broken):
             folder = member[0].rpartition("/")[0]
@@ -52,6 +53,17 @@ def read_archive(
             yield from _lines_of(f"{name}/{at}", pieces, layout, base_url)
         else:
             yield _document(name, at, pieces, addresses)
+
+
+def _is_zip(path: Path) -> bool:
+    """By its beginning: a tar may hold a zip or a docx near its end, where `zipfile` looks for what tells a zip."""
+    with path.open("rb") as file:
+        head = file.read(_BLOCK)
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:  # one that unpacks itself begins with a program
+        return head.startswith(b"PK") or (path.suffix.lower() == ".zip" and zipfile.is_zipfile(path))
+    return False
 
 
 def _document(name: str, at: str, pieces: Iterator[bytes], addresses: Addresses) -> Page | Broken:

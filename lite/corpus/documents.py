@@ -6,6 +6,7 @@ from urllib.parse import urljoin
 
 from lite.corpus.addresses import Addresses
 from lite.corpus.page import NotAPage, make_page
+from lite.corpus.streams import PACKED
 from lite.records import Page
 
 HTML = {".html", ".htm", ".xhtml", ".shtml"}
@@ -13,7 +14,10 @@ MARKDOWN = {".md", ".markdown"}
 TEXT = {".txt"}
 SUFFIXES = HTML | MARKDOWN | TEXT
 
-_FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+# Between the rules stand fields and what belongs to them: else the first rule is only a rule, and what follows is text.
+_KEY = r"\w[\w.-]*[ \t]*:(?:[ \t][^\n]*)?\n"
+_MORE = r"(?:[ \t]|- |\#)[^\n]*\n|\n"
+_FRONT = re.compile(rf"\A---[ \t]*\n({_KEY}(?:{_KEY}|{_MORE})*?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 _FIELD = re.compile(r"^(title|url|canonical_url)[ \t]*:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)(\[[^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*\]\()([^\s()<>]+)((?:\s+\"[^\"\n]*\")?\))")
@@ -23,8 +27,10 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 def read_document(data: bytes, path: str, addresses: Addresses) -> Page:
     """The page in `data`, the bytes of the file at `path` within its source, or `NotAPage`."""
-    suffix = PurePosixPath(path).suffix.lower()
-    stem = PurePosixPath(path).stem
+    name = PurePosixPath(path)
+    if name.suffix.lower() in PACKED:
+        name = name.with_suffix("")
+    suffix, stem = name.suffix.lower(), name.stem
     given = addresses.title(path)
     if suffix in HTML:
         from lite.corpus.html import Document  # parsing HTML is the only reason to load lxml

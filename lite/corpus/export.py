@@ -19,10 +19,14 @@ def write_pages(pages: Iterable[Page], out: Path) -> int:
     """Write `pages` to `out`, a line each, and return their number; the file is there when it is whole.
 
     Raises:
-        UsageError: the name ends in none of .jsonl, .jsonl.gz and .jsonl.zst.
+        UsageError: the name ends in none of .jsonl, .jsonl.gz and .jsonl.zst, or no file can be there.
     """
     if not out.name.endswith(_SUFFIXES):
         raise UsageError(f"{out.name} says no format: end it in {' or '.join(_SUFFIXES)}")
+    if out.is_dir() or not out.parent.is_dir():
+        raise UsageError(
+            f"{out} {'is a folder' if out.is_dir() else 'lies in no folder'}: name a file in one that is there"
+        )
     new = out.with_name(f"{out.name}.new")
     count = 0
     try:

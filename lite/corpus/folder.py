@@ -1,7 +1,7 @@
 """A folder: every file in it and below that some reader knows, in the order of their paths."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lite.corpus.addresses import SIDECAR, Addresses
@@ -12,14 +12,14 @@ from lite.errors import CorpusError
 from lite.records import Broken, Page
 
 
-def walk(folder: Path) -> list[str]:
+def walk(folder: Path, refused: Callable[[OSError], None] | None = None) -> list[str]:
     """Paths of the files below `folder`, relative to it, with `/` and in code point order.
 
     Names that begin with a dot are left out. A link to a folder is not followed; a link to a file is listed, and
-    `leads_out` says whether it may be read.
+    `leads_out` says whether it may be read. `refused` is told of every folder that cannot be read.
     """
     found: list[str] = []
-    for at, folders, files in os.walk(folder):
+    for at, folders, files in os.walk(folder, onerror=refused):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = Path(at).relative_to(folder)
         found.extend((inside / name).as_posix() for name in files if not name.startswith("."))

@@ -47,7 +47,8 @@ def layout_of(name: str) -> tuple[Layout, tuple[str, ...]]:
     """
     if name in LAYOUTS:
         return LAYOUTS[name], COLUMNS
-    given = dict(part.split("=", 1) for part in name.replace(" ", "").split(",") if "=" in part)
+    parts = (part.partition("=") for part in name.split(",") if "=" in part)
+    given = {field.strip(): of.strip() for field, _, of in parts}
     if not {"url", "text"} <= given.keys() <= {"url", "title", "text"}:
         raise UsageError(
             f"no layout is called {name!r}; use one of: {', '.join(LAYOUTS)}, or name the fields: url=NAME,text=NAME"

@@ -15,6 +15,8 @@ from lite.errors import CorpusError
 
 Count = Callable[[int], None]  # told how many bytes of the source were read
 
+PACKED = (".gz", ".zst")  # what may follow the suffix of a kind
+
 _PLAIN = 1 << 18
 _PACKED = 1 << 8  # bytes given to a decompressor at a time: zstd can make 32,000 times as many of them
 _WINDOW = 1 << 27  # bytes of zstd window, as its command line allows by default

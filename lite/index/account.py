@@ -33,7 +33,7 @@ def account(
     # and vector indexes are trained, so each of those is its own.
     index_id = uuid.uuid4().hex
     if whole and not embedding:
-        index_id = hashlib.blake2b(f"lexical {digest}".encode(), digest_size=16).hexdigest()
+        index_id = hashlib.blake2b(f"lexical {manifest.FORMAT} {digest}".encode(), digest_size=16).hexdigest()
     old = base.model_dump(exclude={"path", "sizes"}) if base else {"changes": ()}
     new = {
         "generation": base.generation + 1 if base else 1,

@@ -5,24 +5,26 @@ Any of it may be killed at any moment. Reading goes on after the last batch (its
 embedding after the last vectors; writing, which takes seconds where those take hours, starts over.
 """
 
+import json
 import os
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from lite.errors import CorpusError, UsageError, WorldError
+import zstandard
+
+from lite.errors import CorpusError, UsageError, WorldError, one_line
 from lite.index import generation, lock, manifest
 from lite.index.account import account
 from lite.index.collect import Collector, Progress
-from lite.index.disk import is_full, writable
+from lite.index.disk import is_refused, writable
 from lite.index.embedding import Encoder
 from lite.index.generation import folder_of
 from lite.index.manifest import Change, Embedding, Settings, WorldInfo
 from lite.index.parts import embed, last_page, near_duplicates, write
-from lite.index.staging import NAMED, Staging
+from lite.index.staging import NAMED, Staging, tally
 from lite.records import storable
 
 STAGING = "build.sqlite"
@@ -30,10 +32,13 @@ _OURS = {STAGING, f"{STAGING}-wal", f"{STAGING}-shm", f"{STAGING}-journal", lock
 
 
 def build_date(given: str | None) -> str:
-    """`given`, else the date of SOURCE_DATE_EPOCH, else today's. Raises UsageError unless it is YYYY-MM-DD."""
+    """`given`, else the date of SOURCE_DATE_EPOCH, else today's. Raises UsageError where that is no date."""
     if given is None:
         epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-        day = datetime.fromtimestamp(int(epoch), UTC).date() if epoch.isdecimal() else date.today()  # noqa: DTZ011
+        try:
+            day = datetime.fromtimestamp(int(epoch), UTC).date() if epoch.isdecimal() else date.today()  # noqa: DTZ011
+        except (ValueError, OverflowError, OSError):
+            raise UsageError(f"SOURCE_DATE_EPOCH={epoch} is no date: give seconds since 1970, or a --date") from None
         return day.isoformat()
     try:
         return date.fromisoformat(given).isoformat()
@@ -81,7 +86,7 @@ def build(
     loaded = encoder() if encoder else None  # what is missing shows before hours of reading
     work = None
     try:
-        with writable(out), lock.writing(out):
+        with writable(out), lock.writing(out), _sound(out, f"remove {out} and build again"):
             if _finished(out, settings):
                 tidy(out, manifest.read(out))
             else:
@@ -114,7 +119,7 @@ def add(
     loaded = encoder() if encoder else None
     work = None
     try:
-        with writable(world), lock.writing(world):
+        with writable(world), lock.writing(world), _sound(world):
             info = manifest.read(world)
             if published(world, info):
                 same = _staged(world).same_as(settings)
@@ -152,6 +157,18 @@ def remove_staging(out: Path) -> None:
         path.unlink()
 
 
+@contextmanager
+def _sound(out: Path, mend: str = "") -> Iterator[None]:
+    """Damage to what is staged is one clear line; by default the next step is a finished world's."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, zstandard.ZstdError, json.JSONDecodeError) as error:
+        if is_refused(error):
+            raise
+        mend = mend or f"`lite world check {out} --repair` drops it"
+        raise WorldError(f"{out / STAGING} is damaged ({one_line(error)}): {mend}") from None
+
+
 def _kept_error(error: CorpusError, kept: int, out: Path) -> CorpusError:
     return CorpusError(
         f"{error} ({kept} pages of the sources before it are kept in {out}: mend this source or leave it out, and run "
@@ -173,7 +190,7 @@ def published(world: Path, info: WorldInfo) -> bool:
     """Whether something is staged that was finished, but for tidying up."""
     if not (world / STAGING).exists():
         return False
-    with closing(Staging(world / STAGING)) as staging:
+    with _sound(world), closing(Staging(world / STAGING)) as staging:
         begun = staging.get("generation")
     return begun is not None and begun <= info.generation
 
@@ -205,13 +222,7 @@ class _Work:
             foreign = sorted(e.name for e in out.iterdir() if e.name not in known and not self._is_unfinished(e))
             if foreign:
                 raise WorldError(f"{out} holds {foreign[0]}, which is no part of this build: name a new folder")
-        try:
-            self._staging = Staging(out / STAGING)
-        except sqlite3.DatabaseError as error:
-            if is_full(error):
-                raise
-            mend = f"`lite world check {out} --repair` drops it" if base else f"remove {out} and build again"
-            raise WorldError(f"{out / STAGING} is damaged ({error}): {mend}") from None
+        self._staging = Staging(out / STAGING)
         try:
             self._check_same()
         except BaseException:  # a full disk, for one: the lock must not stay with an object that nobody gets
@@ -310,6 +321,6 @@ class _Work:
         for name in ("records", "repeated", "conflicts", "near_duplicates"):
             counts[name] += getattr(old, name)
         for name in ("broken", "filtered"):
-            counts[name] = dict(Counter(getattr(old, name)) + Counter(counts[name]))
+            counts[name] = tally(getattr(old, name), counts[name])
         counts["broken_first"] = (*old.broken_first, *counts["broken_first"])[:NAMED]
         return account(self._folder, old, embedding, change, built=built, **counts)

@@ -19,13 +19,18 @@ def writable(folder: Path) -> Iterator[None]:
             raise WorldError(
                 f"no space left on the disk of {folder}: free some and run the same command again"
             ) from None
-        if "disk i/o error" in str(error).lower():  # SQLite's word for a used-up quota, and for a disk that fails
+        if is_refused(error):
             raise WorldError(
                 f"{folder} cannot be written ({error}): see to its disk, then run the same again"
             ) from None
         if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
             raise WorldError(f"{folder} cannot be written ({error.strerror}): name a folder of your own") from None
         raise
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether an error says that the disk is full, or fails."""
+    return is_full(error) or "disk i/o error" in str(error).lower()  # SQLite's word for a used-up quota too
 
 
 def is_full(error: Exception) -> bool:

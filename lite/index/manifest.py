@@ -14,7 +14,7 @@ from lite.index import generation
 from lite.index.generation import sync
 from lite.records import Broken, Record
 
-FORMAT = 2
+FORMAT = 3
 FILE = "world.json"
 
 

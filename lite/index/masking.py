@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lite.index import near
 from lite.index.pages import PageStore
+from lite.records import listed
 
 WITH_SECTIONS = "#*"
 _KEPT = 256  # masks that are remembered
@@ -28,9 +29,9 @@ class Masks:
         self._pages, self._signatures = pages, signatures
         self._resolved = lru_cache(_KEPT)(self._resolve)
 
-    def hidden(self, mask: Sequence[str]) -> frozenset[int]:
+    def hidden(self, mask: str | Sequence[str]) -> frozenset[int]:
         """Ids of the pages that these URLs hide; URLs of no page hide nothing."""
-        return self._resolved(tuple(mask)) if mask else frozenset()
+        return self._resolved(listed(mask)) if mask else frozenset()
 
     def _resolve(self, mask: tuple[str, ...]) -> frozenset[int]:
         named: set[int] = set()
@@ -39,7 +40,7 @@ class Masks:
             named |= self._pages.spelled(page, sections=page != url)
         if not named:
             return frozenset()
-        signatures = near.Signatures(self._signatures)
+        signatures = near.Signatures(self._signatures, self._pages.last)
         return frozenset(named.union(*(self._alike(key, signatures) for key in named)))
 
     def _alike(self, key: int, signatures: near.Signatures) -> list[int]:

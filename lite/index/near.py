@@ -2,6 +2,7 @@
 
 A page's signature is 64 minhashes of its runs of words (Broder 1997), folded into 16 bands of four: two pages at
 Jaccard 0.8 share a band with probability 0.9998, at 0.5 with 0.64. Bands only propose; the texts themselves decide.
+What a reader sees counts: a mirror with links to its own host is a copy, whatever their targets.
 Signatures are kept in one file, a row of 64 bytes a page, so that a mask finds the copies of a page in any world.
 """
 
@@ -12,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lite.index.text import apart
+from lite.errors import WorldError
+from lite.index.text import apart, plain
 
 ALIKE = 0.8  # Jaccard similarity from which two texts are near-duplicates
 _RUN = 5  # words
@@ -65,12 +67,12 @@ def _runs(text: str) -> Words:
 
 
 def _words(text: str) -> Words:
-    """A hash of each word, in order: what stands between spaces, and every hanzi; case does not count.
+    """A hash of each word, in order: what stands between spaces, and every hanzi; case and links do not count.
 
     The hash of bytes b is the sum of b[i] * p^i modulo 2^64, which sums from the beginning of the text give for all
     words at once. A word that lies across the end of a piece of 65,536 bytes counts as two.
     """
-    data = np.frombuffer(apart(text).lower().encode("utf-8", "replace"), np.uint8)
+    data = np.frombuffer(apart(plain(text)).lower().encode("utf-8", "replace"), np.uint8)
     found = [np.zeros(0, np.uint64)]
     for start in range(0, len(data), _PIECE):
         piece = data[start : start + _PIECE]
@@ -86,10 +88,18 @@ def _words(text: str) -> Words:
 
 
 class Signatures:
-    """The signatures of a world's pages in `path`, row id - 1; a row of zeros where there is no page."""
+    """The signatures of a world's pages in `path`, row id - 1; a row of zeros where there is no page.
 
-    def __init__(self, path: Path) -> None:
-        size = path.stat().st_size // (4 * BANDS)
+    Raises:
+        WorldError: the file is missing, or lacks rows of pages up to the id `last`.
+    """
+
+    def __init__(self, path: Path, last: int = 0) -> None:
+        size = path.stat().st_size // (4 * BANDS) if path.exists() else -1
+        if size < last:
+            what = "is missing" if size < 0 else f"has {size} rows for {last} pages"
+            mend = f"`lite world check {path.parent.parent} --repair` makes it anew"
+            raise WorldError(f"{path} {what}: {mend}")
         self.rows = np.memmap(path, np.uint32, "r", shape=(size, BANDS)) if size else np.zeros((0, BANDS), np.uint32)
 
     def candidates(self, bands: Bands) -> list[int]:

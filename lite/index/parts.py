@@ -38,6 +38,8 @@ class PartsWriter:
         if new:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
+        else:
+            near.Signatures(folder / SIGNATURES, last_page(folder))  # a page without one would be hidden by no mask
         self._pages = PageWriter.new(folder / PAGES, sample) if new else PageWriter.over(folder / PAGES)
         self._lexical = LexicalWriter(folder / LEXICAL, new=new)
         self._signatures = SignatureWriter(folder / SIGNATURES)
@@ -120,8 +122,7 @@ def _drop_near_duplicates(staging: Staging, before: Path | None, store: PageStor
     fresh = staging.hashes(above=first)
     rows = np.zeros((first + len(fresh), near.BANDS), np.uint32)
     if before:
-        old = near.Signatures(before / SIGNATURES).rows[:first]
-        rows[: len(old)] = old
+        rows[:first] = near.Signatures(before / SIGNATURES, first).rows[:first]
         rows[[key - 1 for key in staging.gone()]] = 0  # what is replaced is no reason to drop what replaces it
     for key in fresh:
         rows[key - 1] = signature(staging.text(key))

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from lite.errors import UsageError, WorldError
-from lite.index import generation, lock, manifest
+from lite.index import generation, lock, manifest, near
 from lite.index.account import account
 from lite.index.build import STAGING, published, remove_staging, tidy
 from lite.index.check import faults_of
@@ -14,7 +14,6 @@ from lite.index.disk import writable
 from lite.index.embedding import Encoder
 from lite.index.generation import LEXICAL, PAGES, SIGNATURES, VECTORS, folder_of
 from lite.index.manifest import Change, Embedding, WorldInfo
-from lite.index.near import Signatures
 from lite.index.pages import PageStore
 from lite.index.parts import SAMPLE, PartsWriter, embed
 from lite.index.staging import SettledPage
@@ -65,7 +64,7 @@ def compact(world: Path, report: Report) -> None:
         WorldError: another process is writing the world, or an addition to it is unfinished.
     """
     with _held(world) as info:
-        folder = _rewrite(world, info, report, vectors=True)
+        folder = _rewrite(world, info, report, vectors=True, known=True)
         embedding = info.embedding
         if embedding:
             from lite.index.vectors import VectorWriter
@@ -84,14 +83,17 @@ def repair(world: Path, encoder: Callable[[], Encoder], report: Report) -> list[
     """
     with writable(world), lock.writing(world):
         info = manifest.read(world)
-        staged = (world / STAGING).exists() and not published(world, info)
+        try:
+            staged = (world / STAGING).exists() and not published(world, info)
+        except WorldError:  # it is damaged, and goes
+            staged = True
         tidy(world, info)
         found = faults_of(folder_of(world, info.generation), info)
         wrong = [line for lines in found.values() for line in lines]
         if found["pages"]:
             raise WorldError(f"the pages of {world} are damaged ({wrong[0]}): copy the world again, or build it again")
         if wrong:
-            folder = _rewrite(world, info, report, vectors=bool(info.embedding) and not found["unreadable"])
+            folder = _rewrite(world, info, report, vectors=not found["unreadable"], known=False)
             embedding = info.embedding and _embedded(world, info, folder, encoder, report)
             _publish(world, folder, account(folder, info, embedding, Change(operation="repair")))
         return [*wrong, *(["an unfinished addition was dropped"] if staged else [])]
@@ -130,8 +132,16 @@ def _publish(world: Path, folder: Path, info: WorldInfo) -> None:
     tidy(world, info)
 
 
-def _rewrite(world: Path, info: WorldInfo, report: Report, *, vectors: bool) -> Path:
-    """The next generation, every part written from the pages of this one; ids count anew in the order of URLs."""
+def _rewrite(world: Path, info: WorldInfo, report: Report, *, vectors: bool, known: bool) -> Path:
+    """The next generation, every part written from the pages of this one; ids count anew in the order of URLs.
+
+    Args:
+        world: whose next generation it is.
+        info: its account.
+        report: told how far the writing is.
+        vectors: whether those of this generation are taken over.
+        known: whether its signatures are, with any damage they have.
+    """
     before, folder = folder_of(world, info.generation), folder_of(world, info.generation + 1)
     with closing(PageStore(before / PAGES)) as store:
         order = store.by_url()
@@ -139,10 +149,10 @@ def _rewrite(world: Path, info: WorldInfo, report: Report, *, vectors: bool) -> 
         sample = [store.page(key).text.encode() for n, key in enumerate(order, 1) if n % step == 0]
         parts = PartsWriter(folder, sample, lambda done: report(Progress("write", done, done, len(order))))
         ids = {key: n for n, key in enumerate(order, 1)}
-        signatures = _signatures(before, store.last)
+        rows = near.Signatures(before / SIGNATURES, store.last).rows if known else None
         for key, n in ids.items():
             page = store.page(key)
-            bands = None if signatures is None else signatures.rows[key - 1]
+            bands = None if rows is None else rows[key - 1]
             parts.add(SettledPage(n, page.url, page.title, page.hash, page.text, store.titles_of(key)), bands)
         parts.finish((url, ids[page], title) for url, page, title in store.aliases())
     if vectors and info.embedding:
@@ -150,12 +160,3 @@ def _rewrite(world: Path, info: WorldInfo, report: Report, *, vectors: bool) -> 
 
         copy_renumbered(before, folder, info.embedding.dim, ids)
     return folder
-
-
-def _signatures(folder: Path, last: int) -> Signatures | None:
-    """The signatures of a generation; None where they have to be computed anew."""
-    path = folder / SIGNATURES
-    if not path.exists():
-        return None
-    found = Signatures(path)
-    return found if len(found.rows) >= last else None

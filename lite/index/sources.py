@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from lite.corpus import files_of, size_of
+from lite.corpus import files_of, local_bases, size_of
 from lite.errors import UsageError
 from lite.index.manifest import Policy, Settings, Source
 from lite.records import storable
@@ -24,16 +24,33 @@ def settings_of(
     `out` may lie within a source; what the build itself puts there is no part of it.
 
     Raises:
-        UsageError: no source, a source that does not exist, or a limit below 1.
+        UsageError: no source, a source that does not exist, two that give the same addresses, or a limit below 1.
     """
     if not sources:
         raise UsageError("a world needs pages: name at least one source")
+    if policy.vectors == "passage" and policy.embedder == "none":
+        raise UsageError("vectors a passage need an embedder: name one with --embedder, or leave --vectors out")
     if limit is not None and limit < 1:
         raise UsageError(f"a limit of {limit} pages leaves nothing: give 1 or more")
+    if base_url is None:
+        _check_addresses(sources)
     described = tuple(
         Source(name=storable(str(s)), bytes=size_of(s, without=out), digest=_source_digest(s, out)) for s in sources
     )
     return Settings(sources=described, policy=policy, limit=limit, layout=layout, base_url=base_url)
+
+
+def _check_addresses(sources: Sequence[str | Path]) -> None:
+    """Raise UsageError for two sources whose files would have the same addresses: pages would be lost unseen."""
+    of_base: dict[str, str | Path] = {}
+    for source in sources:
+        for base in sorted(local_bases(source)):
+            other = of_base.setdefault(base, source)
+            if Path(other).resolve() != Path(source).resolve():
+                raise UsageError(
+                    f"{other} and {source} would both have their pages at https://local/{storable(base)}: build from "
+                    "their common parent folder, or add one of them afterwards with a --base-url"
+                )
 
 
 def _source_digest(source: str | Path, out: Path) -> str:

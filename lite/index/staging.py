@@ -24,6 +24,10 @@ from lite.records import Broken, Page, storable
 NAMED = 20  # broken records that are kept by name; the others are counted by reason
 
 
+KINDS = 100  # reasons that are counted by themselves: most name what they refuse, and may be as many as the records
+OTHER = "other reasons"
+
+
 class Filtered(NamedTuple):
     """A page that the world's policy leaves out: counted by reason."""
 
@@ -48,6 +52,15 @@ class SettledPage:
 def text_hash(text: str) -> bytes:
     """The content hash that finds exact duplicates: BLAKE2b of the UTF-8 text, 16 bytes."""
     return blake2b(text.encode(), digest_size=16).digest()
+
+
+def tally(counts: dict[str, int], more: dict[str, int]) -> dict[str, int]:
+    """Two counts of reasons together: the first `KINDS` reasons by name, all the others as one."""
+    out = dict(counts)
+    for reason, count in more.items():
+        name = reason if reason in out or len(out) < KINDS else OTHER
+        out[name] = out.get(name, 0) + count
+    return out
 
 
 class Staging:
@@ -145,8 +158,7 @@ class Staging:
     def _add_broken(self, broken: Sequence[Broken]) -> None:
         if not broken:
             return
-        counts = Counter(self.get("broken", {})) + Counter(record.reason for record in broken)
-        self.put("broken", counts)
+        self.put("broken", tally(self.get("broken", {}), Counter(record.reason for record in broken)))
         kept = self._db.execute("select count(*) from broken").fetchone()[0]
         named = [(record.source, record.where, record.reason) for record in broken[: NAMED - kept]]
         self._db.executemany("insert into broken values (?, ?, ?)", named)

@@ -21,6 +21,7 @@ _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U00
 _WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
 _SPACED_WORD = re.compile(r"[^\W_]+")
 _BLANKED = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
+_LONG = 160  # bytes of UTF-8, from which on a word is none: 40 of the widest letters
 _UNSPACED_CHAR = re.compile(rf"[{_UNSPACED}]")
 
 # Words that carry no topic. Only ever dropped from queries: the index keeps them.
@@ -93,7 +94,7 @@ def analyzer() -> Any:
 
     steps = tantivy.Filter
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    for step in (steps.remove_long(40), steps.lowercase(), steps.ascii_fold(), steps.stemmer("english")):
+    for step in (steps.remove_long(_LONG), steps.lowercase(), steps.ascii_fold(), steps.stemmer("english")):
         builder = builder.filter(step)
     return builder.build()
 
@@ -329,6 +330,13 @@ _LINK = re.compile(
 )
 
 
+# Code as it is, or what stands in bold: after a digit, a letter or a bracket two stars are a power.
+_BOLD = re.compile(
+    r"^[ ]{0,3}```(?s:.*?)^[ ]{0,3}```|`[^`\n]++`|(?<![A-Za-z0-9)\]])\*\*(?!\s)((?:[^*\n]|\*(?!\*))++)(?<!\s)\*\*",
+    re.MULTILINE,
+)
+
+
 def links(text: str) -> Iterator[tuple[str, str]]:
     """(target, anchor) of every Markdown link of `text` that is not an image, in order."""
     if "](" in text:
@@ -336,5 +344,7 @@ def links(text: str) -> Iterator[tuple[str, str]]:
 
 
 def plain(text: str) -> str:
-    """`text` with Markdown links replaced by their anchors, images by their descriptions, and no bold."""
-    return (_LINK.sub(r"\2", text) if "](" in text else text).replace("**", "")
+    """`text` with Markdown links replaced by their anchors, images by their descriptions, and no bold; powers stay."""
+    for _ in range(2):  # an image may be what a link shows
+        text = _LINK.sub(r"\2", text) if "](" in text else text
+    return _BOLD.sub(lambda found: found[1] or found[0], text) if "**" in text else text

@@ -10,7 +10,7 @@ from typing import Any
 
 from lite import __version__
 from lite.extras import need
-from lite.records import Call, Observation
+from lite.records import Call, Observation, listed
 from lite.serve.engine import Engine, Refusal
 from lite.serve.guard import App
 from lite.serve.intake import Intake
@@ -32,7 +32,7 @@ def serve_mcp(
     http: bool = False,
     host: str = "127.0.0.1",
     port: int = 8019,
-    mask: Sequence[str] = (),
+    mask: str | Sequence[str] = (),
     limits: Limits | None = None,
     allow: Collection[str] = (),
     ready: Callable[[str], None] | None = None,
@@ -69,7 +69,7 @@ def serve_mcp(
             engine.close()
 
 
-def tool_server(engine: Engine, mask: Sequence[str] = ()) -> Any:
+def tool_server(engine: Engine, mask: str | Sequence[str] = ()) -> Any:
     """The `mcp.server.lowlevel.Server` with the two tools over `engine`'s world."""
     from mcp import types
     from mcp.server.lowlevel import Server
@@ -121,7 +121,7 @@ async def _on_stdio(server: Any) -> None:
         await server.run(reading, writing, server.create_initialization_options())
 
 
-async def _observe(engine: Engine, call: Call, mask: Sequence[str], asked: Any) -> Observation:
+async def _observe(engine: Engine, call: Call, mask: str | Sequence[str], asked: Any) -> Observation:
     """The observation of one call, without the pages of the server's mask and of the one the client `asked` for."""
     limits = engine.limits
     if not isinstance(asked, list) or not all(isinstance(url, str) for url in asked) or len(asked) > limits.urls:
@@ -129,7 +129,7 @@ async def _observe(engine: Engine, call: Call, mask: Sequence[str], asked: Any) 
     if any(len(text) > limits.chars for text in [*_texts(call.arguments), *asked]):
         return _error(f"a query, URL or goal has at most {limits.chars} characters.")
     try:
-        return await engine.run(Toolset(engine.world, mask=[*mask, *asked]).run, call)
+        return await engine.run(Toolset(engine.world, mask=[*listed(mask), *asked]).run, call)
     except Refusal as refusal:
         return _error(f"{refusal}.")
 

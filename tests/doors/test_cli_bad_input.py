@@ -78,6 +78,35 @@ def test_an_empty_folder_and_a_folder_without_pages(lite_here, tmp_path: Path) -
     assert str(folder) in build(lite_here, folder, tmp_path / "world").error
 
 
+def test_two_sources_with_the_same_addresses(lite_here, tmp_path: Path) -> None:
+    for at in ("c1/docs", "c2/docs"):
+        (tmp_path / at).mkdir(parents=True)
+        (tmp_path / at / "a.md").write_text(f"a page of {at}")
+    folders, files = [tmp_path / at for at in ("c1/docs", "c2/docs")], list(tmp_path.glob("*/docs/a.md"))
+    for sources in (folders, files):
+        error = lite_here("world", "build", *sources, "--out", tmp_path / "w").error
+        assert "common parent folder" in error
+        assert not (tmp_path / "w").exists()
+    assert lite_here("world", "build", tmp_path, "--out", tmp_path / "w").status == 0
+    assert lite_here("world", "build", folders[0], folders[0], "--out", tmp_path / "v").status == 0
+    assert lite_here("world", "add", tmp_path / "v", folders[1], "--base-url", "https://x.test/").status == 0
+    assert lite_here("world", "info", tmp_path / "v", "--json").json["pages"] == 2
+
+
+def test_what_cannot_be_done_is_refused_before(lite_here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, out = tmp_path / "pages.jsonl", tmp_path / "w"
+    source.write_text('{"a link": "http://x.test/1", "the text": "The first page."}\n')
+    fields = ("--layout", "url=a link, text=the text")
+    assert "--embedder" in build(lite_here, source, out, *fields, "--vectors", "passage").error
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767312000000")
+    assert "SOURCE_DATE_EPOCH" in build(lite_here, source, out, *fields).error
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767312000")
+    assert build(lite_here, source, out, *fields).status == 0
+    (tmp_path / "folder.jsonl").mkdir()
+    for name in ("missing/x.jsonl", "folder.jsonl"):
+        assert name in lite_here("world", "export", out, "--out", tmp_path / name).error
+
+
 def test_a_file_of_no_known_kind(lite_here, tmp_path: Path) -> None:
     (tmp_path / "book.docx").write_bytes(b"PK")
     assert "book.docx" in build(lite_here, tmp_path / "book.docx", tmp_path / "world").error

@@ -336,6 +336,17 @@ def test_broken_records_are_counted_and_named(tmp_path: Path) -> None:
     assert info.broken_first[0].source == str(tmp_path / "pages.jsonl")
 
 
+def test_reasons_that_name_what_they_refuse_do_not_fill_the_account(tmp_path: Path) -> None:
+    lines = [record("a"), *(f"{{broken {n}" for n in range(3000)), *["no json"] * 2]
+    (tmp_path / "pages.jsonl").write_text("\n".join(lines))
+    with World.build(tmp_path / "pages.jsonl", tmp_path / "w") as world:
+        (tmp_path / "more.jsonl").write_text("\n".join([record("b"), *(f"{{more {n}" for n in range(50))]))
+        with world.add(tmp_path / "more.jsonl") as more:
+            assert sum(world.info().broken.values()) == 3002
+            assert sum(more.info().broken.values()) == 3052
+            assert len(more.info().broken) == len(world.info().broken) <= 101
+
+
 def test_a_limit_counts_pages_not_records(tmp_path: Path) -> None:
     lines = ["no json"] * 5 + [record(str(n)) for n in range(20)]
     (tmp_path / "pages.jsonl").write_text("\n".join(lines))
@@ -418,7 +429,7 @@ def test_a_world_of_another_format_is_refused(tmp_path: Path, corpus: Corpus) ->
     account = tmp_path / "w" / manifest.FILE
     value = json.loads(account.read_text())
     account.write_text(json.dumps(value | {"format": 99}))
-    with pytest.raises(WorldError, match="has format 99, this version reads 2"):
+    with pytest.raises(WorldError, match="has format 99, this version reads 3"):
         World.open(tmp_path / "w")
     for damaged in ("", "{}", "[1]", json.dumps(value | {"pages": "many"}), "\0"):
         account.write_text(damaged)

@@ -189,7 +189,7 @@ def test_what_a_build_left_out_an_addition_leaves_out(tmp_path: Path, corpus: Co
         "a/short": "Short.",
         "b/long": "Another text that is long enough.",
     }
-    with World.build(corpus(pages), tmp_path / "w", min_chars=10, include=["*/a/*"], exclude=["*x*"]) as world:
+    with World.build(corpus(pages), tmp_path / "w", min_chars=10, include="*/a/*", exclude="*x*") as world:
         assert [page.url for page in world.pages.named()] == ["https://w.test/a/long"]
         assert world.info().filtered == {"shorter than 10 characters": 1, "its URL fits no --include": 1}
         more = corpus(
@@ -267,6 +267,63 @@ def test_what_is_derived_is_repaired(changed: World, answers: Callable[[World], 
     with World.open(changed.path) as mended:
         assert mended.check() == []
         assert mended.digest == changed.digest
+
+
+def test_one_flipped_byte_of_the_signatures_is_repaired(changed: World) -> None:
+    file = changed.path / "g2" / "signatures.bin"
+    data = bytearray(file.read_bytes())
+    data[64 * changed.pages.ids()[0] - 10] ^= 1
+    file.write_bytes(data)
+    assert World.repair(changed.path) != []
+    assert World.repair(changed.path) == []
+
+
+def test_missing_signatures_are_one_line_and_repaired(changed: World, files: list[Path]) -> None:
+    (changed.path / "g2" / "signatures.bin").unlink()
+    url = changed.search("airport").hits[0].url
+    with World.open(changed.path) as world:
+        for ask in (
+            lambda: world.search("airport", mask=[url]),
+            lambda: world.visit(url, mask=[url]),
+            lambda: world.remove(url),
+            world.compact,
+            lambda: world.add(files[2]),
+        ):
+            with pytest.raises(WorldError, match=r"signatures.bin is missing: `lite world check .* --repair`"):
+                ask()
+    assert World.repair(changed.path) != []  # drops the unfinished addition too
+    with World.open(changed.path) as mended:
+        assert mended.check() == []
+        assert not mended.visit(url, mask=[url]).found
+
+
+@pytest.mark.parametrize("damage", ["header", "tables", "not json"])
+def test_a_damaged_addition_is_one_line_and_dropped_by_repair(
+    changed: World, files: list[Path], monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    from lite.index import build
+
+    def killed(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(build, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            changed.add(files[2])
+    staged = changed.path / STAGING
+    if damage == "not json":
+        with closing(sqlite3.connect(staged)) as db:
+            db.execute("update meta set value = '{' || value")
+            db.commit()
+    else:
+        data = staged.read_bytes()
+        keep = 0 if damage == "header" else 100
+        staged.write_bytes(data[:keep] + b"\xff" * (len(data) - keep))
+    for change in (lambda: changed.add(files[2]), lambda: changed.remove("x"), changed.compact):
+        with pytest.raises(WorldError, match=r"build.sqlite is damaged \(.*--repair` drops it"):
+            change()
+    assert World.repair(changed.path) == ["an unfinished addition was dropped"]
+    assert changed.add(files[2]).info().pages == 390
 
 
 def test_damaged_pages_are_not_repaired_but_named(changed: World) -> None:

@@ -45,6 +45,18 @@ print(digest, faults)
 """
 
 
+def on_a_small_disk(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """`script` run where it may mount a file system; where nobody may, the test is skipped."""
+    command = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", script, *map(str, arguments)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("needs unshare(1) to mount a small disk")
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip(f"this machine lets nobody mount a small disk: {done.stderr}")
+    return done
+
+
 @pytest.mark.parametrize("room", [8, 60, 150])
 @pytest.mark.parametrize("operation", ["add", "remove", "compact"])
 def test_a_disk_that_is_full_in_the_middle_of_a_change(
@@ -63,15 +75,34 @@ def test_a_disk_that_is_full_in_the_middle_of_a_change(
         }
         with changes[operation]() as changed:
             expected = changed.digest
-    command = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", CHANGE]
-    arguments = [str(disk), str(source), str(more), operation, str(room)]
-    try:
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("needs unshare(1) to mount a small disk")
-    if done.returncode == 99 or "unshare" in done.stderr:
-        pytest.skip(f"this machine lets nobody mount a small disk: {done.stderr}")
+    done = on_a_small_disk(CHANGE, disk, source, more, operation, room)
     assert done.returncode == 0, done.stderr
     said, same, finished = done.stdout.splitlines()
     assert said == f"no space left on the disk of {disk}/world: free some and run the same command again"
     assert (same, finished, done.stderr) == ("True", f"{expected} []", "")
+
+
+ROWS = """
+import subprocess, sys
+from pathlib import Path
+import numpy as np
+from lite.errors import LiteError
+from lite.index.disk import writable
+from lite.index.rows import write_rows
+
+disk = Path(sys.argv[1])
+if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", disk]).returncode:
+    sys.exit(99)
+rows = np.arange(5000), np.arange(5000), np.ones((5000, 384), np.float32)
+try:
+    with writable(disk):
+        write_rows(disk, 5000, 384, [rows])
+except LiteError as error:
+    print(error)
+"""
+
+
+def test_a_mapped_file_that_finds_no_room_is_one_line(tmp_path: Path) -> None:
+    done = on_a_small_disk(ROWS, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"no space left on the disk of {tmp_path}: free some")

@@ -143,3 +143,28 @@ def test_near_duplicates_that_were_dropped_hide_what_stands_for_them(world_of: W
             for mask in ("https://w.test/0", "https://w.test/1"):
                 assert [hit.url for hit in world.search(prose(9), 9, mask=[mask])] == []
                 assert not world.visit("https://w.test/1", mask=[mask]).found
+
+
+def test_a_mirror_that_links_to_its_own_host_is_a_copy(world_of: WorldOf) -> None:
+    """Nearly every word is a link, as in a list of pages: the addresses differ, what is read does not."""
+
+    def page(host: str) -> dict[str, str]:
+        words = prose(7).split()
+        linked = [f"[{word}](https://{host}.test/wiki/{n})" for n, word in enumerate(words)]
+        logo = f"[![{prose(7, length=9)}](https://{host}.test/logo.png)](https://{host}.test/)"
+        return {"url": f"https://{host}.test/page", "title": host, "doc": " ".join([logo, *linked])}
+
+    world = world_of([page("one"), page("two"), {"url": "https://x.test/", "title": "x", "doc": prose(8)}])
+    assert world.info().near_duplicates == 1
+    mask = ["https://one.test/page"]
+    assert not world.visit("https://two.test/page", mask=mask).found
+    assert [hit.url for hit in world.search(prose(7), 9, mask=mask)] == []
+    assert world.check() == []
+
+
+def test_a_single_url_is_a_mask(world: World) -> None:
+    assert not world.visit(TARGET, mask=TARGET).found
+    assert world.resolve(TARGET, mask=TARGET) is None
+    shown = {hit.url for hit in world.search(SECRET, 50, mask=TARGET)} | set(world.nearest(TARGET, 50, mask=TARGET))
+    assert not shown & set(NAMES)
+    assert not Toolset(world, mask=TARGET).run(Call(tool="visit", arguments={"url": [TARGET], "goal": "x"})).read

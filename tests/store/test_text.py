@@ -22,7 +22,7 @@ def test_terms() -> None:
     assert terms("Zürich ｆｕｌｌ Zu\u0308rich ﬁve") == ["zurich", "full", "zurich", "five"]
     assert terms("我的iPhone手机") == ["我的", "iphon", "手机"]
     assert terms("茶") == ["茶"]
-    assert terms("x" * 100) == []
+    assert terms("x" * 200) == []
 
 
 def test_words_count_what_a_reader_takes_in() -> None:
@@ -87,13 +87,40 @@ def test_passages_stay_short(unit: str) -> None:
     assert "".join("".join(p.text.split()) for p in found) == "".join((unit * 3000).split())
 
 
-@pytest.mark.parametrize("bad", ["[", "[a](x", "[a](" + "x" * 50, "[a]((", "![[](", "# ", "|", "```\n", ". ", "-"])
+@pytest.mark.parametrize(
+    "bad", ["[", "[a](x", "[a](" + "x" * 50, "[a]((", "![[](", "# ", "|", "```\n", ". ", "-", "**a ", "`a**", "```"]
+)
 def test_long_and_open_constructs_come_to_an_end(bad: str) -> None:
     """A rule that is quadratic in the text would be at this for hours."""
     text = bad * (1_000_000 // len(bad))
     assert len(passages(text)) >= 0
     assert len(plain(text)) <= len(text)
     assert all(target for target, _ in links(text))
+
+
+def test_only_bold_loses_its_stars() -> None:
+    for bold, bare in (
+        ("**Rome** is (**very**) old, **so** **old**.", "Rome is (very) old, so old."),
+        ("- **Term:** what *it* is\n| **a *b* c** | 这是**重点**。|", "- Term: what *it* is\n| a *b* c | 这是重点。|"),
+        ("**B**ritish ***both***", "British *both*"),
+    ):
+        assert plain(bold) == bare
+    for kept in (
+        "2**10 equals 1024 and 2**20 is more",
+        "(a+b)**2 ** 3",
+        "call `f(**given, **more)` so",
+        "```\nx = **given, y**2\n**a**\n```",
+        "** no bold **",
+        "**open",
+    ):
+        assert plain(kept) == kept
+
+
+@pytest.mark.parametrize(
+    "word", ["Rindfleischetikettierungsüberwachung", "водонепроницаемостями", "გამოუთქმელობისათვის"]
+)
+def test_long_words_of_any_script_are_terms(word: str) -> None:
+    assert len(terms(f"a {word} b")) == 3
 
 
 def test_links() -> None:

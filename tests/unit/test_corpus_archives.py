@@ -94,6 +94,32 @@ def test_a_folder_may_hold_archives(tmp_path: Path, suffix: str) -> None:
     assert [Path(b.source).name for b in broken] == ["c.zip"]
 
 
+def test_an_archive_in_a_subfolder_keeps_its_folder(tmp_path: Path) -> None:
+    for at in ("", "old/", "new one/"):
+        (tmp_path / at).mkdir(exist_ok=True)
+        pack(tmp_path / at / "site.zip", {"a/index.html": b"<p>x"})
+    assert [p.url for p in split(tmp_path, base_url="https://x.org")[0]] == [
+        "https://x.org/new%20one/a/index.html",
+        "https://x.org/old/a/index.html",
+        "https://x.org/a/index.html",
+    ]
+    assert [p.url for p in split(tmp_path)[0]] == [
+        "https://local/new%20one/site/a/index.html",
+        "https://local/old/site/a/index.html",
+        "https://local/site/a/index.html",
+    ]
+
+
+def test_an_archive_is_told_by_its_beginning(tmp_path: Path) -> None:
+    inner = pack(tmp_path / "inner.zip", {"word/document.xml": b"<x/>"}).read_bytes()
+    assert split(pack(tmp_path / "docs.tar", {"a.md": b"in a tar", "report.docx": inner}))[0][0].text == "in a tar"
+    whole = pack(tmp_path / "whole.zip", {"a.md": b"in a zip"})
+    (tmp_path / "self.zip").write_bytes(b"#!/bin/sh\n" * 100 + whole.read_bytes())
+    assert split(tmp_path / "self.zip")[0][0].text == "in a zip"
+    whole.rename(tmp_path / "named.tar")
+    assert split(tmp_path / "named.tar")[0][0].text == "in a zip"
+
+
 @pytest.mark.parametrize("suffix", [".zip", ".tar"])
 def test_a_member_cannot_leave_the_archive(tmp_path: Path, suffix: str) -> None:
     path = pack(

@@ -1,10 +1,12 @@
 """Folders of HTML, Markdown and text: which files, in which order, under which URLs."""
 
+import gzip
 import json
 import os
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from lite.corpus import read_pages, size_of
 from lite.errors import CorpusError, UsageError
@@ -112,6 +114,38 @@ def test_markdown_front_matter_titles_and_links(tmp_path: Path) -> None:
     assert (c.title, d.title, d.text) == ("c", "d", "# not a heading")
 
 
+def test_a_rule_at_the_beginning_is_no_front_matter(tmp_path: Path) -> None:
+    put(tmp_path, {"a.md": "---\nSome text.\n\n---\nMore.", "b.md": "---\n\ntitle: x\n---\ny"})
+    put(
+        tmp_path, {"c.md": "---\ntitle: C\ntags:\n- a\n  b: c\n# note\n\nempty:\n...\ntext", "d.md": "---\n# D\n---\nz"}
+    )
+    assert [(page.title, page.text) for page in split(tmp_path)[0]] == [
+        ("a", "---\nSome text.\n\n---\nMore."),
+        ("b", "---\n\ntitle: x\n---\ny"),
+        ("C", "text"),
+        ("D", "---\n# D\n---\nz"),
+    ]
+
+
+def test_a_packed_page_is_of_its_own_kind(tmp_path: Path) -> None:
+    put(tmp_path, {"a.html.gz": gzip.compress(b"<title>A</title><p>x<script>no()</script>")})
+    put(tmp_path, {"b.txt.gz": gzip.compress(b"# b"), "c.md.zst": zstandard.compress(b"see [a](a.html)")})
+    assert [(page.title, page.text) for page in split(tmp_path, base_url="https://a.org/")[0]] == [
+        ("A", "x"),
+        ("b", "# b"),
+        ("c", "see [a](https://a.org/a.html)"),
+    ]
+
+
+def test_a_colon_in_a_name_is_no_scheme(tmp_path: Path) -> None:
+    put(tmp_path, {"Category:Rivers.html": "<p>x", "sub/a:b.md": "y", "http:x.md": "z"})
+    assert [page.url for page in split(tmp_path, base_url="https://a.org/w")[0]] == [
+        "https://a.org/w/Category:Rivers.html",
+        "https://a.org/w/http:x.md",
+        "https://a.org/w/sub/a:b.md",
+    ]
+
+
 def test_a_bad_file_is_counted_and_named(tmp_path: Path) -> None:
     folder = put(
         tmp_path,
@@ -191,3 +225,26 @@ def test_file_names_may_be_any_bytes(tmp_path: Path) -> None:
     assert [(p.url.rpartition("/")[2], p.title) for p in pages] == [("caf%E9.md", "caf\ufffd")]
     assert broken[0].source.endswith("bad\ufffd.md")
     broken[0].to_json().encode()
+
+
+def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read anything, so the system's answer is put in its mouth."""
+    put(tmp_path, {"a.md": "x", "shut/b.md": "y", "c.warc": "z", "d.zip": "z"})
+    scandir, opened = os.scandir, Path.open
+
+    def refuse(path: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", lambda path: refuse(path) if str(path).endswith("shut") else scandir(path))
+    monkeypatch.setattr(
+        Path,
+        "open",
+        lambda path, *rest, **named: refuse(path) if path.suffix in {".warc", ".zip"} else opened(path, *rest, **named),
+    )
+    pages, broken = split(tmp_path)
+    assert [page.text for page in pages] == ["x"]
+    assert [(Path(b.source).name, b.where, b.reason) for b in broken] == [
+        ("shut", "folder", "Permission denied"),
+        ("c.warc", "file", "Permission denied"),
+        ("d.zip", "file", "Permission denied"),
+    ]
