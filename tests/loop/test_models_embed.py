@@ -129,7 +129,7 @@ def test_a_precision_that_is_none_names_those_there_are() -> None:
 
 def test_a_missing_library_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    with pytest.raises(MissingExtra, match=r"literesearcher-lite\[embed\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[embed\]"):
         load_embedder(PACKAGED)
 
 

@@ -118,5 +118,5 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch:
 def test_a_missing_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingExtra, match=r"literesearcher-lite\[openvino\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[openvino\]"):
         load_embedder(INT8)

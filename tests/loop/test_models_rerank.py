@@ -137,5 +137,5 @@ def make_embedder(tmp_path: Path) -> Callable[[], str]:
 
 def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    with pytest.raises(MissingExtra, match=r"literesearcher-lite\[embed\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[embed\]"):
         load_reranker("not-loaded-yet")
