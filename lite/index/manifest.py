@@ -133,7 +133,7 @@ def read(folder: Path) -> WorldInfo:
         raise WorldError(f"{folder / FILE} cannot be read ({error}): copy the world again, or build it again") from None
     if found != FORMAT:
         raise WorldError(
-            f"{folder} has format {found}, this version reads {FORMAT}: remove it and build it again, or change versions"
+            f"{folder} has format {found}, this one reads {FORMAT}: remove it and build it again, or change versions"
         )
     try:
         return WorldInfo.model_validate(value)
