@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from lite.models.openai import OpenAI
 from lite.recipe import AgentSettings
 from lite.records import Call, Fault, Generate, Message, Reply, Sampling, Task
 from lite.world import World
-from tests.loop.conftest import serving
+from tests.loop.conftest import JsonHandler, serving
 
 Answer = Callable[["Handler", dict[str, Any]], None]
 
@@ -49,16 +49,15 @@ class Server(ThreadingHTTPServer):
         """A client that has gone away is part of the test."""
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     server: Server
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
+    def models(self) -> None:
         self.server.keys.append(self.headers.get("Authorization"))
         self.send(self.server.models_status, {"data": []})
 
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def reply(self, body: dict[str, Any]) -> None:
         server = self.server
         with server.lock:
             server.bodies.append(body)
@@ -70,18 +69,6 @@ class Handler(BaseHTTPRequestHandler):
         finally:
             with server.lock:
                 server.at_once -= 1
-
-    def send(self, status: int, body: Any, **headers: str) -> None:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 def says(content: Any = "hello", *, finish: str = "stop", usage: Any = None, **message: Any) -> Answer:

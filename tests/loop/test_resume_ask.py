@@ -1,11 +1,10 @@
 """`lite ask --save`, killed with signal 9 while it waits for its model, goes on behind its last whole turn."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from lite.dialect import render_turn
 from lite.records import Call, Trajectory
 from lite.run import read_trajectories
-from tests.loop.conftest import serving
+from tests.loop.conftest import JsonHandler, serving
 
 TURNS = 4  # searches before the answer
 QUESTION = "Which fact is the fourth?"
@@ -35,14 +34,10 @@ class Server(ThreadingHTTPServer):
         """A client that has been killed is part of the test."""
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     server: Server
 
-    def do_GET(self) -> None:
-        self.send({"data": []})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def reply(self, body: dict[str, Any]) -> None:
         server = self.server
         if server.asked == server.deadly and server.child is not None:
             server.child.kill()
@@ -53,17 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         search = render_turn("look", Call(tool="search", arguments={"query": [f"fact {turn}"]}))
         text = search if turn < TURNS else render_turn("sure", answer="fact 4")
         message = {"role": "assistant", "content": text}
-        self.send({"choices": [{"message": message, "finish_reason": "stop"}]})
-
-    def send(self, body: Any) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: the test's output stays clean."""
+        self.send(200, {"choices": [{"message": message, "finish_reason": "stop"}]})
 
 
 @pytest.fixture

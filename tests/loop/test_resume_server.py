@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,16 @@ from lite.models.openai import OpenAI
 from lite.records import Call, Trajectory, Turn
 from lite.run import Journal
 from lite.world import World
-from tests.loop.conftest import serving
+from tests.loop.conftest import JsonHandler, serving
 
 CONTEXT = 4096
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     """Searches until it is asked for its answer; reports fewer tokens than the client would guess, as servers do."""
 
-    def do_GET(self) -> None:
-        self.send({"data": []})
-
-    def do_POST(self) -> None:
-        messages = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"]
+    def reply(self, body: dict[str, Any]) -> None:
+        messages = body["messages"]
         size = sum(len(message["content"]) for message in messages)
         if messages[0]["role"] != "system":
             text = f"A sentence behind {size} characters."
@@ -35,17 +32,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             text = render_turn("look", Call(tool="search", arguments={"query": [f"facts of {size}"]}))
         usage = {"prompt_tokens": size // 4 + 5 * len(messages), "completion_tokens": 40}
-        self.send({"choices": [{"message": {"content": text}, "finish_reason": "stop"}], "usage": usage})
-
-    def send(self, body: Any) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: the test's output stays clean."""
+        self.send(200, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}], "usage": usage})
 
 
 class Killed(Listener):
