@@ -32,7 +32,7 @@ def settings_of(
         raise UsageError("vectors a passage need an embedder: name one with --embedder, or leave --vectors out")
     if limit is not None and limit < 1:
         raise UsageError(f"a limit of {limit} pages leaves nothing: give 1 or more")
-    if base_url is None:
+    if base_url is None and len(sources) > 1:
         _check_addresses(sources)
     described = tuple(
         Source(name=storable(str(s)), bytes=size_of(s, without=out), digest=_source_digest(s, out)) for s in sources

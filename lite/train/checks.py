@@ -127,7 +127,7 @@ def versions(loader: str, engine: str = "") -> Iterator[str]:
 
     Libraries that are not installed are not spoken of: who asks for them says so.
     """
-    asked = {"train", "llama" if engine == "llamacpp" else engine, loader if _installed(loader) else ""}
+    asked = {"train", "llama" if engine == "llamacpp" else engine, *([loader] if _installed(loader) else ())}
     for text, extra in requirements():
         if extra in asked:
             yield from _unfit(text, f"literesearcher-lite[{extra}]")
