@@ -76,11 +76,11 @@ def report(run: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="CHECKPOINT")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="PATH", help="FILE.gguf, or a folder.")
-@click.option("--base", default="smollm2", show_default=True, metavar="SPEC", help="The model it was trained on.")
+@click.option("--base", metavar="SPEC", help="The model it was trained on; by default what its run says.")
 @click.option("--merge", is_flag=True, help="The whole model, the adapter in its weights.")
 @click.option("--type", "kind", default="f16", show_default=True, type=click.Choice(["f32", "f16", "bf16", "q8_0"]),
               help="Numbers of a GGUF file; an adapter's are f32 or f16.")  # fmt: skip
-def export(checkpoint: Path, out: Path, base: str, merge: bool, kind: str) -> None:
+def export(checkpoint: Path, out: Path, base: str | None, merge: bool, kind: str) -> None:
     """Write a trained adapter, or the merged model, for llama.cpp (GGUF), PEFT or transformers (a folder)."""
     from lite.train.export import export as write
 

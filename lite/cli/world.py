@@ -1,7 +1,8 @@
 """`lite world`: build a world and look after it."""
 
 import functools
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def world_build(sources: tuple[str, ...], out: Path, near: bool, **options: Any)
         built = World.build(sources, out, progress=view.stage_of_build, **options)
     with built:
         console.show_info(built.info())
+    _say_passed_over(sources, out)
 
 
 @world.command("add")
@@ -76,6 +78,19 @@ def world_add(directory: Path, sources: tuple[str, ...], **options: Any) -> None
         changed = opened.add(sources, progress=view.stage_of_build, **options)
     with changed:
         console.show_change(before, changed.info())
+    _say_passed_over(sources, directory)
+
+
+def _say_passed_over(sources: Sequence[str], out: Path) -> None:
+    """A line for the files in folders that no reader knows, so that nobody looks for a PDF in the world."""
+    from lite import console
+    from lite.corpus import passed_over
+
+    kinds = sum((passed_over(source, without=out) for source in sources), Counter())
+    if kinds:
+        most = [f"{count} {kind or 'without an ending'}" for kind, count in kinds.most_common(5)]
+        most += ["..."] if len(kinds) > 5 else []
+        console.note(f"passed over, being of kinds that lite cannot read: {', '.join(most)}")
 
 
 @world.command("remove")

@@ -12,6 +12,7 @@ Reading is streaming and its order is that of the file, or of the sorted paths o
 is a `Broken` that names its place; only a source that gives nothing at all is an error.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from lite.corpus.streams import PACKED, Count, chunks
 from lite.errors import CorpusError, MissingExtra
 from lite.records import Broken, Page
 
-__all__ = ["LAYOUTS", "files_of", "local_bases", "read_pages", "size_of"]
+__all__ = ["LAYOUTS", "files_of", "local_bases", "passed_over", "read_pages", "size_of"]
 
 _KINDS = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
@@ -102,11 +103,14 @@ def files_of(source: str | Path, *, without: Path | None = None) -> list[tuple[s
         beside = path.parent / SIDECAR
         named = _kind(path) in {"document", "archive"} and beside.is_file()
         return [("", path), *([(SIDECAR, beside)] if named else [])]
-    left_out = without.resolve() if without else None
-    files = [(name, path / name) for name in walk(path) if _kind(Path(name)) and not leads_out(path, name)]
-    if left_out is None or not left_out.is_relative_to(path.resolve()):
-        return files
-    return [(name, file) for name, file in files if not file.absolute().parent.resolve().is_relative_to(left_out)]
+    return [(name, path / name) for name in _walk(path, without) if _kind(Path(name)) and not leads_out(path, name)]
+
+
+def passed_over(source: str | Path, *, without: Path | None = None) -> Counter[str]:
+    """How many files of a folder no reader knows, by the ending of their names, the folder `without` left out."""
+    path = Path(source)
+    names = _walk(path, without) if path.is_dir() else []
+    return Counter(Path(name).suffix.lower() for name in names if _kind(Path(name)) is None)
 
 
 def local_bases(source: str | Path) -> set[str]:
@@ -213,6 +217,14 @@ def _read_records(
             yield from read_zim(path, count=count, base_url=base_url)
         case _:
             raise CorpusError(f"{path} is of no kind that can be read; {_known()}")
+
+
+def _walk(path: Path, without: Path | None) -> list[str]:
+    left_out = without.resolve() if without else None
+    names = walk(path)
+    if left_out is None or not left_out.is_relative_to(path.resolve()):
+        return names
+    return [name for name in names if not (path / name).absolute().parent.resolve().is_relative_to(left_out)]
 
 
 def _kind(path: Path) -> str | None:

@@ -78,6 +78,18 @@ def test_an_empty_folder_and_a_folder_without_pages(lite_here, tmp_path: Path) -
     assert str(folder) in build(lite_here, folder, tmp_path / "world").error
 
 
+def test_files_that_nothing_reads_are_counted(lite_here, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("a.pdf", "sub/b.PDF", "sub/c.docx", "LICENSE"):
+        (tmp_path / name).write_bytes(b"%PDF")
+    (tmp_path / "a.md").write_text("a page")
+    (tmp_path / "files.jsonl").write_text('{"file": "a.md", "url": "https://x.test/a"}')
+    for command in (("build", tmp_path, "--out", tmp_path / "w"), ("add", tmp_path / "w", tmp_path)):
+        said = lite_here("world", *command).err.splitlines()[-1]
+        assert said.startswith("passed over, being of kinds that lite cannot read: 2 .pdf, 1 ")
+        assert sorted(said.partition(": ")[2].split(", ")) == ["1 .docx", "1 without an ending", "2 .pdf"]  # no world
+
+
 def test_two_sources_with_the_same_addresses(lite_here, tmp_path: Path) -> None:
     for at in ("c1/docs", "c2/docs"):
         (tmp_path / at).mkdir(parents=True)

@@ -1,5 +1,6 @@
 """A checkpoint written out says what the checkpoint says: SmolLM2 itself, with an adapter."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,22 @@ def test_a_folder_says_what_the_checkpoint_says(tmp_path: Path, checkpoint) -> N
         load_model(f"{base}+{tmp_path}")
     with pytest.raises(UsageError, match="holds no adapter"):
         export(tmp_path, tmp_path / "x.gguf", base="smollm2")
+
+
+def test_the_base_is_what_the_run_was_told_to_train(tmp_path: Path) -> None:
+    from lite.train.export import export
+
+    best = tmp_path / "run" / "stage-1" / "best"
+    best.mkdir(parents=True)
+    (best / "adapter_config.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"in no training run: .*--base"):
+        export(best, tmp_path / "x.gguf")
+    settings = {"policy": {"model": "llamacpp:/nowhere/mine.gguf"}}
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps({"settings": settings}))
+    with pytest.raises(UsageError, match=r"there is no /nowhere/mine\.gguf"):
+        export(best, tmp_path / "x.gguf")
+    with pytest.raises(UsageError, match=r"there is no /nowhere/other\.gguf"):
+        export(best, tmp_path / "x.gguf", base="llamacpp:/nowhere/other.gguf")
 
 
 TEXTS = [
