@@ -3,7 +3,7 @@
     .jsonl .ndjson .json (.gz .zst)         one object a line, in three layouts or a named one    jsonl.py
     .html .htm .md .markdown .txt           one page a file                                       documents.py
     a folder                                everything this table names, in it and below          folder.py
-    .zip .tar .tar.gz .tgz .tar.zst         HTML, Markdown, text and JSONL members                archives.py
+    .zip .tar .tar.gz .tgz .tar.zst         HTML, Markdown, text and JSONL members, packed or not archives.py
     .parquet                                one page a row                                        parquet.py
     .warc .warc.gz                          extra `warc`                                          warc.py
     .zim                                    extra `zim`                                           zim.py

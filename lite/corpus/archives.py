@@ -12,11 +12,11 @@ from lite.corpus.addresses import SIDECAR, Addresses
 from lite.corpus.documents import SUFFIXES, read_document
 from lite.corpus.jsonl import read_jsonl
 from lite.corpus.page import MAX_BYTES, NotAPage, broken, one_line
-from lite.corpus.streams import Count, DamagedArchive, Stream, chunks, lines, whole
+from lite.corpus.streams import PACKED, Count, DamagedArchive, Stream, chunks, lines, unpacked, whole
 from lite.errors import CorpusError
 from lite.records import Broken, Page
 
-_JSONL = {".jsonl", ".ndjson"}
+_JSONL = {".jsonl", ".ndjson", ".json"}
 _PIECE = 1 << 18
 # What the libraries raise for damage; RuntimeError also for a password, RecursionError for headers of headers.
 _BAD_TAR = (tarfile.TarError, ValueError, OverflowError, RecursionError)
@@ -30,7 +30,7 @@ Member = tuple[str, Iterator[bytes]]  # path, bytes; the bytes must be read befo
 def read_archive(
     path: Path, addresses: Addresses, *, count: Count, layout: str | None = None, base_url: str | None = None
 ) -> Iterator[Page | Broken]:
-    """Pages of the HTML, Markdown, text and JSONL members of an archive, in its own order.
+    """Pages of the HTML, Markdown, text and JSONL members of an archive, packed or not, in its own order.
 
     A `files.jsonl` beside the archive or in it names its members. Other members are left out, links and devices too.
 
@@ -49,7 +49,8 @@ def read_archive(
             yield member
             continue
         at, pieces = member
-        if PurePosixPath(at).suffix.lower() in _JSONL:
+        pieces = unpacked(pieces, PurePosixPath(at))
+        if _suffix(at) in _JSONL:
             yield from _lines_of(f"{name}/{at}", pieces, layout, base_url)
         else:
             yield _document(name, at, pieces, addresses)
@@ -72,7 +73,7 @@ def _document(name: str, at: str, pieces: Iterator[bytes], addresses: Addresses)
         if data is not None:
             return read_document(data, at, addresses)
         reason = f"longer than {MAX_BYTES >> 20} MB"
-    except (NotAPage, DamagedArchive) as error:
+    except (NotAPage, DamagedArchive, CorpusError) as error:
         reason = str(error)
     return broken(name, at, reason)
 
@@ -90,7 +91,13 @@ def _wanted(at: str, kinds: set[str]) -> bool:
         return False
     if path.name == SIDECAR:
         return SIDECAR in kinds
-    return path.suffix.lower() in kinds
+    return _suffix(at) in kinds
+
+
+def _suffix(at: str) -> str:
+    """What kind of file a member is: `.html` of `page.html` and of `page.html.gz`."""
+    path = PurePosixPath(at)
+    return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower()
 
 
 def _inside(at: str) -> str:

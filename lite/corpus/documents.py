@@ -19,8 +19,13 @@ _KEY = r"\w[\w.-]*[ \t]*:(?:[ \t][^\n]*)?\n"
 _MORE = r"(?:[ \t]|- |\#)[^\n]*\n|\n"
 _FRONT = re.compile(rf"\A---[ \t]*\n({_KEY}(?:{_KEY}|{_MORE})*?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 _FIELD = re.compile(r"^(title|url|canonical_url)[ \t]*:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
-_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
-_LINK = re.compile(r"(?<!!)(\[[^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*\]\()([^\s()<>]+)((?:\s+\"[^\"\n]*\")?\))")
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$|^(?=\w)(.+)\n=+[ \t]*$", re.MULTILINE)
+# The label; the target, between < and > if it has spaces, and with pairs of parentheses in it; its title.
+_LINK = re.compile(
+    r"(?<!!)(\[[^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+)*+\]\()[ \t]*+"
+    r"(?:<([^<>\n]++)>|((?=[^\s)>])[^()\s<>]*+(?:\([^()\s]*+\)[^()\s<>]*+)*+))"
+    r"(\s+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^()\n]*\)))?\s*\)"
+)
 _FENCE = re.compile(r"^(```|~~~).*?^\1[^\n]*$", re.MULTILINE | re.DOTALL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
@@ -44,8 +49,8 @@ def read_document(data: bytes, path: str, addresses: Addresses) -> Page:
     front = _FRONT.match(text)
     fields = dict(_FIELD.findall(front.group(1))) if front else {}
     text = text[front.end() :].lstrip("\n") if front else text
-    heading = _HEADING.search(text)
-    title = fields.get("title", "").strip("\"'") or (heading.group(1) if heading else stem)
+    heading = _HEADING.search(_FENCE.sub("", text))  # what a program's comment says is none
+    title = fields.get("title", "").strip("\"'") or (heading[1] or heading[2].strip() if heading else stem)
     url = addresses.url(path, (fields.get("canonical_url") or fields.get("url", "")).strip("\"'"))
     return make_page(url, given or title, _absolute_links(text, url))
 
@@ -71,10 +76,12 @@ def _absolute_links(text: str, url: str) -> str:
 
 
 def _resolve(link: re.Match[str], url: str) -> str:
-    label, target, rest = link.groups()
+    label, bracketed, bare, title = link.groups()
+    target = bracketed.strip() if bracketed else bare
     if target.startswith("#") or _SCHEME.match(target):
         return link.group()
     try:
-        return label + urljoin(url, target) + rest
+        address = urljoin(url, target.replace(" ", "%20"))
     except ValueError:
         return link.group()
+    return f"{label}{address}{title or ''})"

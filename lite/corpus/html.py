@@ -13,14 +13,28 @@ from urllib.parse import urljoin
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # lxml ships no types
 
-from lite.corpus.markdown import Links, Renderer, has_token
+from lite.corpus.markdown import Links, Renderer, has_token, leads_home
 from lite.corpus.page import NotAPage
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _XML = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]+)")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-# What pages call these is read by browsers as the superset (WHATWG Encoding).
-_SUPERSETS = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "iso8859-9": "cp1254"}
+# What pages call these is read by browsers as the superset (WHATWG Encoding); and names that Python does not know.
+_SUPERSETS = {
+    **dict.fromkeys(("iso8859-1", "ascii"), "cp1252"),
+    "iso8859-9": "cp1254",
+    **dict.fromkeys(("gb2312", "gbk", "x-gbk"), "gb18030"),
+    **dict.fromkeys(("big5", "x-x-big5"), "big5hkscs"),
+    **dict.fromkeys(("shift_jis", "x-sjis", "windows-31j"), "cp932"),
+    "x-euc-jp": "euc_jp",
+    **dict.fromkeys(("euc_kr", "windows-949"), "cp949"),
+    **dict.fromkeys(("tis-620", "iso8859-11", "windows-874", "dos-874"), "cp874"),
+    "iso-8859-8-i": "iso8859-8",
+    "x-mac-cyrillic": "mac_cyrillic",
+    **{f"x-cp125{n}": f"cp125{n}" for n in range(9)},
+}
+# A browser goes on in the body after a stray end of it; libxml2 puts what follows beside it, or nowhere.
+_ENDS = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 _NO_PAGE = {"utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape"}
 _DEPTH = "Excessive depth"
 
@@ -30,8 +44,9 @@ MAX_HTML = 16 * 2**20  # bytes; a tree takes up to thirty times its text
 class Document:
     """A parsed HTML document.
 
-    `title` is the first heading when the title element begins with it ("Paris" for "Paris - Wikipedia"), else the
-    title element, else the first heading, else empty. `canonical` is the canonical link as it is written.
+    `title` is the first heading when the title element begins with it ("Paris" for "Paris - Wikipedia") and the heading
+    is not the name of the site, with a link to its front page; else the title element, else the first heading, else
+    empty. `canonical` is the canonical link as it is written.
     """
 
     def __init__(self, data: bytes, charset: str | None = None) -> None:
@@ -47,7 +62,7 @@ class Document:
         """
         if len(data) > MAX_HTML:
             raise NotAPage(f"HTML longer than {MAX_HTML >> 20} MB ({len(data) >> 20} MB)")
-        text = decode(data, charset)
+        text = _ENDS.sub("", decode(data, charset))
         parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         try:
             # A NUL would end the parser's string; half surrogate pairs can come from UTF-16.
@@ -67,7 +82,10 @@ class Document:
         return next((href.strip() for href in found if href and href.strip()), None)
 
     def _title(self) -> str:
-        title, heading = (_words(next(self._root.iter(tag), None)) for tag in ("title", "h1"))
+        first = next(self._root.iter("h1"), None)
+        title, heading = _words(next(self._root.iter("title"), None)), _words(first)
+        if title and first is not None and leads_home(first):
+            return title
         return heading if heading and (not title or title.startswith(heading)) else title
 
     def markdown(self, url: str, resolve: Callable[[str], str | None] | None = None) -> str:
@@ -108,8 +126,9 @@ def decode(data: bytes, charset: str | None = None) -> str:
 
 def _codec(name: str | None) -> str | None:
     """Python's name of an encoding that a page can have; None for any other. No meta element is written in UTF-16."""
+    name = (name or "").strip().lower()
     try:
-        known = codecs.lookup((name or "").strip()).name
+        known = codecs.lookup(_SUPERSETS.get(name, name)).name
         b" ".decode(known)  # raises for what is no encoding of text, such as base64
     except (LookupError, ValueError):
         return None

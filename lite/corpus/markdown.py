@@ -20,6 +20,7 @@ _ITEM = "\x1f"  # between the items of a list in a cell; no running text holds i
 _ITEMS = re.compile(r"\s*\x1f\s*")
 _WEB = re.compile(r"https?://[^\s/?#\[]", re.IGNORECASE)
 _LABEL = str.maketrans({"[": r"\[", "]": r"\]"})
+_HOME = re.compile(r"\s*(?:(?:https?:)?//[^/?#]+)?[./]*(?:(?:index|default|home)\.\w+)?\s*", re.IGNORECASE)
 _BREAKS = re.compile(r"[\t\r\n]")  # browsers leave them out of an address
 _UNSAFE = re.compile(r"[\s|<>\\\"\x00-\x1f]")  # would end a Markdown link, or a cell
 
@@ -29,7 +30,7 @@ header hgroup hr legend li main menu ol optgroup option p search section summary
 caption html"""
 _DROPPED_TAGS = """
 script style noscript template iframe object embed applet canvas svg nav head title button input select textarea audio
-video map datalist meta link rp"""
+video map datalist meta link rp rt rtc"""
 # Class names, and ids, that mark what is not content, on MediaWiki and by convention elsewhere.
 _CHROME_NAMES = """
 mw-editsection editsection mw-jump-link mw-cite-backlink navbox vertical-navbox navbar catlinks printfooter sortkey
@@ -49,6 +50,11 @@ _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 def has_token(value: str | None, token: str) -> bool:
     """Whether a space-separated attribute such as `class` or `rel` has `token`, in any case."""
     return value is not None and token in value.lower().split()
+
+
+def leads_home(heading: Element) -> bool:
+    """Whether a heading is the name of the site: it holds a link to the front page."""
+    return any(_HOME.fullmatch(link.get("href") or "-") for link in heading.iter("a"))
 
 
 class Links:
@@ -333,7 +339,7 @@ class Renderer:
 def is_dropped(element: Element) -> bool:
     """Whether an element is no content: scripts, navigation, controls, edit links, footnote marks, hidden spans."""
     tag = element.tag
-    if tag in _DROPPED or not isinstance(tag, str):
+    if not isinstance(tag, str) or (tag in _DROPPED and not (tag == "button" and _is_heading(element.getparent()))):
         return True
     if not element.attrib:
         return tag in ("header", "footer") and _is_page_frame(element)
@@ -356,9 +362,19 @@ def _leads_nowhere(element: Element) -> bool:
     return all((link.get("href") or "#").startswith("#") for link in element.iter("a"))
 
 
+def _is_heading(element: Element) -> bool:
+    """A heading, whose button is what it says: what it opens stands below it."""
+    return element is not None and (element.tag in _HEADINGS or element.tag == "summary")
+
+
 def _is_page_frame(element: Element) -> bool:
-    """A header or footer of the page itself; inside an article or section it belongs to the content."""
-    return not any(above.tag in ("article", "main", "section") for above in element.iterancestors())
+    """A header or footer of the page itself; inside an article or section it belongs to the content, and so does one
+    with the page's heading and who wrote it when, unless that leads to the front page.
+    """
+    if any(above.tag in ("article", "main", "section") for above in element.iterancestors()):
+        return False
+    heading = next(element.iter("h1"), None) if element.tag == "header" else None
+    return heading is None or leads_home(heading)
 
 
 def _number(text: str | None) -> int:

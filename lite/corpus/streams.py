@@ -6,7 +6,8 @@ zstandard's own stream reader takes a cut file for a finished one, so frames are
 import io
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePath
 from typing import Any
 
 import zstandard
@@ -46,7 +47,23 @@ def chunks(path: Path, count: Count) -> Iterator[bytes]:
             yield from _unpack(_raw(file, _PACKED, count), new)
 
 
-def _decoder(path: Path, magic: bytes) -> Callable[[], Any] | None:
+def unpacked(pieces: Iterator[bytes], name: PurePath | None = None) -> Iterator[bytes]:
+    """The unpacked bytes of what `pieces` are, by their first ones; a name may promise a compression.
+
+    Raises:
+        DamagedArchive: after the last readable byte of what is truncated or damaged.
+        CorpusError: the name promises a compression that the bytes do not show.
+    """
+    first = next(pieces, b"")
+    new = _decoder(name or PurePath(), first[:4])
+    joined = chain([first], pieces)
+    if new is None:
+        yield from joined
+    else:
+        yield from _unpack((piece[n : n + _PACKED] for piece in joined for n in range(0, len(piece), _PACKED)), new)
+
+
+def _decoder(path: PurePath, magic: bytes) -> Callable[[], Any] | None:
     if magic[:2] == b"\x1f\x8b":
         return lambda: zlib.decompressobj(wbits=31)
     if magic == b"\x28\xb5\x2f\xfd" or (magic[1:] == b"\x2a\x4d\x18" and magic[0] >> 4 == 5):

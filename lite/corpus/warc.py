@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from lite.corpus.html import MAX_HTML, Document
+from lite.corpus.html import MAX_HTML, Document, decode
 from lite.corpus.page import NotAPage, broken, make_page, one_line
-from lite.corpus.streams import Count
+from lite.corpus.streams import Count, DamagedArchive, unpacked, whole
 from lite.errors import CorpusError
 from lite.extras import need
 from lite.records import Broken, Page
@@ -21,6 +21,8 @@ from lite.records import Broken, Page
 _HTML = ("text/html", "application/xhtml+xml")
 _MARKS = {True: b"\x1f\x8b\x08", False: b"\nWARC/1."}  # where a record begins, packed or not
 _LENGTH = re.compile(rb"^content-length:\s*(\d{1,18})\s*$", re.IGNORECASE | re.MULTILINE)
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_PLAIN = ("", "identity", "none", "gzip", "x-gzip", "utf-8")  # gzip that is none was unpacked by the crawler
 _PIECE = 1 << 20
 _HEAD = 1 << 16
 
@@ -73,9 +75,10 @@ def _page(record: Any) -> Page | None:
     """The page of a record; None where it is none and was not meant to be. Raises NotAPage and OSError."""
     kind = record.headers.get("WARC-Type", "").lower()
     if kind == "response":
-        if record.http_headers is None or record.http_headers.status_code != 200:
-            if record.content_length == 0 and record.headers.get("Content-Length", "0") != "0":
-                raise NotAPage("truncated before its content")
+        status = None if record.http_headers is None else record.http_headers.status_code
+        if status is None and record.headers.get("Content-Length", "0") != "0":
+            raise NotAPage("truncated before its content")
+        if status != 200:
             return None
         media = (record.http_content_type or "").lower()
         charset = record.http_charset
@@ -90,7 +93,7 @@ def _page(record: Any) -> Page | None:
     body = _body(record)
     url = record.headers.get("WARC-Target-URI", "").strip("<>")
     if media == "text/plain":
-        return make_page(url, "", body.decode("utf-8", "replace"))
+        return make_page(url, "", decode(body, charset))
     document = Document(body, charset)
     return make_page(url, document.title, document.markdown(url))
 
@@ -139,11 +142,15 @@ def _decoded(body: bytes, coding: str) -> bytes:
             return _inflated(zlib.decompressobj(15 if body[:1] == b"\x78" else -15), body)
         if coding == "br":
             return _unbrotli(body)
-    except (zlib.error, NotAPage) as error:
+        if coding == "zstd" and body.startswith(_ZSTD):
+            return whole(unpacked(iter([body])), MAX_HTML) or b""
+    except (zlib.error, DamagedArchive, NotAPage) as error:
         if body.lstrip()[:1] == b"<":
             return body
         raise NotAPage(f"its {coding} content cannot be unpacked ({error})") from None
-    return body
+    if coding in _PLAIN or body.lstrip()[:1] == b"<":
+        return body
+    raise NotAPage(f"its content is packed by {one_line(coding)}, which lite cannot unpack")
 
 
 def _inflated(decoder: Any, body: bytes) -> bytes:

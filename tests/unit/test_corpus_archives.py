@@ -69,6 +69,20 @@ def test_members_become_pages(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
+def test_members_may_be_packed_themselves(tmp_path: Path, suffix: str) -> None:
+    inside = {
+        "a.html.gz": gzip.compress(b"<title>A</title><p>a"),
+        "b.jsonl.zst": zstandard.compress(b'{"url": "https://a.org/b", "title": "B", "doc": "b"}\n'),
+        "c.json": b'{"url": "https://a.org/c", "title": "C", "doc": "c"}\n',
+        "d.md.gz": gzip.compress(b"# D" * 999)[:20],
+        "e.html.gz": b"nothing of the kind",
+    }
+    pages, broken = split(pack(tmp_path / f"docs{suffix}", inside))
+    assert [(page.title, page.text) for page in pages] == [("A", "a"), ("B", "b"), ("C", "c")]
+    assert [record.where for record in broken] == ["d.md.gz", "e.html.gz"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_list_of_files_beside_or_inside_names_members(tmp_path: Path, suffix: str) -> None:
     inside = {
         "a.html": b"<p>a",

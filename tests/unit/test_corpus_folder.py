@@ -114,6 +114,20 @@ def test_markdown_front_matter_titles_and_links(tmp_path: Path) -> None:
     assert (c.title, d.title, d.text) == ("c", "d", "# not a heading")
 
 
+def test_markdown_links_of_every_spelling_and_headings_of_both(tmp_path: Path) -> None:
+    text = (
+        "Of all things\n=====\n\n```sh\n# no heading\n```\n"
+        "[a](A_(b).md) [b](<My Note.md>) [c](sub/c.md 'C') [d](d.md (D)) [e](<e.md> \"E\") [f]( f.md )"
+    )
+    put(tmp_path, {"n.md": text, "o.md": "```sh\n# no heading\n```\n\n# One"})
+    new, one = split(tmp_path, base_url="https://a.org/")[0]
+    assert (new.title, one.title) == ("Of all things", "One")
+    assert new.text.splitlines()[-1] == (
+        "[a](https://a.org/A_(b).md) [b](https://a.org/My%20Note.md) [c](https://a.org/sub/c.md 'C') "
+        '[d](https://a.org/d.md (D)) [e](https://a.org/e.md "E") [f](https://a.org/f.md)'
+    )
+
+
 def test_a_rule_at_the_beginning_is_no_front_matter(tmp_path: Path) -> None:
     put(tmp_path, {"a.md": "---\nSome text.\n\n---\nMore.", "b.md": "---\n\ntitle: x\n---\ny"})
     put(

@@ -53,6 +53,11 @@ def md(html: str | bytes, url: str = URL) -> str:
         ("<img alt='a b' class='tex'>", "$a b$"),
         ("<math><annotation encoding='application/x-tex'>x^2</annotation></math>", "$x^2$"),
         ("<details><summary>More</summary>inside</details>", "More\n\ninside"),
+        ("<h3><button>How?</button></h3><p>So.<button>Close</button>", "### How?\n\nSo."),
+        ("<header><nav>menu</nav><h1>T</h1><p class=author>Ann</header>x", "# T\n\nAnn\n\nx"),
+        ("<header><h1><a href='https://a.org/'>Site</a></h1>of all things</header>x", "x"),
+        ("<ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp>字<rt>じ</rt></ruby>の本", "漢字の本"),
+        ("<html><body><p>a</p></body><p>b</p></html><p>c</p><html><body><p>d", "a\n\nb\n\nc\n\nd"),
         ("<a href=/x><h3>Card</h3><p>text</a>", "### [Card](https://a.org/x)\n\ntext"),
     ],
 )
@@ -182,6 +187,12 @@ def test_no_table_is_too_large_or_too_deep_to_be_kept() -> None:
         ("<meta charset='windows-1251'>Привет".encode("cp1251"), None, "<meta charset='windows-1251'>Привет"),
         ("<meta http-equiv=Content-Type content='text/html; charset=Shift_JIS'>日本".encode("shift_jis"), None, None),
         ("<meta charset=gb2312>中国".encode("gb18030"), None, "<meta charset=gb2312>中国"),
+        ("髙島屋 ① Ⅱ".encode("cp932"), "Shift_JIS", "髙島屋 ① Ⅱ"),
+        ("日本".encode("shift_jis"), "x-sjis", "日本"),
+        ("這裏是恒生銀行".encode("big5hkscs"), "big5", "這裏是恒生銀行"),
+        ("똠방각하".encode("cp949"), "EUC-KR", "똠방각하"),
+        ("대한민국".encode("cp949"), "windows-949", "대한민국"),
+        ("ประเทศ".encode("cp874"), "tis-620", "ประเทศ"),
         ("é".encode("utf-16"), None, "é"),
         ("\ufeffé".encode(), "latin-1", "é"),
         ("Привет".encode("koi8-r"), "koi8-r", "Привет"),
@@ -207,6 +218,9 @@ def test_title_and_canonical_link() -> None:
     page = Document(b"<title>Paris -\n Wikipedia</title><link rel='x Canonical' href=' /wiki/Paris '><h1>Paris</h1>")
     assert (page.title, page.canonical) == ("Paris", "/wiki/Paris")
     assert Document(b"<title>Whole</title><h1>Other</h1>").title == "Whole"
+    for home in (b"/", b"//a.org", b"https://a.org/index.html", b"../"):
+        assert Document(b"<title>Blog: How to</title><h1><a href='%s'>Blog</a></h1>" % home).title == "Blog: How to"
+    assert Document(b"<title>How to | Blog</title><h1><a href='/how'>How to</a></h1>").title == "How to"
     assert Document(b"<h1>Only <i>heading</i></h1>").title == "Only heading"
     assert Document(b"<p>x").title == ""
 

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from lite.corpus import read_pages, size_of
 from lite.corpus.html import MAX_HTML
@@ -63,9 +64,11 @@ def test_html_responses_resources_and_conversions_become_pages(tmp_path: Path, s
         record("https://a.org/3", b"<p>gone", status="404 Not Found"),
         record("https://a.org/4", b"\x89PNG", media="image/png"),
         record("https://a.org/5", b"<p>moved", status="301 Moved"),
+        record("https://a.org/5b", b"", status="301 Moved"),
         record("https://a.org/6", b"", kind="revisit", media=HTML),
         record("https://a.org/7", b"<title>Sieben</title><p>sieben", kind="resource", media="text/html"),
         record("https://a.org/8", "Plain text é".encode(), kind="conversion", media="text/plain"),
+        record("https://a.org/8b", "中国".encode("gbk"), kind="resource", media="text/plain; charset=gbk"),
         record("https://a.org/9", b"{}", kind="metadata", media="application/json"),
     )
     pages, broken = split(path)
@@ -74,6 +77,7 @@ def test_html_responses_resources_and_conversions_become_pages(tmp_path: Path, s
         Page(url="https://a.org/2", text="café"),
         Page(url="https://a.org/7", title="Sieben", text="sieben"),
         Page(url="https://a.org/8", text="Plain text é"),
+        Page(url="https://a.org/8b", text="中国"),
     ]
     assert broken == []
 
@@ -87,6 +91,10 @@ def test_html_responses_resources_and_conversions_become_pages(tmp_path: Path, s
         ("Content-Encoding: gzip\r\n", b"<p>was unpacked by the crawler", "was unpacked by the crawler"),
         ("Content-Encoding: br\r\n", b"<p>was unpacked by the crawler", "was unpacked by the crawler"),
         ("Content-Encoding: zzz\r\n", b"<p>as it is", "as it is"),
+        ("Content-Encoding: zzz\r\n", b"\x01\x02\x03", None),
+        ("Content-Encoding: zstd\r\n", zstandard.compress(b"<p>packed"), "packed"),
+        ("Content-Encoding: zstd\r\n", zstandard.compress(b"<p>packed" * 99)[:20], None),
+        ("Content-Encoding: zstd\r\n", zstandard.compress(b"x" * (MAX_HTML + 10)), None),
         ("Transfer-Encoding: chunked\r\n", b"3\r\n<p>\r\n2;x=y\r\nab\r\n0\r\n\r\n", "ab"),
         ("Transfer-Encoding: chunked\r\n", b"<p>was joined by the crawler", "was joined by the crawler"),
         (
