@@ -26,6 +26,9 @@ def search(directory: Path, query: str, k: int, as_json: bool, **options: Any) -
 
     with World.open(directory) as opened:
         results = opened.search(query, k, **options)
+        unknown = [url for url in options["mask"] if not (url.endswith("#*") or opened.resolve(url))]
+    if unknown:
+        console.note(f"no page of {directory} is at {', '.join(unknown)}: that hides nothing")
     if as_json:
         console.show_json(results.model_dump(mode="json"))
     else:

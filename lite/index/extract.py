@@ -12,7 +12,19 @@ from itertools import accumulate, chain
 from math import log
 from typing import NamedTuple
 
-from lite.index.text import Passage, is_lone, items, passages, plain, sentences, stems_of, terms_each, words, words_of
+from lite.index.text import (
+    Passage,
+    is_lone,
+    items,
+    passages,
+    plain,
+    sentences,
+    simplified,
+    stems_of,
+    terms_each,
+    words,
+    words_of,
+)
 
 SNIPPET_WORDS = 60
 _K1, _B, _TYPICAL = 1.2, 0.4, 40  # BM25: saturation, length penalty, words of a typical passage
@@ -76,14 +88,17 @@ class Reading:
     def holds(self, phrase: Sequence[str]) -> int | None:
         """The first passage in which the terms of `phrase` begin to stand one after the other."""
         flat, ends, _ = self._index
-        at = -1
-        try:
-            while True:
-                at = flat.index(phrase[0], at + 1)
-                if flat[at : at + len(phrase)] == phrase:
-                    return next(n for n, end in enumerate(ends) if at < end)
-        except ValueError:
-            return None
+        first, *inner, last = phrase if len(phrase) > 1 else (*phrase, "")
+        # A lone character at either end may stand with a neighbour that is no part of the phrase.
+        begins = [n for n, term in enumerate(flat) if term == first or (is_lone(first) and term.endswith(first))]
+        for at in begins:
+            end = at + len(inner) + 1
+            if flat[at + 1 : end] != inner:
+                continue
+            term = flat[end] if end < len(flat) else ""
+            if len(phrase) == 1 or term == last or (is_lone(last) and term.startswith(last)):
+                return next(n for n, end in enumerate(ends) if at < end)
+        return None
 
 
 class Matches(NamedTuple):
@@ -167,23 +182,34 @@ def _cells(row: str) -> list[str]:
     return [" ".join(cell.replace("\\|", "|").split()) for cell in cells]
 
 
-def _shorten(text: str, weights: dict[str, float]) -> str:
-    """Up to `SNIPPET_WORDS` words of `text`, where the weights are densest."""
-    if words(text) <= SNIPPET_WORDS:
+def _shorten(text: str, weights: dict[str, float], limit: int = SNIPPET_WORDS) -> str:
+    """Up to `limit` words of `text`, where the weights are densest, with as much before them as behind."""
+    if words(text) <= limit:
         return text
     parts = text.split(" ") if text.count(" ") * 3 > len(terms_each([text])[0]) else list(text)
     joint = " " if " " in text and len(parts) < len(text) else ""
-    size = SNIPPET_WORDS if joint else 2 * SNIPPET_WORDS
-    gains = _gains(text, parts, weights) if joint else [0.0] * len(parts)
+    size = limit if joint else 2 * limit
+    gains = _gains(text, parts, weights) if joint else _gains_unspaced(text, weights)
     total = best = sum(gains[:size])
-    start = 0
+    first = last = 0  # of the windows that have as much: a match stands in the middle of them, not at their end
     for n in range(1, max(1, len(parts) - size + 1)):
         total += gains[n + size - 1] - gains[n - 1]
         if total > best + 1e-9:
-            best, start = total, n
-    start = max(0, min(start, len(parts) - size))
+            best, first, last = total, n, n
+        elif last == n - 1 and total > best - 1e-9:
+            last = n
+    start = max(0, min((first + last) // 2, len(parts) - size)) if best else 0
     cut = joint.join(parts[start : start + size])
     return f"{'… ' if start else ''}{cut}{' …' if start + size < len(parts) else ''}"
+
+
+def _gains_unspaced(text: str, weights: dict[str, float]) -> list[float]:
+    """What each character of `text` has of the weights: a term's stand where it begins."""
+    gains, said = [0.0] * len(text), simplified(text)
+    for term, weight in weights.items():
+        for found in re.finditer(re.escape(term), said):
+            gains[found.start()] += weight
+    return gains
 
 
 def _gains(text: str, parts: Sequence[str], weights: dict[str, float]) -> list[float]:
@@ -212,7 +238,12 @@ def extract(page: Reading, goal: Sequence[str], idf: Idf, budget: int) -> tuple[
     ranked = [n for _, n in sorted(matches.scores(weights), key=lambda pair: (-pair[0], pair[1]))]
     chosen = _within(page.passages, ranked, budget)
     summary = _summary([(page.passages[n], matches.around[n]) for n in chosen], weights)
-    return _render(page.passages, chosen, budget), summary
+    pieces = [*page.passages]
+    if len(chosen) == 1:  # which may be longer than the budget: a row, an item, a block of code
+        one = pieces[chosen[0]]
+        room = budget - words(f"{one.heading} {one.header}")
+        pieces[chosen[0]] = one._replace(text=_shorten(one.text, weights, max(room, budget // 2)))
+    return _render(pieces, chosen, budget), summary
 
 
 def _within(pieces: Sequence[Passage], ranked: Iterable[int], budget: int) -> list[int]:
@@ -291,4 +322,4 @@ def _summary(chosen: Sequence[tuple[Passage, frozenset[str]]], weights: dict[str
         value = score(count, len(stems), around, weights)
         if value > best + 1e-9:
             best, found = value, sentence
-    return _first_words(found, SNIPPET_WORDS)
+    return _shorten(found, weights)

@@ -148,6 +148,11 @@ class LexicalIndex:
     def _phrase(self, field: str, words: list[tuple[int, str]]) -> Any:
         if len(words) == 1:
             return self._term(field, words[0][1])
+        if is_lone(words[0][1]) or is_lone(words[-1][1]):  # the text may have it with a neighbour out of the phrase
+            (start, first), *inner, (end, last) = words
+            before, after = ".?" * is_lone(first), ".?" * is_lone(last)
+            patterns = [(start, f"{before}{first}"), *inner, (end, f"{last}{after}")]
+            return tantivy.Query.regex_phrase_query(self._schema, field, patterns)
         return tantivy.Query.phrase_query(self._schema, field, words)  # pyright: ignore[reportArgumentType]
 
     def _ranked(self, any_of: list[Any], k: int, hidden: Collection[int]) -> list[tuple[int, float]]:

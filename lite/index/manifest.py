@@ -14,7 +14,7 @@ from lite.index import generation
 from lite.index.generation import sync
 from lite.records import Broken, Record
 
-FORMAT = 3
+FORMAT = 4
 FILE = "world.json"
 
 

@@ -1,6 +1,7 @@
 """Spellings of one URL. The stored URL is a page's identity; other spellings only help to find it."""
 
 import re
+from contextlib import suppress
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
@@ -9,7 +10,8 @@ _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 
 
 def url_key(url: str) -> str:
-    """One form for the spellings of `url`: percent-escapes decoded, scheme and host in lower case, no default port.
+    """One form for the spellings of `url`: percent-escapes decoded, scheme and host in lower case, the host in ASCII
+    (Punycode), no default port.
 
     `http` and `https` share a key. Escaped delimiters (`%2F`, `%3F`, `%23` and the like) stay escaped: decoded they
     would mean another address. Case of the path counts.
@@ -23,6 +25,9 @@ def url_key(url: str) -> str:
     end = min((place for place in map(rest.find, "/?#") if place >= 0), default=len(rest))
     scheme, host, path = scheme.lower(), rest[:end].lower(), rest[end:]
     host = host.removesuffix(_DEFAULT_PORT.get(scheme, " "))
+    if not host.isascii():
+        with suppress(UnicodeError):
+            host = host.encode("idna").decode()
     if scheme == "http":
         scheme = "https"
     slash = "" if path.startswith("/") else "/"  # an address without a path is that of the site's root

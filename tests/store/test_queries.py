@@ -2,6 +2,7 @@
 """Text that a model or a user writes is data: whatever stands in it, only its words count, and nothing raises."""
 
 import random
+import re
 import unicodedata
 from collections.abc import Callable
 from itertools import pairwise
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lite.index.text import _INDIC, _UNSPACED, _folding
 from lite.records import Results
 from lite.world import World
 
@@ -23,9 +25,13 @@ PLAIN = ("radium", "capital", "of", "Andorra", "the", "airport", "BKK", "Zürich
 
 
 def only_words(query: str) -> str:
-    """The query without anything that is no letter and no digit; what looks like one counts as one (™ is TM)."""
+    """The query without anything that is no letter and no digit; what looks like one counts as one (™ is TM), and
+    accents that stand alone are nothing at all.
+    """
     text = unicodedata.normalize("NFKC", query.encode("utf-8", "replace").decode())
-    return "".join(char if char.isalnum() else " " for char in text)
+    return "".join(
+        char if char.isalnum() or re.match(f"[{_UNSPACED}{_INDIC}]", char) else " " for char in text.translate(_folding)
+    )
 
 
 def mixed(seed: int) -> str:
@@ -123,6 +129,18 @@ def test_a_chinese_phrase_is_an_exact_substring(world_of: WorldOf) -> None:
     for query in ("北大", "大学北京", "海淀区大学", "京市北"):
         assert not world.search(query, phrase=True).hits, query
         assert world.search(f"{query} 大学城").hits
+
+
+def test_a_chinese_phrase_may_begin_and_end_with_one_character(world_of: WorldOf) -> None:
+    filler = "没有事情发生。" * 60
+    text = f"{filler}\n\n公元2008年奥运会在北京举行，于3月5日宣布。\n\nA股市场上涨。\n\n{filler}"
+    world = world_of({"zh": text, "other": f"{filler}年2008，日5月3，股A。"})
+    for phrase in ("2008年", "2008年奥运", "3月", "3月5日", "月5", "A股", "行，于3", "于3月5日宣"):
+        (hit,) = world.search(phrase, phrase=True).hits
+        assert hit.title == "zh"
+        assert phrase in hit.snippet, phrase
+    for phrase in ("2008奥", "元2008年会", "B股", "3日"):
+        assert not world.search(phrase, phrase=True).hits, phrase
 
 
 def test_a_word_the_index_does_not_hold_keeps_its_place(world_of: WorldOf) -> None:

@@ -356,6 +356,27 @@ def test_links_stay_links(world_of: WorldOf) -> None:
     assert "](" not in seen.summary
 
 
+@pytest.mark.parametrize("form", ["```\n{}\n```", "- {}", "| {} |", "```\n{}"])
+@pytest.mark.parametrize("joint", [" ", "\n"])
+def test_the_part_of_a_long_passage_that_serves_the_goal_is_shown(world_of: WorldOf, form: str, joint: str) -> None:
+    lines = [f"line {n} of the filler says nothing at all" for n in range(240)]
+    text = joint.join([*lines[:120], "the default port of walrus is 4711 today", *lines[120:]])
+    world = world_of({"rfc": "# RFC\n\n" + form.format(text if form.startswith("`") else " ".join(text.split()))})
+    seen = world.visit("https://w.test/rfc", "default port of walrus", words=100)
+    assert "walrus is 4711 today" in seen.evidence
+    assert "walrus is 4711 today" in seen.summary
+    assert len(seen.evidence.split()) < 120
+    (hit,) = world.search("default port of walrus")
+    assert "walrus is 4711 today line" in " ".join(hit.snippet.split())
+
+
+def test_a_long_line_of_chinese_is_shown_where_it_answers(world_of: WorldOf) -> None:
+    world = world_of({"zh": f"| {'没有事情发生。' * 99}西安事變發生於1936年。{'没有事情发生。' * 99} |"})
+    seen = world.visit("https://w.test/zh", "西安事变", words=60)
+    for shown in (seen.evidence, seen.summary, world.search("西安事变").hits[0].snippet):
+        assert "西安事變發生於1936年" in shown
+
+
 def test_without_a_goal_the_head_is_shown(world_of: WorldOf) -> None:
     seen = world_of({"otter": PAGE}).visit("https://w.test/otter", words=20)
     assert seen.evidence == (

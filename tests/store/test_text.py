@@ -17,6 +17,27 @@ def test_index_and_query_agree_on_any_text(text: str) -> None:
     assert analyzer().analyze(segment(text)) == terms(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("Росси́я, крупнейшее госуда́рство", "государство"),
+        ("Королёв", "Королев"),
+        ("Αθήνα", "Αθηνα"),
+        ("مُحَمَّد", "محمد"),
+        ("שָׁלוֹם", "שלום"),
+        ("the city of İzmir", "Izmir"),
+        ("दिल्ली भारत की राजधानी है", "दिल्ली"),
+        ("தமிழ் நாடு", "தமிழ்"),
+        ("ประเทศไทย", "ประเทศ"),
+        ("សាធារណរដ្ឋ", "ធារណរដ្ឋ"),
+    ],
+)
+def test_marks_fold_away_and_cut_no_word(text: str, query: str) -> None:
+    found, asked = terms(text), terms(query)
+    assert any(found[n : n + len(asked)] == asked for n in range(len(found)))
+    assert analyzer().analyze(segment(text)) == found
+
+
 def test_terms() -> None:
     assert terms("The Cities' RUNNING, 1,234 foo_bar") == ["the", "citi", "run", "1", "234", "foo", "bar"]
     assert terms("Zürich ｆｕｌｌ Zu\u0308rich ﬁve") == ["zurich", "full", "zurich", "five"]
