@@ -53,7 +53,7 @@ def ask() -> str | None:
     while True:
         try:
             line = out.input(Text("\n> ", "bold") if out.is_terminal else "").strip()
-        except (EOFError, KeyboardInterrupt):
+        except (EOFError, KeyboardInterrupt, RuntimeError):  # the last: there is no input at all
             return None
         if line in {"/quit", "/exit"}:
             return None
@@ -77,7 +77,10 @@ def show_results(results: Results) -> None:
         say(f"note: {remark}", "yellow")
     for place, hit in enumerate(results, 1):
         out.print()
-        out.print(Text.assemble(f"{place}. ", plain(hit.title or hit.url, "bold"), (f"  {hit.score:.4f}", "dim")))
+        out.print(
+            Text.assemble(f"{place}. ", plain(hit.title or hit.url, "bold"), (f"  {hit.score:.4f}", "dim")),
+            soft_wrap=True,
+        )
         out.print(Text.assemble("   ", plain(hit.url, "cyan")), soft_wrap=True)
         show_indented(hit.snippet)
 

@@ -213,6 +213,6 @@ def _begun(one: Trajectory, world: World, model: Model, settings: AgentSettings)
     return episode
 
 
-def _asked(one: Trajectory) -> tuple[int, tuple[Message, ...]]:
-    """What tells a question from the others of its run: what it went on from, too."""
-    return one.attempt, one.messages[1:] or (Message(role="user", content=quote(one.question)),)
+def _asked(one: Trajectory) -> tuple[str, int, tuple[Message, ...]]:
+    """What tells a question from the others of its run: its task, with its mask, and what it went on from."""
+    return one.task_id, one.attempt, one.messages[1:] or (Message(role="user", content=quote(one.question)),)

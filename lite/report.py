@@ -59,6 +59,7 @@ class Report(Record):
     answered: int
     stops: dict[str, int]
     failed: dict[str, int]
+    failure: str = ""  # what the last that failed did of
     unseen: int = 0  # trajectories whose last turn names a URL that nothing had shown
     turns: float  # mean a trajectory
     malformed_turns: int
@@ -172,6 +173,7 @@ def summarise(
         answered=sum(one.answered for one in chosen),
         stops=dict(Counter(one.stop.value for one in chosen)),
         failed=dict(Counter(one.failed for one in chosen if one.failed)),
+        failure=next((" ".join((one.error or "").split()) for one in reversed(chosen) if one.failed), ""),
         unseen=sum(bool(one.unseen) for one in chosen),
         turns=round(len(turns) / max(1, len(chosen)), 2),
         by_capability=_by_capability(named, graded),
@@ -270,12 +272,12 @@ def rows(report: Report) -> list[tuple[str, str]]:
     tries = f" x {report.attempts} attempts" if report.attempts > 1 else ""
     lines = [
         ("tasks", f"{report.tasks}{tries} ({report.graded} graded, {report.answered} answered)"),
-        ("exact match", _share(report.intervals.get("exact"), report.exact)),
-        ("F1", f"{report.f1:.3f}"),
+        ("exact match", _share(report.intervals.get("exact"), report.exact) if report.graded else "nothing to grade"),
+        ("F1", f"{report.f1:.3f}" if report.graded else "nothing to grade"),
         *((name, _share(found, 0.0)) for name, found in report.intervals.items() if "@" in name),
         ("outcomes", _counts(report.outcomes, OUTCOMES)),
         ("ended by", _counts(report.stops)),
-        ("failed (not graded)", _counts(report.failed)),
+        ("failed (not graded)", _counts(report.failed) + (f"; the last: {report.failure}" if report.failed else "")),
         ("turns a task", f"{report.turns:.1f}"),
         (
             "malformed turns",

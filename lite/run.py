@@ -53,6 +53,9 @@ class Run:
             )
             if not differing:
                 return cls(folder, known)
+            if _begun(folder) and all(key.endswith(("_digest", "_index")) for key in differing):
+                changed = " and ".join(dict.fromkeys(key.partition("_")[0] for key in differing))
+                raise UsageError(f"the {changed} of {folder} changed since: bring that back, or begin a run elsewhere")
             if _begun(folder):
                 raise UsageError(
                     f"{folder} holds a run with other settings ({', '.join(differing)}): name another folder"

@@ -70,6 +70,7 @@ class EpisodeView(Listener, AbstractContextManager["EpisodeView"]):
     def ended(self, index: int, trajectory: Trajectory) -> None:
         """Print the answer and what it rests on."""
         self.__exit__()
+        self._turns = 0  # another question of a chat may follow
         if trajectory.turns:  # an episode that never began ends in an error line
             show_answer(trajectory)
 

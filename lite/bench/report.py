@@ -18,6 +18,7 @@ def markdown(title: str, tables: Sequence[Sequence[Sequence[str]]], remarks: Seq
 def write(path: Path, text: str) -> None:
     """Write a report. Raises UsageError when the file cannot be written."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror}): name another file") from None

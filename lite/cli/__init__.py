@@ -31,6 +31,10 @@ _MENDABLE = {
     errno.EPERM: "choose a file or folder that you may use",
     errno.EROFS: "choose a folder that can be written",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    **dict.fromkeys(
+        (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOENT),
+        "look at the path, and at the order of the arguments",
+    ),
 }
 
 
@@ -50,12 +54,12 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status; a mendable fault is printed as one line."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a page may hold what the terminal's encoding does not
     try:
         status = lite.main(arguments, prog_name="lite", standalone_mode=False)
-        sys.stdout.flush()
+        _flush()
     except LiteError as error:
         return _fail(str(error))
     except click.UsageError as error:
@@ -70,9 +74,15 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         if error.errno not in _MENDABLE:
             raise
-        name = f" ({error.filename})" if error.filename else ""
+        named = str(error.filename or "")
+        name = f" ({named[:80]}{'...' * (len(named) > 80)})" if named else ""
         return _fail(f"{error.strerror}{name}: {_MENDABLE[error.errno]}")
     return status if isinstance(status, int) else 0
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # the shell may have closed it
+        sys.stdout.flush()
 
 
 def _terminate(*_: Any) -> Never:

@@ -47,6 +47,7 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--native-tools", is_flag=True, default=None, help="Calls by the server's own protocol (openai)."),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads of a model in this process."),
         click.option("--temperature", type=click.FloatRange(min=0), help="0 is greedy."),
+        click.option("--top-k", type=click.IntRange(min=0), help="Of the likeliest tokens; 0: of all."),
         click.option("--seed", type=int, help="Of the sampling."),
         click.option("--prompt", type=folder, help="A file that replaces the system prompt."),
     )
@@ -62,7 +63,7 @@ def settings_of(options: dict[str, Any]) -> dict[str, Any]:
 
         whole |= named_agent(given.pop("agent")).model_dump(exclude_unset=True)
     limits = {field: given.pop(name) for name, field in _LIMITS.items() if name in given}
-    sampling = {name: given.pop(name) for name in ("temperature", "seed") if name in given}
+    sampling = {name: given.pop(name) for name in ("temperature", "top_k", "seed") if name in given}
     if "prompt" in given:
         given["prompt"] = str(given["prompt"])
     return whole | given | {"limits": whole["limits"] | limits, "sampling": whole["sampling"] | sampling}
@@ -152,3 +153,7 @@ def evaluate_command(
         console.show_json(report.model_dump(mode="json"))
     else:
         console.table(rows(report), title=f"{report.model} in world {report.world[:12]}")
+    if report.failed and not report.graded:
+        raise ModelError(f"every task failed ({report.failure}): mend that, then run the same command")
+    if report.failed:
+        console.note(f"{sum(report.failed.values())} tries failed; the same command makes them again")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from lite.cli.options import as_json, folder
+from lite.cli.options import as_json, folder, new_file
 
 _PARTS = ("search", "visit", "build", "sources", "calls", "memory")  # as lite.bench.speed has them
 
@@ -23,7 +23,7 @@ def bench() -> None:
 @click.option("--weights", nargs=2, type=float, metavar="LEXICAL DENSE", help="Of the scores, for weighted.")
 @click.option("--rerank", metavar="MODEL", help="Cross-encoder (a folder or a cached name) that orders the best 50.")
 @click.option("-n", "limit", type=click.IntRange(min=1), help="Only the first so many questions.")
-@click.option("--out", type=folder, metavar="REPORT.md", help="Write the report there too.")
+@click.option("--out", type=new_file, metavar="REPORT.md", help="Write the report there too.")
 @as_json
 def bench_search(
     directory: Path, questions: Path, ways: Any, stopwords: str, out: Path | None, as_json: bool, **options: Any
@@ -48,12 +48,12 @@ def bench_search(
             **options,
         )
     table, remarks = quality.rows_of(report), quality.remarks(report)
-    if out is not None:
-        write(out, markdown("lite bench search", [table], remarks))
     if as_json:
         console.show_json(report.model_dump(mode="json"))
     else:
         console.show_grid(table, remarks)
+    if out is not None:
+        write(out, markdown("lite bench search", [table], remarks))
 
 
 @bench.command("world")
@@ -67,7 +67,7 @@ def bench_search(
 @click.option("--files", type=click.IntRange(min=1), help="Pages of each kind of source.  [1000]")
 @click.option("--calls", type=click.IntRange(min=1), help="Tool calls.  [2000]")
 @click.option("--rounds", type=click.IntRange(min=1), help="Turns of the two sides of a ratio.  [3]")
-@click.option("--out", type=folder, metavar="REPORT.md", help="Write the report there too.")
+@click.option("--out", type=new_file, metavar="REPORT.md", help="Write the report there too.")
 @as_json
 def bench_world(
     directory: Path, questions: Path | None, parts: Any, out: Path | None, as_json: bool, **sizes: Any
@@ -91,11 +91,10 @@ def bench_world(
             progress=lambda name, done, total: view.update(name, done, total, done),
         )
     remarks, found = tables.remarks(report), tables.tables_of(report)
-    if out is not None:
-        write(out, markdown("lite bench world", found, remarks))
     if as_json:
         console.show_json(report.model_dump(mode="json"))
-        return
-    for number, table in enumerate(found):
+    for number, table in enumerate(() if as_json else found):
         console.show_grid(table, () if number else remarks)
         console.say()
+    if out is not None:
+        write(out, markdown("lite bench world", found, remarks))

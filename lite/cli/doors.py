@@ -1,5 +1,6 @@
 """`lite serve`, `lite mcp`, `lite ui`: a world for other programs and for people."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,9 @@ def mcp(directory: Path, **options: Any) -> None:
     for name in () if options["http"] else ("host", "port", "allow"):
         if given(name) is ParameterSource.COMMANDLINE:
             raise UsageError(f"--{name} is of a server that listens: add --http, or leave it out")
+    if not options["http"]:  # a thread that waits for standard input cannot be ended, and Python would wait for it
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
     serve_mcp(directory, ready=_tell, **options)
 
 

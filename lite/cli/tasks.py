@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lite.cli.agent import agent_options, no_model, settings_of
-from lite.cli.options import as_json, folder
+from lite.cli.options import as_json, folder, new_file
 from lite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _show(tally: "Tally", count: int, out: Path) -> None:
 @tasks.command("check")
 @click.argument("file", type=folder, metavar="TASKS.jsonl")
 @click.option("--world", "directory", required=True, type=folder, metavar="DIR", help="The world they are of.")
-@click.option("--out", type=folder, help="Write the sound ones here, stamped with this world.")
+@click.option("--out", type=new_file, help="Write the sound ones here, stamped with this world.")
 @click.option("--judge", metavar="SPEC", help="A model for the rules that need judgement.")
 @as_json
 def tasks_check(file: Path, directory: Path, out: Path | None, judge: str | None, as_json: bool) -> None:
@@ -177,7 +177,7 @@ def tasks_check(file: Path, directory: Path, out: Path | None, judge: str | None
 @tasks.command("rate")
 @click.argument("file", type=folder, metavar="TASKS.jsonl")
 @click.option("--world", "directory", required=True, type=folder, metavar="DIR", help="The world to research in.")
-@click.option("--out", required=True, type=folder, metavar="RATED.jsonl", help="The tasks with their counts.")
+@click.option("--out", required=True, type=new_file, metavar="RATED.jsonl", help="The tasks with their counts.")
 @click.option("-k", default=8, show_default=True, type=click.IntRange(min=1), help="Tries a task.")
 @click.option("--closed", type=click.IntRange(min=0), help="Closed-book tries a task; as many as -k by default.")
 @click.option("-n", "limit", type=click.IntRange(min=1), help="Only the first so many tasks.")
@@ -212,7 +212,7 @@ def tasks_rate(file: Path, directory: Path, out: Path, as_json: bool, **options:
 
 @tasks.command("select")
 @click.argument("file", type=folder, metavar="RATED.jsonl")
-@click.option("--out", required=True, type=folder, metavar="STAGE.jsonl", help="The stage.")
+@click.option("--out", required=True, type=new_file, metavar="STAGE.jsonl", help="The stage.")
 @click.option("--keep", metavar="FILTER", help='Such as "1 <= correct <= 7 and hops > 1".')
 @click.option("--not-closed-book", is_flag=True, help="Leave out what the model answered without searching.")
 @click.option("--balance", metavar="FIELD,...", help="As many of every combination of these fields.")
@@ -264,7 +264,7 @@ def tasks_split(file: Path, out: Path, *, zst: bool, **shares: Any) -> None:
 @click.argument("directory", type=folder, metavar="DIR")
 @click.option("--tasks", "file", required=True, type=folder, metavar="TASKS.jsonl", help="The questions to search.")
 @click.option("--from", "sources", required=True, multiple=True, type=folder, help="Pages to search; may be repeated.")
-@click.option("--out", required=True, type=folder, metavar="TASKS.jsonl", help="The tasks, of the grown world.")
+@click.option("--out", required=True, type=new_file, metavar="TASKS.jsonl", help="The tasks, of the grown world.")
 @click.option("--near", default=5, show_default=True, type=click.IntRange(1, 100), help="Pages a question, at most.")
 @click.option("--mask-source", is_flag=True, help="Hide each task's own pages; drop it where they alone answer it.")
 def tasks_grow(directory: Path, file: Path, sources: tuple[Path, ...], out: Path, **options: Any) -> None:
@@ -292,7 +292,7 @@ def tasks_grow(directory: Path, file: Path, sources: tuple[Path, ...], out: Path
 
 @tasks.command("export")
 @click.argument("file", type=folder, metavar="TASKS.jsonl")
-@click.option("--out", required=True, type=folder, help="A .parquet or .jsonl file.")
+@click.option("--out", required=True, type=new_file, help="A .parquet or .jsonl file.")
 @click.option("--date", default="2026-01-01", show_default=True, help="What the prompt tells the agent; YYYY-MM-DD.")
 def tasks_export(file: Path, out: Path, date: str) -> None:
     """Write tasks in the public LiteResearcher-Data layout (.parquet) or as they are (.jsonl)."""
@@ -307,7 +307,7 @@ def tasks_export(file: Path, out: Path, date: str) -> None:
 
 @tasks.command("import")
 @click.argument("file", type=folder, metavar="FILE")
-@click.option("--out", required=True, type=folder, metavar="TASKS.jsonl", help="A JSONL file.")
+@click.option("--out", required=True, type=new_file, metavar="TASKS.jsonl", help="A JSONL file.")
 def tasks_import(file: Path, out: Path) -> None:
     """Read tasks of the public layout (.parquet) or of ours (.jsonl)."""
     from lite import console

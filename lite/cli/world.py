@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lite.cli.options import as_json, folder
+from lite.cli.options import as_json, folder, new_file
 
 
 @click.group()
@@ -121,7 +121,7 @@ def world_compact(directory: Path) -> None:
 
 @world.command("export")
 @click.argument("directory", type=folder, metavar="DIR")
-@click.option("--out", required=True, type=folder, help="A .jsonl, .jsonl.gz or .jsonl.zst file.")
+@click.option("--out", required=True, type=new_file, help="A .jsonl, .jsonl.gz or .jsonl.zst file.")
 def world_export(directory: Path, out: Path) -> None:
     """Write a world's pages to a file that builds the same world again."""
     from lite import console

@@ -14,6 +14,7 @@ from lite.errors import UsageError
 def write_rows(rows: Sequence[dict[str, Any]], out: Path) -> None:
     """Write `rows` to the Parquet file `out`, whole or not at all; the columns are those of the rows."""
     new = out.with_name(f"{out.name}.new")
+    out.parent.mkdir(parents=True, exist_ok=True)
     try:
         pq.write_table(pa.Table.from_pylist(list(rows)), new)
         new.replace(out)

@@ -59,7 +59,9 @@ class OpenAI:
         self._room = Semaphore(_CONCURRENT)
         self._asked = 0
         self._under_way: dict[Future[Reply | Fault], int] = {}
-        key = os.environ.get(KEY_VARIABLE, "")
+        key = os.environ.get(KEY_VARIABLE, "").strip()  # a file of variables may end its lines in CR LF
+        if not (key.isascii() and key.isprintable()):
+            raise ModelError(f"{KEY_VARIABLE} holds characters that no key has: set it again")
         try:
             url = httpx.URL(base_url.rstrip("/"))
             self._shown = str(url.copy_with(userinfo=b""))  # a password in the address is nobody's to read
@@ -181,9 +183,14 @@ class OpenAI:
         if response.status_code != 200:
             again = response.status_code == 429 or response.status_code >= 500
             error = f"{self._shown} answered HTTP {response.status_code}: {_message(response)}"
+            if response.status_code == 400 and "top_k" in error and "top_k" in body:
+                error += " (--top-k 0 leaves it out)"
             return _Failure(error, again=again, wait=_retry_after(response))
         try:
-            return _reply(response.json())
+            reply = response.json()
+            if reply["choices"][0].get("finish_reason") == "content_filter":
+                return _Failure(f"{self._shown} withheld its reply (content_filter)", again=False)
+            return _reply(reply)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
             return _Failure(f"{self._shown} sent something that is no chat completion: {_message(response)}")
 
@@ -235,6 +242,8 @@ def _reply(body: dict[str, Any]) -> Reply:
     choice = body["choices"][0]
     message = choice["message"]
     text = message.get("content") or ""
+    if isinstance(text, list):
+        text = "".join(part.get("text") or "" for part in text)
     thinking = message.get("reasoning_content") or message.get("reasoning") or ""
     if not isinstance(text, str) or not isinstance(thinking, str):
         raise TypeError("the content is no text")

@@ -24,7 +24,9 @@ def _short(value: str, info: ValidationInfo) -> str:
     return value
 
 
-def _few(limit: str) -> AfterValidator:
+def few(limit: str) -> AfterValidator:
+    """At most as many items as a server's limit of that name."""
+
     def check(value: list[str], info: ValidationInfo) -> list[str]:
         most = getattr(_limits(info), limit)
         if len(value) > most:
@@ -46,8 +48,8 @@ def _listed(value: Any) -> Any:
 
 
 Text = Annotated[str, AfterValidator(_short)]
-Texts = Annotated[list[Text], Field(min_length=1), _few("batch")]
-Urls = Annotated[list[Text], Field(min_length=1), _few("urls")]
+Texts = Annotated[list[Text], Field(min_length=1), few("batch")]
+Urls = Annotated[list[Text], Field(min_length=1), few("urls")]
 OneOrMore = Annotated[Texts, BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 Count = Annotated[int, Field(ge=1), AfterValidator(_most_results)]
 
@@ -57,7 +59,7 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    mask: Annotated[list[Text], _few("urls"), Field(description="URLs that do not exist for this request.")] = []
+    mask: Annotated[list[Text], few("urls"), Field(description="URLs that do not exist for this request.")] = []
 
 
 class Reply(BaseModel):

@@ -61,7 +61,7 @@ def serve(
         api: "environment", "inference", "search-r1" or "serper".
         host: the address to listen on; others than this machine can call only where it is not a loopback one.
         port: 0 takes any free one.
-        limits: what one request may ask for.
+        limits: what one request may ask for; by default what the interface's own clients ask for at most.
         allow: Host names that the server answers to besides this machine's own.
         ready: told the server's address once it can be called.
 
@@ -69,8 +69,8 @@ def serve(
         UsageError: there is no such interface, or the address cannot be listened on.
         WorldError: the world cannot be opened.
     """
-    _module(api)
-    limits = limits or Limits()
+    own: Limits = getattr(_module(api), "LIMITS", Limits())
+    limits = limits or own
     with World.open(world) as opened:
         engine = Engine(opened, limits)
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import MutableMapping
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
@@ -12,6 +13,8 @@ from lite.serve.engine import Refusal
 from lite.serve.guard import App
 from lite.serve.limits import Limits
 from lite.serve.stats import Tally
+
+_DRAINED = 64_000_000  # bytes of a body that is refused
 
 
 class Gone(Exception):
@@ -93,8 +96,20 @@ class Intake:
         except TimeoutError:
             raise Refusal(408, f"the request was not whole after {self._limits.patience:g} seconds") from None
         if max(size, len(body)) > most:
+            await self._drained(len(body), size, receive, more=more)
             raise Refusal(413, f"the request is longer than {most} bytes: ask for less at once")
         return bytes(body)
+
+    async def _drained(self, read: int, size: int, receive: Any, *, more: bool) -> None:
+        """Take in what still comes of a body that is too long: clients that send it whole see no answer before."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.patience):
+                while more and max(read, size) <= _DRAINED:
+                    message = await receive()
+                    if message["type"] != "http.request":
+                        raise Gone
+                    read += len(message.get("body", b""))
+                    more = message.get("more_body", False)
 
 
 def refused(status: int, line: str) -> Response:

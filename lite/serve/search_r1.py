@@ -4,19 +4,23 @@ Its corpus is Wikipedia in passages of a hundred words, so `contents` is the pag
 corpus, and about a hundred words of the page that serve the query. A document's `id` is the page's URL.
 """
 
+from typing import Annotated
+
 from pydantic import Field
 
 from lite.records import Hit
-from lite.serve.endpoint import Count, Endpoint, Reply, Request, Texts
+from lite.serve.endpoint import Count, Endpoint, Reply, Request, Text, few
 from lite.serve.engine import Engine
+from lite.serve.limits import Limits
 
 WORDS = 100
+LIMITS = Limits(batch=5_000, body=20_000_000)  # its client sends all searches of a training step at once
 
 
 class Retrieve(Request):
-    """Queries, embedded together."""
+    """Queries, embedded together; its client asks with none, too, where no episode of a step searches."""
 
-    queries: Texts
+    queries: Annotated[list[Text], few("batch")]
     topk: Count | None = Field(None, description="Documents a query; 3, as upstream, where it is left out.")
     return_scores: bool = False
 
@@ -43,7 +47,7 @@ class Retrieved(Reply):
 
 def retrieve(engine: Engine, request: Retrieve) -> Retrieved:
     """Retrieve documents for many queries."""
-    found = engine.search(request.queries, request.topk or 3, mask=request.mask).results
+    found = engine.search(request.queries, request.topk or 3, mask=request.mask).results if request.queries else []
     documents = [[_document(engine, hit, results.query) for hit in results] for results in found]
     if not request.return_scores:
         return Retrieved(result=documents)

@@ -18,7 +18,7 @@ class Search(Request):
     type: Text | None = Field(None, description="Ignored.")
     autocorrect: bool | None = Field(None, description="Ignored.")
     autocomplete: bool | None = Field(None, description="Ignored.")
-    page: int = Field(1, ge=1, description="Which `num` hits: the first, the second, …")
+    page: int = Field(1, ge=1, description="Which `num` hits: the first, …; they end at the server's limit.")
 
 
 class Organic(Reply):

@@ -27,9 +27,9 @@ _SOURCE = "literesearcher-lite"
 
 def write_tasks(tasks: Sequence[Task], out: Path) -> None:
     """Write tasks as JSONL, packed where the name ends in .gz or .zst, whole or not at all."""
+    out.parent.mkdir(parents=True, exist_ok=True)
     new = out.with_name(f"{out.name}.new")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         with packed(new, out.suffix) as file:
             for task in tasks:
                 file.write(f"{task.to_json()}\n".encode())

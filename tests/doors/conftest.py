@@ -161,9 +161,10 @@ def served(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
     log = tmp_path_factory.mktemp("served") / "log"
 
     def start(api: str, **limits: float) -> str:
+        told = f"Limits(**{limits!r})" if limits else None
         code = (
             "from lite.serve.http import serve\nfrom lite.serve.limits import Limits\n"
-            f"serve({str(world)!r}, {api!r}, port=0, limits=Limits(**{limits!r}), ready=lambda at: print(at, flush=True))"
+            f"serve({str(world)!r}, {api!r}, port=0, limits={told}, ready=lambda at: print(at, flush=True))"
         )
         if code not in started:
             with log.open("a") as errors:

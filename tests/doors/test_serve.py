@@ -298,6 +298,13 @@ def test_search_r1_mask(door):
     assert "Radium" not in passages(door("search-r1"), "Curie", mask=[RADIUM])
 
 
+def test_search_r1_takes_the_searches_of_a_whole_training_step(served):
+    with httpx.Client(base_url=served("search-r1"), timeout=60) as client:
+        for count in (0, 1, 600):
+            asked = {"queries": ["radium"] * count, "topk": 1, "return_scores": True}
+            assert len(client.post("/retrieve", json=asked).json()["result"]) == count
+
+
 # ---------------------------------------------------------------- serper
 
 
@@ -337,7 +344,7 @@ def test_health_and_stats(door, api):
 def test_the_description_names_what_is_served_and_nothing_else(door, api):
     one = door(api)
     assert one.description["openapi"] == "3.1.0"
-    assert one.description["info"]["x-limits"]["batch"] == 100
+    assert one.description["info"]["x-limits"]["batch"] == (5_000 if api == "search-r1" else 100)
     for path, methods in one.description["paths"].items():
         for method in ("get", "post", "put", "delete"):
             status = one.http.request(method, path).status_code

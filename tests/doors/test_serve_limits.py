@@ -13,7 +13,9 @@ from contextlib import closing
 from pathlib import Path
 from threading import Event
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -117,6 +119,12 @@ def test_unknown_paths_and_methods(small):
     wrong = small.get("/search")
     assert line(wrong) == (405, "GET /search: method not allowed, see /openapi.json")
     assert wrong.headers["allow"] == "POST"
+
+
+def test_a_client_that_sends_everything_first_reads_why(small):
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{small.base_url}/search", data=b"x" * 5_000_000)
+    assert json.load(refused.value)["error"] == "the request is longer than 2000 bytes: ask for less at once"
 
 
 def test_more_bytes_than_were_announced_or_none_announced(small):
