@@ -37,7 +37,7 @@ from lite.tools import NAMES, schema_lines, strings
 
 Event = Generate | Call | Turn  # a Turn asks for nothing: it lets a listener see what was just said or observed
 Answer = Reply | Observation | Fault | None
-_ADDRESS = re.compile(r"https?://[^\s<>\"'\]|\\]+")
+_ADDRESS = re.compile(r"https?://[^\s<>\"'`\]|\\，。；：、！？（）《》「」]+")  # noqa: RUF001  # Chinese punctuation ends one
 # What a tool says back of a call: the words of a search, and an address under which there is nothing.
 _ECHO = re.compile(
     r"^A Google search for '.*' found \d+ results:$|^No results found for '.*'\. Try with .*$"

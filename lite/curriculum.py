@@ -89,7 +89,7 @@ def _comparison(node: ast.Compare, known: Sequence[str]) -> Test:
     ops = [_COMPARE[type(op)] for op in node.ops]
 
     def holds(fields: Fields) -> bool:
-        values = [part(fields) for part in parts]
+        values = [list(value) if isinstance(value, tuple) else value for value in (part(fields) for part in parts)]
         if None in values:  # it is asked whether the field is there
             values = [None if value is _ABSENT else value for value in values]
         if any(value is _ABSENT or (isinstance(value, list) and _ABSENT in value) for value in values):

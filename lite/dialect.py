@@ -25,7 +25,7 @@ ASK_FOR_ANSWER = (
 # strings without control characters, and repetitions are bounded, so that a tiny model cannot babble for ever.
 _GRAMMAR = r"""
 think ::= "<think>" [^<\n] [^<]{0,500} "</think>\n"
-answer ::= "<answer>" [^<\n]{1,160} "</answer>"
+answer ::= "<answer>" [^<\n]{1,400} "</answer>"
 call ::= "<tool_call>\n" ( search | visit ) "\n</tool_call>"
 search ::= "{\"name\": \"search\", \"arguments\": {\"query\": [" string ( ", " string ){0,2} "]}}"
 visit ::= "{\"name\": \"visit\", \"arguments\": {\"url\": [" string ( ", " string ){0,2} "], \"goal\": " string "}}"
@@ -291,7 +291,9 @@ def _closed(text: str) -> str:
     return text if quoted or len(opened) > _DEEPEST else text + "".join(reversed(opened))
 
 
-_MENDS: tuple[tuple[str, Callable[[str], str]], ...] = (
+_ADJACENT = re.compile(r"""(?<=[\w.!?])(["'])\s+\1(?=\w)""")  # `["a" "b"]`
+_Mend = tuple[str, Callable[[str], str]]
+_MENDS: tuple[_Mend, ...] = (
     ("code_fence", lambda text: _FENCE.sub("", text)),
     ("text_around_json", lambda text: text[text.find("{") : text.rfind("}") + 1] if "}" in text else text),
     ("curly_quotes", lambda text: text.translate(_CURLY)),
@@ -302,9 +304,19 @@ _MENDS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 def _read_json(text: str, repairs: list[str]) -> Any:
     """`text` as JSON, after as few repairs as it takes, one on top of the other; None when none of them help."""
+    # Quotes that are curly may be meant, in a string: they are straightened only where nothing else helps.
+    for mends in ([mend for mend in _MENDS if mend[0] != "curly_quotes"], _MENDS):
+        value, applied = _mended(text, mends)
+        if value is not None:
+            repairs += applied
+            return value
+    return None
+
+
+def _mended(text: str, mends: Sequence[_Mend]) -> tuple[Any, list[str]]:
     applied: list[str] = []
     value = _loads(text)
-    for name, mend in _MENDS:
+    for name, mend in mends:
         mended = mend(text)
         if value is None and mended != text:
             text = mended
@@ -312,11 +324,10 @@ def _read_json(text: str, repairs: list[str]) -> Any:
             value = _loads(text)
     if value is None and (value := _python_literal(text)) is not None:
         applied.append("single_quotes")
-    if value is None and (value := _first_object(text)) is not None:
-        applied.append("second_call_dropped")
-    if value is not None:
-        repairs += applied
-    return value
+    if value is None and (found := _first_object(text)) is not None:
+        value, name = found
+        applied.append(name)
+    return value, applied
 
 
 def read_object(text: str) -> dict[str, Any] | None:
@@ -332,18 +343,25 @@ def _loads(text: str) -> Any:
         return None
 
 
-def _first_object(text: str) -> Any:
-    """The first of several JSON objects that stand one behind the other."""
+def _first_object(text: str) -> tuple[Any, str] | None:
+    """The first of several JSON objects that stand one behind the other, or one with brackets too many behind it; and
+    the name of that repair.
+    """
     try:
         value, end = json.JSONDecoder(strict=False).raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, Mapping) and text[end:].lstrip(" \t\r\n,;").startswith("{") else None
+    rest = text[end:].lstrip(" \t\r\n,;}]")
+    if not isinstance(value, Mapping) or (rest and not rest.startswith("{")):
+        return None
+    return value, "second_call_dropped" if rest else "extra_brace"
 
 
 def _python_literal(text: str) -> Any:
     """A Python dictionary; JSON's `true`, `false` and `null` may stand in it."""
     try:
+        if _ADJACENT.search(text):  # Python would make one string of two
+            return None
         tree = _Constants().visit(ast.parse(text.strip(), mode="eval"))
         value = ast.literal_eval(tree)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):

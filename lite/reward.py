@@ -6,27 +6,42 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 
+from lite.dates import read_date
+from lite.index.text import simplified
 from lite.records import Reward, Stop, Task, Trajectory
 
 _ARTICLES = {"a", "an", "the"}
-_TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*|[\u3400-\u9fff\u3040-\u30ff]|[^\W_]+")
+# A sign that touches the end of a word is a part of it: C++, C#, A+, O-.
+_TOKEN = re.compile(
+    r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)*|[\u3400-\u9fff\u3040-\u30ff]"
+    r"|[^\W\d_]{1,2}-(?![\w-])|[^\W_]+(?:[+#]+(?!\w))?"
+)
+_LETTERS = str.maketrans(  # which no accent can be taken from
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th", "&": " and "}
+)
+_DASHES = re.compile("^[\u2010-\u2015\u2212]|^(?:minus|negative) ", re.IGNORECASE)
+_AND = {"and", "和", "与", "及", "以"}
 # A number with an optional currency before and unit behind. A capitalised word behind it is a name ("12 Monkeys"),
 # except in units that are written so; an s that touches it makes a decade of it.
 _NUMBER = re.compile(
     r"^(?:about |c\. ?)?(?:([+-]?)(US\$|USD|EUR|GBP|JPY|[$€£¥])\s?)?"
-    r"([+-]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)(?!'?s\b)"
-    r"(?:\s*((?:[a-z\u03bc%‰°]|/[a-z]|K$|[KMGT]?W|MHz|GHz|Hz|AU$|(?:US dollars?|USD|EUR|GBP|JPY)$)\S*"
+    r"([+-]?\s?(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d+)(?:\.\d+)?)(?!'?s\b)"
+    r"(?:\s*((?:(?:平方)?(?:公里|千米|米)$|公尺$|公斤$|千克$|克$|[吨噸人年]$"
+    r"|[a-z\u03bc%‰°]|/[a-z]|K$|[KMGT]?W|MHz|GHz|Hz|AU$|(?:US dollars?|USD|EUR|GBP|JPY)$)\S*"
     r"(?: [a-z]\S*){0,3}))?$"
 )
-_SIGN = re.compile(r"(^|\D)([+\u2212-])[$€£¥]?$")  # what stands before a number; behind another it is a range
-_BETWEEN = re.compile(r"[;\n]|, | and ")
+# What stands before a number; behind another a dash makes a range.
+_SIGN = re.compile(r"(^|\D)([+\u2010-\u2015\u2212<>≤≥-])[$€£¥]?\s?$")
+_BETWEEN = re.compile(r"[;\n\u3001\uff0c\uff1b]|, | and ")
 _SCALE = {"thousand": 1e3, "million": 1e6, "mn": 1e6, "billion": 1e9, "bn": 1e9, "trillion": 1e12}
 # What a unit is called here, and what else it is called; each also with an s behind it.
 _SPELLINGS = {
     "mm": "millimetre, millimeter",
     "cm": "centimetre, centimeter",
-    "m": "metre, meter",
-    "km": "kilometre, kilometer",
+    "m": "metre, meter, 米, 公尺",
+    "km": "kilometre, kilometer, 公里, 千米",
+    "m2": "平方米",
+    "km2": "平方公里, 平方千米",
     "in": "inch, inches",
     "ft": "foot, feet",
     "yd": "yard",
@@ -39,9 +54,9 @@ _SPELLINGS = {
     "ml": "millilitre, milliliter",
     "l": "litre, liter",
     "mg": "milligram",
-    "g": "gram",
-    "kg": "kilogram, kilo",
-    "t": "tonne, metric ton",
+    "g": "gram, 克",
+    "kg": "kilogram, kilo, 公斤, 千克",
+    "t": "tonne, metric ton, 吨, 噸",
     "ton": "",
     "pound": "£, gbp, lb, pound sterling",  # money or mass: a question is not about both
     "oz": "ounce",
@@ -56,7 +71,7 @@ _SPELLINGS = {
     "day": "",
     "week": "",
     "month": "",
-    "year": "yr, year old, years old, years of age",
+    "year": "yr, year old, years old, years of age, 年",
     "century": "centuries",
     "W": "watt",
     "kW": "kilowatt",
@@ -75,7 +90,7 @@ _SPELLINGS = {
     "%": "percent, per cent, pct",
     "‰": "per mille, permille",
     "percentage point": "pp",
-    "people": "person, inhabitant, resident",
+    "people": "person, inhabitant, resident, 人",
 }
 _UNITS = {other: name for name, more in _SPELLINGS.items() for other in (name, *more.split(", ")) if other}
 _LONGEST_UNIT = 60  # characters
@@ -90,13 +105,13 @@ def tokens(text: str) -> list[str]:
 
 
 def _folded(text: str) -> str:
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(char for char in folded if not unicodedata.combining(char))
+    folded = unicodedata.normalize("NFKD", simplified(text)).casefold()
+    return "".join(char for char in folded if not unicodedata.combining(char)).translate(_LETTERS)
 
 
 def number(text: str) -> tuple[float, str] | None:
     """The number that `text` is, with its unit ("" if none); "3.5 million km" is (3500000.0, "km"). Else None."""
-    plain = unicodedata.normalize("NFKC", text).replace("\u2212", "-").strip().rstrip(".")
+    plain = _DASHES.sub("-", unicodedata.normalize("NFKC", text).strip().rstrip("."))
     match = _NUMBER.match(plain)
     if match is None:
         return None
@@ -105,6 +120,12 @@ def number(text: str) -> tuple[float, str] | None:
     value, unit = (value * _SCALE[scale], rest) if scale in _SCALE else (value, unit)
     money = _UNITS[match[2].casefold()] if match[2] else ""
     return -value if match[1] == "-" else value, f"{money} {unit}".strip()
+
+
+def _measure(text: str) -> tuple[float, str] | None:
+    """The number that `text` is, where its unit is one of the table."""
+    found = number(text)
+    return found if found and _unit(found[1]) else None
 
 
 @lru_cache(4096)
@@ -134,13 +155,15 @@ def exact(answer: str, references: Sequence[str], tolerance: float | None = None
         tolerance: relative difference allowed between numbers; None: none beyond rounding of the last bits.
         asked: the question.
     """
-    said, value = tokens(answer), number(answer) or number(answer.casefold())
-    expected = [number(reference) for reference in references]
+    said, value, day = tokens(answer), number(answer) or number(answer.casefold()), read_date(answer)
+    expected = [number(reference) or _measure(reference.casefold()) for reference in references]
     units = {_unit(one[1]) for one in expected if one and one[1]}
     for reference, one in zip(references, expected, strict=True):
         if value and one:  # as numbers only: their words have lost the sign
             near = abs(value[0] - one[0]) <= max(1e-9, tolerance or 0.0) * abs(one[0])
             right = near and _same_unit(value[1], one[1], units, asked)
+        elif day and (meant := read_date(reference)):
+            right = day == meant
         else:
             right = bool(said) and said == tokens(reference) and _same_signs(answer, reference)
         if right:
@@ -165,6 +188,8 @@ def _singular(text: str) -> list[str]:
 def _same_signs(one: str, other: str) -> bool:
     """Whether numbers in two texts of the same words have the same signs. A hyphen may be one (UTC-1) or not (F-16)."""
     alike = ({"", "+"}, {"", "?"}, {"-", "?"})
+    if len(_signs(one)) != len(_signs(other)):
+        return False
     return all(a == b or {a, b} in alike for a, b in zip(_signs(one), _signs(other), strict=False))
 
 
@@ -176,7 +201,8 @@ def _signs(text: str) -> list[str]:
         if token[0][0].isdigit():
             sign = _SIGN.search(folded[max(0, token.start() - 3) : token.start()])
             hyphen = sign and sign[2] == "-" and (sign[1] or "").isalpha()
-            found.append("?" if hyphen else sign[2].replace("\u2212", "-") if sign else "")
+            more = "..." if folded[token.end() : token.end() + 1] == "+" else ""  # 50+
+            found.append(("?" if hyphen else _DASHES.sub("-", sign[2]) if sign else "") + more)
     return found
 
 
@@ -200,7 +226,7 @@ def _found(answer: str, expected: Sequence[str]) -> tuple[int, list[str]]:
         if places:
             found += 1
             left[places[0] : places[0] + len(member)] = [""]  # what is taken out must not join its neighbours
-    return found, [word for word in left if word not in {"", "and"}]
+    return found, [word for word in left if word and word not in _AND]
 
 
 def set_f1(answer: str, expected: Sequence[str]) -> float:
@@ -227,12 +253,14 @@ def contains_answer(text: str, answer: str) -> bool:
 
 
 _ABSTAINING = re.compile(
-    r"^(?:n/?a|none|unknown|not (?:known|found|available|specified|stated)|no (?:answer|information|data)\b.*"
-    r"|(?:i|we) (?:do not|don['\u2019]t|can(?:not|['\u2019]t)|could(?: not|n['\u2019]t))\b.*"
+    r"^(?:n/?a|none|(?:the answer is )?(?:unknown|not known)|not (?:known|found|available|specified|stated)"
+    r"|no (?:answer|information|data)\b.*"
+    r"|(?:i|we) (?:do not|don['\u2019]t|can(?:not|['\u2019]t)|could(?: not|n['\u2019]t)) (?:\w+ )?"
+    r"(?:know|find|determine|answer|locate|provide|give|confirm|identify|have)\b.*"
     r"|(?:i|we) (?:am|are|was|were) (?:unable|not able)\b.*"
     r"|(?:it )?(?:is )?(?:can ?not|could not) be (?:determined|answered|found)\b.*"
     r"|(?:there is )?(?:not enough|insufficient|no) (?:information|evidence)\b.*"
-    r"|unable to\b.*|\u4e0d\u77e5\u9053|\u65e0\u6cd5\u786e\u5b9a|\u672a\u77e5)\W*$",
+    r"|unable to\b.*|不知道|不清楚|[无無]法[确確]定|未知|(?:没有|沒有|未|没|找不)(?:找)?到.*|没有答案)\W*$",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -245,7 +273,7 @@ def abstains(answer: str) -> bool:
 def same(task: Task, one: str, other: str) -> bool:
     """Whether two answers to a task say the same, as its grader compares: members of lists in any order."""
     if task.answer_type == "list":
-        first, second = (Counter(word for word in tokens(text) if word != "and") for text in (one, other))
+        first, second = (Counter(word for word in tokens(text) if word not in _AND) for text in (one, other))
         return first == second
     return bool(exact(one, [other], task.tolerance, asked=task.question))
 

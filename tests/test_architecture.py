@@ -20,7 +20,7 @@ SCRIPTS = sorted((CLONE / "data").rglob("*.py"))
 # Imports go downwards only: a unit may import the layers before its own, and its own without a cycle.
 LAYERS = (
     ("records", "errors"),
-    ("extras", "machine", "shipped", "recipe", "corpus", "dialect"),
+    ("extras", "machine", "shipped", "recipe", "corpus", "dialect", "dates"),
     ("run", "index", "models", "memory"),
     ("world", "reward", "judge", "curriculum", "agents"),
     ("reading",),

@@ -232,7 +232,7 @@ def _literals(node: Node, question: str) -> Iterator[str]:
     for part in nodes(node):
         if part.get("op") == "fact" and isinstance(part["page"], str) and node.get("op") == "fact":
             yield question
-        for _, _, what in part.get("where", ()):
+        for *_, what in filter(None, part.get("where", ())):  # whether it holds in the world is looked at later
             if isinstance(what, str) and tokens(what):
                 yield what
 

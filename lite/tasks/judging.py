@@ -22,6 +22,7 @@ _JUDGE = (
     + "\nReply with the single word GOOD, or with BAD, the name of the first rule that it breaks, a colon, and why in "
     "a few words."
 )
+_TOKENS = 1024  # of a reply: a thinking model thinks first
 _GOOD = re.compile(r"[\s*\"'`]*GOOD\b", re.IGNORECASE)
 _BAD = re.compile(rf"[\s*\"'`]*(?:BAD\b[\s:,*-]*)?({'|'.join(RULES)})\b[\s:,*\"'`-]*", re.IGNORECASE)
 
@@ -58,8 +59,11 @@ def unjudged(task: Task) -> bool:
 
 
 def ask(model: Model, system: str, text: str, name: str) -> str | None:
-    """What the model replies, None where it fails."""
+    """What the model replies, less its thinking; None where it fails, or thinks for ever."""
     messages = (Message(role="system", content=system), Message(role="user", content=text))
-    request = Generate(messages=messages, max_tokens=200, sampling=Sampling(temperature=0.0), conversation=name)
+    request = Generate(messages=messages, max_tokens=_TOKENS, sampling=Sampling(temperature=0.0), conversation=name)
     [reply] = model.generate([request])
-    return None if isinstance(reply, Fault) else reply.text
+    if isinstance(reply, Fault):
+        return None
+    _, thought, said = reply.text.rpartition("</think>")
+    return None if "<think>" in said else said.lstrip() if thought else said

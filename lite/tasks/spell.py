@@ -3,10 +3,11 @@
 import re
 from datetime import date
 
+from lite.dates import MONTHS
 from lite.tasks.derive import Answer, Item, Node, Underivable
 from lite.tasks.ground import Ground
 from lite.tasks.statements import bare_name
-from lite.tasks.values import MONTHS, plain_number, same_text
+from lite.tasks.values import plain_number, same_text
 
 _MONEY = re.compile(r"(?:US|A|C|NZ)?([$€£¥])")
 

@@ -48,7 +48,7 @@ def _entities(task: Task) -> list[str]:
     """The entities that the makers wrote down; of other tasks, the evidence and the answer."""
     told = (task.model_extra or {}).get("entities")
     if not isinstance(told, list | tuple):
-        told = members(task.answers[0]) if task.answer_type == "list" else task.answers[:1]
+        told = members(task.answers[0]) if task.answer_type == "list" and task.answers else task.answers[:1]
         told = [*told, *task.evidence]
     names = sorted({same_text(str(name)) or str(name) for name in told})
     return names or [task.id]

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from lite.dates import read_date
 from lite.index.text import links, sentences
 from lite.tasks.chinese import chinese_statements, is_chinese
 from lite.tasks.tables import Table
-from lite.tasks.values import Value, clean, read_date, read_value
+from lite.tasks.values import Value, clean, read_value
 
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DAY = rf"(?:{_MONTH} \d{{1,2}}, \d{{4}}|\d{{1,2}} {_MONTH} \d{{4}})"

@@ -5,17 +5,13 @@ Whatever can be read in two ways (03/04/2001, 1.234, 10-12, c. 1850, "5 (3)") is
 
 import re
 import unicodedata
-from datetime import date
 from typing import Literal, NamedTuple
 
+from lite.dates import read_date
 from lite.index.text import links, plain
 
 Kind = Literal["empty", "number", "year", "date", "rank", "text", "several", "odd"]
 
-MONTHS = (
-    "january february march april may june july august september october november december".split()  # noqa: SIM905
-)
-_MONTH = {name[:length]: n for n, name in enumerate(MONTHS, 1) for length in (3, len(name))} | {"sept": 9}
 _EMPTY = re.compile(
     r"[\s\-\u2010-\u2015\u2212.*/]*|n/?a|pass|reports?|details|links?|none|nil|various|several|multiple|same|tb[acd]|unknown|unk\.?|vacant|[x\u2713\u2714?]",
     re.IGNORECASE,
@@ -38,9 +34,6 @@ _NUMBER = re.compile(
 )
 _CONVERSION = re.compile(r"\s*\((?:[\d,.]+\s?(?:[a-zµ]+[²³]?|°[CF]|sq mi|cu ft)[;,/ ]*)+\)$")
 _GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+|\d+,\d{1,2}|\d{1,3}(?: \d{3})+")
-_DMY = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?(?: of)? ([A-Za-z]{3,9})\.?,? (\d{4})")
-_MDY = re.compile(r"([A-Za-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})")
-_ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _YEAR = re.compile(r"1[0-9]{3}|20[0-9]{2}")
 _RANK = re.compile(r"(\d{1,3})(?:st|nd|rd|th)")
 _SPLIT = re.compile(r";| / |\n|\s[|•·]\s|, .*, | and .* and |<br")
@@ -80,20 +73,6 @@ def read_value(raw: str) -> Value:
     if day:
         return Value("date", text, float(day.toordinal()))
     return _number(text) or _words(text, raw)
-
-
-def read_date(text: str) -> date | None:
-    """The day that `text` is, where it can be read in one way only."""
-    try:
-        if found := _DMY.fullmatch(text):
-            return date(int(found[3]), _MONTH[found[2].lower()], int(found[1]))
-        if found := _MDY.fullmatch(text):
-            return date(int(found[3]), _MONTH[found[1].lower()], int(found[2]))
-        if found := _ISO.fullmatch(text):
-            return date(int(found[1]), int(found[2]), int(found[3]))
-    except (KeyError, ValueError):
-        return None
-    return None
 
 
 def _number(text: str) -> Value | None:

@@ -430,6 +430,8 @@ BARE = Task(id="bare", question="Which?", answers=("x",))
         ("capability not in ['direct']", []),
         ("correct", ["rated"]),
         ("correct == None", ["bare"]),
+        ("mask == []", ["rated", "bare"]),
+        ("mask != []", []),
         ("correct != None", ["rated"]),
         ("not correct == 8", ["bare"]),
     ],

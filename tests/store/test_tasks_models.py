@@ -110,6 +110,7 @@ VERDICTS = {
     "The question seems fine to me, good job": "unjudged",
     "BAD": "unjudged",
     "": "unjudged",
+    "<think>\nIs it GOOD? No.\n</think>\n\nBAD natural: clumsy": ("judge: natural", "clumsy"),
 }
 
 

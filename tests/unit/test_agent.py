@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  # Chinese punctuation is meant
 """The episode, driven by hand: no model, no world, every way it can end."""
 
 from collections.abc import Iterable, Sequence
@@ -196,6 +197,11 @@ def test_a_cited_url_that_was_never_seen_is_flagged() -> None:
     )
     trajectory, _, _ = play([search("a"), cited], observation=seen)
     assert trajectory.unseen == ("https://made.up/page",)
+    quoted = (
+        "<think>As `https://a.test/` says；根据https://a.test/，是。（https://link.test/b）</think><answer>x</answer>"
+    )
+    trajectory, _, _ = play([search("a"), quoted], observation=seen)
+    assert trajectory.unseen == ()
 
 
 def test_what_the_model_asked_for_in_vain_was_not_shown() -> None:

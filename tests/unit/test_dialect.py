@@ -24,6 +24,9 @@ PLAIN = '{"name": "search", "arguments": {"query": ["a", "b"]}}'
             ("trailing_comma",),
         ),
         (f"<think>t</think><tool_call>{PLAIN[:-1]}</tool_call>", ("missing_brace",)),
+        (f"<think>t</think><tool_call>{PLAIN}}}</tool_call>", ("extra_brace",)),
+        (f"<think>t</think><tool_call>{PLAIN}}} }}</tool_call>", ("extra_brace",)),
+        (f"<think>t</think><tool_call>{PLAIN}}}\n{PLAIN}</tool_call>", ("second_call_dropped",)),
         (
             "<think>t</think><tool_call>{'name': 'search', 'arguments': {'query': ['a', 'b']}}</tool_call>",
             ("single_quotes",),
@@ -105,6 +108,10 @@ def test_answers_are_read(text: str, answer: str, repairs: tuple[str, ...]) -> N
         ("<think>t</think><answer>  </answer>", "the answer is empty"),
         ("<think>t</think><tool_call>search please</tool_call>", "the tool call is not a JSON object"),
         ("<think>t</think><tool_call>[1]</tool_call>", "the tool call is not a JSON object"),
+        (
+            '<think>t</think><tool_call>{"name": "search", "arguments": {"query": ["a" "b"]}}</tool_call>',
+            "the tool call is not a JSON object",  # a comma is missing: to search for "ab" would be no repair
+        ),
         ('<think>t</think><tool_call>{"arguments": {}}</tool_call>', 'the tool call has no "name"'),
         ('<think>t</think><tool_call>{"name": "search"}</tool_call>', 'the tool call has no "arguments" object'),
     ],
@@ -114,6 +121,12 @@ def test_what_cannot_be_read_says_why(text: str, reason: str) -> None:
     assert parsed.malformed == reason
     assert parsed.call is None
     assert parsed.answer is None
+
+
+def test_curly_quotes_in_a_string_stay_where_something_else_is_mended() -> None:
+    parsed = parse_turn('<tool_call>{"name": "search", "arguments": {"query": ["“polonium” discovery"]}</tool_call>')
+    assert parsed.call == Call(tool="search", arguments={"query": ["“polonium” discovery"]})
+    assert parsed.repairs == ("missing_brace",)
 
 
 def test_single_quotes_with_jsons_constants_are_read() -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  # Chinese punctuation is meant
 """What counts as right."""
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from lite.evaluate import read_tasks
 from lite.records import Stop, Task, Trajectory
-from lite.reward import contains_answer, exact, f1, grade, number, set_f1
+from lite.reward import abstains, contains_answer, exact, f1, grade, lists, number, set_f1
 from tests.conftest import CLONE
 
 
@@ -94,6 +95,35 @@ def test_numbers_are_read_with_their_unit(text: str, expected: tuple[float, str]
         ("+5:30", ["5:30"], 1.0),
         ("F-16", ["F 16"], 1.0),
         ("1990-1991", ["1990\u20131991"], 1.0),
+        ("\u2013183 °C", ["\u2212183 °C"], 1.0),
+        ("minus 183 °C", ["\u2212183 °C"], 1.0),
+        ("\u2011218.8", ["-218.8"], 1.0),
+        ("4 758 762", ["4,758,762"], 1.0),
+        ("4\u202f758\u202f762 people", ["4758762"], 1.0),
+        ("-5 °C", ["-5 degrees Celsius"], 1.0),
+        ("5 July 1987", ["July 5, 1987"], 1.0),
+        ("1987-07-05", ["July 5, 1987"], 1.0),
+        ("6 July 1987", ["July 5, 1987"], 0.0),
+        (">50", ["50"], 0.0),
+        ("\u226450", ["50"], 0.0),
+        ("50+", ["50"], 0.0),
+        ("50+", ["50+"], 1.0),
+        ("C", ["C++"], 0.0),
+        ("C#", ["C++"], 0.0),
+        ("C++", ["c++"], 1.0),
+        ("A-", ["A+"], 0.0),
+        ("A", ["A-"], 0.0),
+        ("O-", ["O-"], 1.0),
+        ("S\u00e3o Tom\u00e9 & Pr\u00edncipe", ["Sao Tome and Principe"], 1.0),
+        ("Lodz", ["\u0141\u00f3d\u017a"], 1.0),
+        ("Diyarbakir", ["Diyarbak\u0131r"], 1.0),
+        ("2,350米", ["2350 m"], 1.0),
+        ("2350公尺", ["2,350米"], 1.0),
+        ("2350公里", ["2,350米"], 0.0),
+        ("30平方公里", ["30 km\u00b2"], 1.0),
+        ("1987", ["1987年"], 1.0),
+        ("1958年", ["1958年7月1日"], 0.0),
+        ("臺北市", ["台北市"], 1.0),
     ],
 )
 def test_exact_match(answer: str, references: list[str], right: float) -> None:
@@ -103,6 +133,20 @@ def test_exact_match(answer: str, references: list[str], right: float) -> None:
 def test_no_length_of_a_unit_raises() -> None:
     for unit in ("a/" * 5000, "m" + "2" * 5000, "square " * 5000):
         assert exact(f"5 {unit}", ["5"]) == exact(f"5 {unit}", ["5 m"]) == 0.0
+
+
+def test_to_abstain_is_to_say_so() -> None:
+    for said in (
+        "I don't know",
+        "We could not find any of it.",
+        "The answer is unknown.",
+        "不清楚",
+        "没有找到答案",
+        "無法確定",
+    ):
+        assert abstains(said), said
+    for title in ("I Can't Get No Satisfaction", "I Don't Like Mondays", "We Can't Stop", "Unknown Pleasures"):
+        assert not abstains(title), title
 
 
 def test_what_was_asked_for_may_stand_behind_its_number() -> None:
@@ -163,3 +207,11 @@ def test_no_text_raises_and_every_text_with_words_equals_itself(one: str, other:
 )
 def test_a_list_is_graded_by_its_members(answer: str, expected: float) -> None:
     assert set_f1(answer, ["Oslo", "Bergen", "Molde"]) == pytest.approx(expected)
+
+
+def test_members_are_joined_in_chinese_too() -> None:
+    cast = ["李大海", "陈晓晓", "赵美丽"]
+    for answer in ("李大海、陈晓晓和赵美丽", "李大海，赵美丽，以及陳曉曉", "赵美丽; 陈晓晓; 李大海"):
+        assert lists(answer, cast), answer
+    assert not lists("李大海、陈晓晓和王五", cast)
+    assert set_f1("李大海、王五", cast) == pytest.approx(2 / 5)
