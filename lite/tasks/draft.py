@@ -22,14 +22,14 @@ class Unit(NamedTuple):
 class Draft(NamedTuple):
     """A question with the derivation of its answer.
 
-    `hidden` are names that the question must not say: the steps on the way. `tolerance` is relative.
+    `hidden` are names that the question must not say: the steps on the way. A rounded answer is right `within` so much.
     """
 
     capability: str
     question: str
     node: Node
     hidden: tuple[str, ...] = ()
-    tolerance: float | None = None
+    within: float | None = None
     unit: str = ""
     form: str = ""  # which template and shape it is, so that they can be counted
 

@@ -11,6 +11,7 @@ from random import Random
 from types import ModuleType
 from typing import Any, Self
 
+from lite import reward
 from lite.errors import UsageError
 from lite.models import Model
 from lite.records import Task
@@ -217,7 +218,7 @@ class _Making:
             hops=hops(draft.node),
             derivation=draft.node,
             spans=tuple(dict.fromkeys((item.url, item.start, item.end) for item in found.rests_on)),
-            tolerance=draft.tolerance,
+            tolerance=_relative(draft.within, answers[0]),
             unit=draft.unit or None,
             answer_type=answer_type(draft.node, found),
             world=self.world.digest,
@@ -229,6 +230,12 @@ class _Making:
             return failed
         task = self.writer(task) if self.writer else task
         return self.judge(task) if self.judge else task
+
+
+def _relative(within: float | None, answer: str) -> float | None:
+    """A difference that is allowed as a share of the answer, which is how graders have it."""
+    found = reward.number(answer)
+    return within / abs(found[0]) if within and found and found[0] else None
 
 
 def _key(node: Node) -> str:

@@ -10,7 +10,8 @@ from lite.tasks.tables import Cell, Table
 from lite.tasks.values import phrase, same_text
 
 _TOTAL = re.compile(
-    r"(?:grand |sub-?)?totals?\b|averages?\b|overall\b|sum\b|all\b.*\btotal|mean\b|median\b|others?$|total",
+    r"(?:grand |sub-?)?totals?\b|averages?\b|overall\b|sum\b|all\b.*\btotal|mean\b|median\b|others?\b|rest of\b"
+    r"|world(?:wide)?$|global$|total",
     re.IGNORECASE,
 )
 _VOLATILE = re.compile(
@@ -134,7 +135,14 @@ class Sheet:
                 return False
             if _words(self.title) and _words(texts[self.subject]) == _words(self.title):
                 return False  # the whole among its parts
-        return not self.volatile
+        return not self.volatile and not any(map(self._adds_up, self.columns))
+
+    def _adds_up(self, column: Column) -> bool:
+        """Whether one row's amount is that of all the others together: a total, whatever it is called."""
+        if not column.compares or len(self.rows) < 4:
+            return False
+        amounts = [row[column.at].value.number or 0.0 for row in self.rows]
+        return max(amounts) > 0 and abs(2 * max(amounts) - sum(amounts)) <= 0.001 * max(amounts)
 
     @property
     def volatile(self) -> bool:

@@ -64,6 +64,11 @@ _DATES = {"born", "opened", "listed", "year of release"}
 _NAMES = {"director", "author", "artist", "college"}
 _PLACES = {"base", "birthplace"}
 _SUBJECT = re.compile(r"(?:It|He|She|They|The [a-z]+(?: [a-z]+)?|Born)\b")
+_PART = re.compile(r"The ([a-z' -]+?) (?:was|were)\b")
+# What the first sentence says that the subject is: "is a Gothic parish church in" is a church.
+_IS = re.compile(
+    r"\b(?:is|was|are|were) (?:an?|the|one of the)((?: (?!(?:in|of|on|at|by|for|from|with|near|that|which|who|where|and|[a-z]+ed)\b)[\w'’-]+)+)"
+)
 # What "the population" of a sentence may be that of, beside or instead of the page's subject.
 _WIDER = re.compile(r"\b(?:ward|area|region|metropolitan|urban|suburban|agglomeration|surrounding|combined)\b")
 _PROPERTY = {"value", "figure", "entry", "data", "detail"}
@@ -135,6 +140,10 @@ def _prose(text: str, subject: str) -> Iterator[Statement]:
         return  # places in marked-up text are those of the Markdown: the patterns are for plain leads
     place = 0
     name = bare_name(subject)
+    called = {
+        name.rpartition(" ")[2].lower(),
+        *(found[1].split()[-1].lower() for found in _IS.finditer(lead.partition(". ")[0])),
+    }
     for number, sentence in enumerate(sentences(lead)[:5]):
         place = lead.find(sentence, place)
         about = number == 0 or sentence.startswith(name) or _SUBJECT.match(sentence)
@@ -142,6 +151,9 @@ def _prose(text: str, subject: str) -> Iterator[Statement]:
             if (relation in _FIRST and number > 0) or not about:
                 continue
             found = pattern.search(sentence)
+            part = _PART.match(sentence) if relation == "opened" and not sentence.startswith(name) else None
+            if part and part[1].split()[-1] not in called:
+                continue  # "The tower was opened in 1950" says nothing of the cathedral
             if found and not _of_another(relation, sentence[: found.start()]) and _whole(relation, found):
                 yield from _said(relation, found, start + place)
         place += len(sentence)

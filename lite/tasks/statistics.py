@@ -19,7 +19,7 @@ _LOOKED_AT = 200  # peers that are tried for something in common
 _APART = 30  # times: more is not put side by side
 PAGES = True  # statements too, not only tables
 _PLACES = {2: "second", 3: "third", 4: "fourth"}
-_MEAN_TOLERANCE = 0.005  # a mean or a ratio may be rounded
+_ROUNDED = 0.0101  # of a mean or a ratio to two decimal places the last digit may be off by one
 _LEAST_RATIO = 1.2  # of what is nearly the same no one asks how many times it is the other
 _MOST_ROWS = 25  # a sum of more is a test of patience
 
@@ -91,7 +91,7 @@ def _two_rows(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
             if counts(sheet, column):
                 core = f"to two decimal places, {a} has how many times as many {noun} as {b}"
             node = {"op": "ratio", "of": [_cell(sheet, a, column), _cell(sheet, b, column)]}
-            yield _draft(sheet, core, node, rng, "", "ratio", _MEAN_TOLERANCE)
+            yield _draft(sheet, core, node, rng, "", "ratio", _ROUNDED)
 
 
 def _draft(  # a question has so many parts
@@ -101,9 +101,9 @@ def _draft(  # a question has so many parts
     rng: Random,
     unit: str,
     form: str,
-    tolerance: float | None = None,
+    within: float | None = None,
 ) -> Draft:
-    return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, (), tolerance, unit, form)
+    return Draft(CAPABILITY, asked(core, source(sheet, rng), rng), node, (), within, unit, form)
 
 
 def _clauses(sheet: Sheet, rng: Random) -> list[tuple[list[list[object]], str]]:
@@ -177,7 +177,7 @@ def _summed(sheet: Sheet, ground: Ground, rng: Random) -> Iterator[Draft]:
                     f"what is the mean {noun} of the {rows.many}{tail}, to two decimal places",
                     f"what is the average {noun} of the {rows.many}{tail}, to two decimal places",
                 ))  # fmt: skip
-                yield _draft(sheet, core, node, rng, column.unit, "mean", _MEAN_TOLERANCE)
+                yield _draft(sheet, core, node, rng, column.unit, "mean", _ROUNDED)
 
 
 def _years_apart(sheet: Sheet, _: Ground, rng: Random) -> Iterator[Draft]:
@@ -341,15 +341,15 @@ def _pair(relation: str, noun: Noun, pages: list[tuple[str, str, float]], unit: 
         shapes.append(("sum", f"Taken together, what is the {noun.one} of {a} and {b}?", None))
     if low > 0 and high / low >= _LEAST_RATIO:
         shapes.append(
-            ("ratio", f"To two decimal places, the {noun.one} of {a} is how many times that of {b}?", _MEAN_TOLERANCE)
+            ("ratio", f"To two decimal places, the {noun.one} of {a} is how many times that of {b}?", _ROUNDED)
         )
-    op, question, tolerance = rng.choice(shapes)
+    op, question, within = rng.choice(shapes)
     yield Draft(
         CAPABILITY,
         question,
         {"op": op, "of": facts},
         (),
-        tolerance,
+        within,
         "" if op == "ratio" else unit,
         f"{op} of pages",
     )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -88,6 +89,45 @@ def test_files_that_nothing_reads_are_counted(lite_here, tmp_path: Path) -> None
         said = lite_here("world", *command).err.splitlines()[-1]
         assert said.startswith("passed over, being of kinds that lite cannot read: 2 .pdf, 1 ")
         assert sorted(said.partition(": ")[2].split(", ")) == ["1 .docx", "1 without an ending", "2 .pdf"]  # no world
+
+
+@pytest.mark.parametrize("command", ["check", "rate", "select", "export", "import", "bench"])
+def test_where_nothing_can_be_written_is_said_before_the_work(
+    lite_here, world: Path, tasks: Path, script: Path, tmp_path: Path, command: str
+) -> None:
+    more: dict[str, list[Any]] = {
+        "check": ["--world", world],
+        "rate": ["--world", world, "--model", f"scripted:{script}", "-k", 1],
+    }
+    begin = (
+        ["bench", "search", world, tasks] if command == "bench" else ["tasks", command, tasks, *more.get(command, [])]
+    )
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    suffix = ".parquet" if command == "export" else ".jsonl"
+    assert "is a directory" in lite_here(*begin, "--out", tmp_path / "folder").error
+    assert "is no folder" in lite_here(*begin, "--out", tmp_path / "file" / f"x{suffix}").error
+    assert not list(tmp_path.glob("*.run"))
+    if command in {"select", "export", "import"}:
+        assert lite_here(*begin, "--out", tmp_path / "new" / "folder" / f"x{suffix}").status == 0
+
+
+def test_a_question_where_a_path_belongs(lite_here, world: Path, script: Path) -> None:
+    long = "What is the population of the city? " * 10
+    assert "order of the arguments" in lite_here("ask", long, world, "--model", f"scripted:{script}").error
+    assert "name" in lite_here("visit", f"x{'y' * 300}", "https://a.test/").error
+
+
+def test_an_evaluation_in_which_all_failed_fails_and_says_why(
+    lite_here, world: Path, tasks: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "nothing.json"
+    script.write_text("{}")
+    done = lite_here(
+        "eval", tasks, "--world", world, "--model", f"scripted:{script}", "--out", tmp_path / "run", "-n", 2
+    )
+    assert "every task failed" in done.error
+    assert "nothing to grade" in done.out
 
 
 def test_two_sources_with_the_same_addresses(lite_here, tmp_path: Path) -> None:

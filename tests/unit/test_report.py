@@ -41,14 +41,37 @@ def test_every_trajectory_has_one_outcome(one: Trajectory, expected: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "answer", ["I don't know", "Unknown", "N/A", "It cannot be determined from the pages.", "未知"]
+    "answer",
+    [
+        "I don't know",
+        "Unknown",
+        "N/A",
+        "It cannot be determined from the pages.",
+        "未知",
+        "We could not find any of it.",
+        "The answer is unknown.",
+        "不清楚",
+        "没有找到答案",
+        "無法確定",
+    ],
 )
 def test_saying_that_one_does_not_know_is_abstaining(answer: str) -> None:
     assert abstains(answer)
 
 
 @pytest.mark.parametrize(
-    "answer", ["Paris", "No", "None Shall Pass", "The Unknown Soldier", "I, Robot", "Not Fade Away"]
+    "answer",
+    [
+        "Paris",
+        "No",
+        "None Shall Pass",
+        "The Unknown Soldier",
+        "I, Robot",
+        "Not Fade Away",
+        "I Can't Get No Satisfaction",
+        "I Don't Like Mondays",
+        "We Can't Stop",
+    ],
 )
 def test_names_that_sound_like_it_are_answers(answer: str) -> None:
     assert not abstains(answer)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lite.evaluate import read_tasks
 from lite.records import Stop, Task, Trajectory
-from lite.reward import abstains, contains_answer, exact, f1, grade, lists, number, set_f1
+from lite.reward import contains_answer, exact, f1, grade, lists, number, set_f1
 from tests.conftest import CLONE
 
 
@@ -133,20 +133,6 @@ def test_exact_match(answer: str, references: list[str], right: float) -> None:
 def test_no_length_of_a_unit_raises() -> None:
     for unit in ("a/" * 5000, "m" + "2" * 5000, "square " * 5000):
         assert exact(f"5 {unit}", ["5"]) == exact(f"5 {unit}", ["5 m"]) == 0.0
-
-
-def test_to_abstain_is_to_say_so() -> None:
-    for said in (
-        "I don't know",
-        "We could not find any of it.",
-        "The answer is unknown.",
-        "不清楚",
-        "没有找到答案",
-        "無法確定",
-    ):
-        assert abstains(said), said
-    for title in ("I Can't Get No Satisfaction", "I Don't Like Mondays", "We Can't Stop", "Unknown Pleasures"):
-        assert not abstains(title), title
 
 
 def test_what_was_asked_for_may_stand_behind_its_number() -> None:

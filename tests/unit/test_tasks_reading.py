@@ -156,6 +156,9 @@ def test_the_subject_is_the_column_that_names_the_rows():
     [
         ("Alba | 1", "Bor | 2", "Total | 3"),
         ("Alba | 1", "Bor | 2", "Average | 1.5"),
+        ("Alba | 1", "Bor | 2", "Other clubs | 30"),
+        ("Alba | 1", "Bor | 2", "World | 30"),
+        ("Everywhere | 60", "Alba | 10", "Bor | 20", "Cal | 30"),  # which adds up the others
         ("Alba | 1", "Bor | 2", "All the Things | 3"),  # the page's subject: the whole among its parts
         ("Alba | 1", "Bor | 2"),  # too short to ask about
     ],
@@ -256,6 +259,21 @@ def test_first_sentences():
 def test_a_population_of_something_wider_is_not_the_subjects(sentence):
     assert stated(f"Alba is a town. {sentence}", "Alba") == {}
     assert stated("Alba is a town. It had a population of 1,753 at the 2011 census.", "Alba")
+
+
+@pytest.mark.parametrize(
+    ("lead", "stated_of_it"),
+    [
+        ("Alba Cathedral is a church in Essex. The tower was opened in 1950.", {}),
+        ("Alba Cathedral is a church in Essex. The church was opened in 1950.", {"opened": "1950"}),
+        ("Alba Cathedral is a church in Essex. The cathedral was opened in 1950.", {"opened": "1950"}),
+        ("Alba is a large public hospital near Bor. The hospital was founded in 1931.", {"founded": "1931"}),
+        ("Alba is a large public hospital near Bor. The nursing school was founded in 1931.", {}),
+        ("Alba is a village. It was founded in 1931.", {"founded": "1931"}),
+    ],
+)
+def test_the_date_of_a_part_is_not_that_of_the_whole(lead, stated_of_it):
+    assert stated(lead, lead.partition(" is ")[0]) == stated_of_it
 
 
 def test_the_birth_of_a_member_is_not_that_of_the_band():
