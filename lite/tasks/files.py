@@ -9,6 +9,7 @@ lost; a file without it is read too.
 
 import json
 from collections.abc import Sequence
+from datetime import date as day
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,12 @@ def export_tasks(tasks: Sequence[Task], out: Path, date: str) -> None:
         date: the date that the system prompt tells the agent.
 
     Raises:
-        UsageError: the name of `out` ends in neither.
+        UsageError: the name of `out` ends in neither, or the date is none.
     """
+    try:
+        day.fromisoformat(date)
+    except ValueError:
+        raise UsageError(f"{date} is no date: write it as YYYY-MM-DD") from None
     if out.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst")):
         write_tasks(tasks, out)
     elif out.suffix == ".parquet":
