@@ -7,8 +7,11 @@ never raises: what cannot be read is named, what can be repaired is repaired and
 import ast
 import json
 import re
+import tokenize
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
+from itertools import pairwise
 from typing import Any
 
 from lite.records import Call, Message, Turn, storable
@@ -291,7 +294,6 @@ def _closed(text: str) -> str:
     return text if quoted or len(opened) > _DEEPEST else text + "".join(reversed(opened))
 
 
-_ADJACENT = re.compile(r"""(?<=[\w.!?])(["'])\s+\1(?=\w)""")  # `["a" "b"]`
 _Mend = tuple[str, Callable[[str], str]]
 _MENDS: tuple[_Mend, ...] = (
     ("code_fence", lambda text: _FENCE.sub("", text)),
@@ -360,13 +362,19 @@ def _first_object(text: str) -> tuple[Any, str] | None:
 def _python_literal(text: str) -> Any:
     """A Python dictionary; JSON's `true`, `false` and `null` may stand in it."""
     try:
-        if _ADJACENT.search(text):  # Python would make one string of two
+        if _adjacent(text):  # Python would make one string of two
             return None
         tree = _Constants().visit(ast.parse(text.strip(), mode="eval"))
         value = ast.literal_eval(tree)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError, tokenize.TokenError):
         return None
     return value if isinstance(value, Mapping) else None
+
+
+def _adjacent(text: str) -> bool:
+    """Whether two strings stand one behind the other. Raises SyntaxError where `text` is no Python."""
+    kinds = [token.type for token in tokenize.generate_tokens(StringIO(text.strip()).readline)]
+    return any(a == b == tokenize.STRING for a, b in pairwise(kinds))
 
 
 class _Constants(ast.NodeTransformer):

@@ -17,9 +17,21 @@ _TOKEN = re.compile(
     r"|[^\W\d_]{1,2}-(?![\w-])|[^\W_]+(?:[+#]+(?!\w))?"
 )
 _LETTERS = str.maketrans(  # which no accent can be taken from
-    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th", "&": " and "}
+    {
+        "ł": "l",
+        "ø": "o",
+        "đ": "d",
+        "ð": "d",
+        "\u0131": "i",
+        "\u2212": "-",
+        "♯": "#",
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+        "&": " and ",
+    }
 )
-_DASHES = re.compile("^[\u2010-\u2015\u2212]|^(?:minus|negative) ", re.IGNORECASE)
+_DASHES = re.compile("^[\u2010-\u2015]|\u2212|^(?:minus|negative) ", re.IGNORECASE)
 _AND = {"and", "和", "与", "及", "以"}
 # A number with an optional currency before and unit behind. A capitalised word behind it is a name ("12 Monkeys"),
 # except in units that are written so; an s that touches it makes a decade of it.
@@ -31,7 +43,7 @@ _NUMBER = re.compile(
     r"(?: [a-z]\S*){0,3}))?$"
 )
 # What stands before a number; behind another a dash makes a range.
-_SIGN = re.compile(r"(^|\D)([+\u2010-\u2015\u2212<>≤≥-])[$€£¥]?\s?$")
+_SIGN = re.compile(r"(^|[^\d\s]|(?<!\d)\s)([+\u2010-\u2015\u2212<>≤≥-])[$€£¥]?\s?$")
 _BETWEEN = re.compile(r"[;\n\u3001\uff0c\uff1b]|, | and ")
 _SCALE = {"thousand": 1e3, "million": 1e6, "mn": 1e6, "billion": 1e9, "bn": 1e9, "trillion": 1e12}
 # What a unit is called here, and what else it is called; each also with an s behind it.
@@ -161,7 +173,8 @@ def exact(answer: str, references: Sequence[str], tolerance: float | None = None
     for reference, one in zip(references, expected, strict=True):
         if value and one:  # as numbers only: their words have lost the sign
             near = abs(value[0] - one[0]) <= max(1e-9, tolerance or 0.0) * abs(one[0])
-            right = near and _same_unit(value[1], one[1], units, asked)
+            measured = value[1] or number(reference)  # "127 Hours" may be a name: 127 alone is not it
+            right = near and bool(measured) and _same_unit(value[1], one[1], units, asked)
         elif day and (meant := read_date(reference)):
             right = day == meant
         else:
@@ -199,7 +212,7 @@ def _signs(text: str) -> list[str]:
     found = []
     for token in _TOKEN.finditer(folded):
         if token[0][0].isdigit():
-            sign = _SIGN.search(folded[max(0, token.start() - 3) : token.start()])
+            sign = _SIGN.search(folded[max(0, token.start() - 5) : token.start()])
             hyphen = sign and sign[2] == "-" and (sign[1] or "").isalpha()
             more = "..." if folded[token.end() : token.end() + 1] == "+" else ""  # 50+
             found.append(("?" if hyphen else _DASHES.sub("-", sign[2]) if sign else "") + more)
@@ -256,11 +269,12 @@ _ABSTAINING = re.compile(
     r"^(?:n/?a|none|(?:the answer is )?(?:unknown|not known)|not (?:known|found|available|specified|stated)"
     r"|no (?:answer|information|data)\b.*"
     r"|(?:i|we) (?:do not|don['\u2019]t|can(?:not|['\u2019]t)|could(?: not|n['\u2019]t)) (?:\w+ )?"
-    r"(?:know|find|determine|answer|locate|provide|give|confirm|identify|have)\b.*"
+    r"(?:know|find|determine|answer|locate|provide|give|confirm|identify|have|say|tell|verify|access|retrieve|be)\b.*"
     r"|(?:i|we) (?:am|are|was|were) (?:unable|not able)\b.*"
     r"|(?:it )?(?:is )?(?:can ?not|could not) be (?:determined|answered|found)\b.*"
     r"|(?:there is )?(?:not enough|insufficient|no) (?:information|evidence)\b.*"
-    r"|unable to\b.*|不知道|不清楚|[无無]法[确確]定|未知|(?:没有|沒有|未|没|找不)(?:找)?到.*|没有答案)\W*$",
+    r"|unable to\b.*"
+    r"|不知道|不清楚|[无無]法(?:[确確]定|回答).*|未知|(?:没有|沒有|未能?|没)[找查]到.*|[找查]不到.*|没有答案)\W*$",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -84,4 +84,6 @@ def _resolve(link: re.Match[str], url: str) -> str:
         address = urljoin(url, target.replace(" ", "%20"))
     except ValueError:
         return link.group()
+    if address.count("(") != address.count(")"):
+        address = address.replace("(", "%28").replace(")", "%29")
     return f"{label}{address}{title or ''})"

@@ -37,6 +37,7 @@ _SUPERSETS = {
 _ENDS = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 _NO_PAGE = {"utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape"}
 _DEPTH = "Excessive depth"
+_OF_HEAD = {"title", "meta", "link", "base", "script", "style", "noscript", "template", "object", "isindex"}
 
 MAX_HTML = 16 * 2**20  # bytes; a tree takes up to thirty times its text
 
@@ -73,6 +74,7 @@ class Document:
             raise NotAPage("no HTML")
         if any(_DEPTH in entry.message for entry in parser.error_log):
             raise NotAPage("elements nested deeper than 2,048")
+        _out_of_head(root)
         self._root = root
         self.canonical = self._link("canonical")
         self.title = self._title()
@@ -133,6 +135,20 @@ def _codec(name: str | None) -> str | None:
     except (LookupError, ValueError):
         return None
     return None if known in _NO_PAGE else _SUPERSETS.get(known, known)
+
+
+def _out_of_head(root: Any) -> None:
+    """Move to the body what libxml2 leaves in the head of a document that names no body: `<title>x</title><main>`."""
+    head = next(root.iter("head"), None)
+    stray = [one for one in head if isinstance(one.tag, str) and one.tag not in _OF_HEAD] if head is not None else []
+    if not stray:
+        return
+    body = next(root.iter("body"), None)
+    if body is None:
+        body = etree.SubElement(root, "body")
+    stray[-1].tail, body.text = f"{stray[-1].tail or ''}{body.text or ''}", None
+    for place, element in enumerate(stray):
+        body.insert(place, element)
 
 
 def _words(element: Any) -> str:

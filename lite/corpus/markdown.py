@@ -20,7 +20,7 @@ _ITEM = "\x1f"  # between the items of a list in a cell; no running text holds i
 _ITEMS = re.compile(r"\s*\x1f\s*")
 _WEB = re.compile(r"https?://[^\s/?#\[]", re.IGNORECASE)
 _LABEL = str.maketrans({"[": r"\[", "]": r"\]"})
-_HOME = re.compile(r"\s*(?:(?:https?:)?//[^/?#]+)?[./]*(?:(?:index|default|home)\.\w+)?\s*", re.IGNORECASE)
+_HOME = re.compile(r"(?=.)(?:(?:https?:)?//[^/?#]+)?(?:/|(?:\.\./)+)?(?:(?:index|default|home)\.\w+)?", re.IGNORECASE)
 _BREAKS = re.compile(r"[\t\r\n]")  # browsers leave them out of an address
 _UNSAFE = re.compile(r"[\s|<>\\\"\x00-\x1f]")  # would end a Markdown link, or a cell
 
@@ -53,8 +53,9 @@ def has_token(value: str | None, token: str) -> bool:
 
 
 def leads_home(heading: Element) -> bool:
-    """Whether a heading is the name of the site: it holds a link to the front page."""
-    return any(_HOME.fullmatch(link.get("href") or "-") for link in heading.iter("a"))
+    """Whether a heading is the name of the site: it links to the front page."""
+    links = (*heading.iter("a"), *heading.iterancestors("a"))
+    return any(_HOME.fullmatch((link.get("href") or "-").strip()) for link in links)
 
 
 class Links:
@@ -339,7 +340,7 @@ class Renderer:
 def is_dropped(element: Element) -> bool:
     """Whether an element is no content: scripts, navigation, controls, edit links, footnote marks, hidden spans."""
     tag = element.tag
-    if not isinstance(tag, str) or (tag in _DROPPED and not (tag == "button" and _is_heading(element.getparent()))):
+    if not isinstance(tag, str) or (tag in _DROPPED and not (tag == "button" and _is_heading(element))):
         return True
     if not element.attrib:
         return tag in ("header", "footer") and _is_page_frame(element)
@@ -362,19 +363,24 @@ def _leads_nowhere(element: Element) -> bool:
     return all((link.get("href") or "#").startswith("#") for link in element.iter("a"))
 
 
-def _is_heading(element: Element) -> bool:
-    """A heading, whose button is what it says: what it opens stands below it."""
-    return element is not None and (element.tag in _HEADINGS or element.tag == "summary")
+def _is_heading(button: Element) -> bool:
+    """Whether a button is all that a heading says: what it opens stands below it."""
+    heading = next((one for one in button.iterancestors() if one.tag in _HEADINGS or one.tag == "summary"), None)
+    return heading is not None and "".join(heading.itertext()).split() == "".join(button.itertext()).split()
 
 
 def _is_page_frame(element: Element) -> bool:
     """A header or footer of the page itself; inside an article or section it belongs to the content, and so does one
-    with the page's heading and who wrote it when, unless that leads to the front page.
+    with the page's heading and who wrote it when: one by which the title begins, and not the name of the site.
     """
     if any(above.tag in ("article", "main", "section") for above in element.iterancestors()):
         return False
     heading = next(element.iter("h1"), None) if element.tag == "header" else None
-    return heading is None or leads_home(heading)
+    if heading is None or leads_home(heading):
+        return True
+    title = next(element.getroottree().iter("title"), None)
+    said = ["" if one is None else " ".join("".join(one.itertext()).split()) for one in (title, heading)]
+    return not said[1] or not said[0].startswith(said[1])
 
 
 def _number(text: str | None) -> int:

@@ -22,7 +22,7 @@ _HTML = ("text/html", "application/xhtml+xml")
 _MARKS = {True: b"\x1f\x8b\x08", False: b"\nWARC/1."}  # where a record begins, packed or not
 _LENGTH = re.compile(rb"^content-length:\s*(\d{1,18})\s*$", re.IGNORECASE | re.MULTILINE)
 _ZSTD = b"\x28\xb5\x2f\xfd"
-_PLAIN = ("", "identity", "none", "gzip", "x-gzip", "utf-8")  # gzip that is none was unpacked by the crawler
+_PACKING = {"compress", "x-compress", "zstd", "dcb", "dcz", "exi", "pack200-gzip", "bzip2", "xz", "lzma"}
 _PIECE = 1 << 20
 _HEAD = 1 << 16
 
@@ -76,7 +76,8 @@ def _page(record: Any) -> Page | None:
     kind = record.headers.get("WARC-Type", "").lower()
     if kind == "response":
         status = None if record.http_headers is None else record.http_headers.status_code
-        if status is None and record.headers.get("Content-Length", "0") != "0":
+        http = record.headers.get("Content-Type", "").lower().startswith("application/http")  # none of dns: and ftp:
+        if http and status is None and record.headers.get("Content-Length", "0") != "0":
             raise NotAPage("truncated before its content")
         if status != 200:
             return None
@@ -148,7 +149,7 @@ def _decoded(body: bytes, coding: str) -> bytes:
         if body.lstrip()[:1] == b"<":
             return body
         raise NotAPage(f"its {coding} content cannot be unpacked ({error})") from None
-    if coding in _PLAIN or body.lstrip()[:1] == b"<":
+    if coding not in _PACKING or body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
         return body
     raise NotAPage(f"its content is packed by {one_line(coding)}, which lite cannot unpack")
 

@@ -13,6 +13,7 @@ from math import log
 from typing import NamedTuple
 
 from lite.index.text import (
+    FINE_PART,
     Passage,
     is_lone,
     items,
@@ -31,6 +32,7 @@ _K1, _B, _TYPICAL = 1.2, 0.4, 40  # BM25: saturation, length penalty, words of a
 _CONTEXT = 0.5  # what a term counts in the heading or header of a passage, against one in its text
 _LEAD = 0.1  # share of a full match that the page's first passage has for free; the n-th has 1/n of it
 
+_PART = re.compile(r"\s*\S+")
 _PIPE = re.compile(r"(?<!\\)\|")
 
 Idf = Callable[[str], float]
@@ -183,33 +185,42 @@ def _cells(row: str) -> list[str]:
 
 
 def _shorten(text: str, weights: dict[str, float], limit: int = SNIPPET_WORDS) -> str:
-    """Up to `limit` words of `text`, where the weights are densest, with as much before them as behind."""
+    """Up to `limit` words of `text`, where the weights are densest, as many before as behind; else its head."""
     if words(text) <= limit:
         return text
-    parts = text.split(" ") if text.count(" ") * 3 > len(terms_each([text])[0]) else list(text)
-    joint = " " if " " in text and len(parts) < len(text) else ""
-    size = limit if joint else 2 * limit
-    gains = _gains(text, parts, weights) if joint else _gains_unspaced(text, weights)
-    total = best = sum(gains[:size])
-    first = last = 0  # of the windows that have as much: a match stands in the middle of them, not at their end
-    for n in range(1, max(1, len(parts) - size + 1)):
-        total += gains[n + size - 1] - gains[n - 1]
+    parts, fine = list(_PART.finditer(text)), False
+    if len(parts) * 3 <= len(terms_each([text])[0]):  # little white space: Chinese, or JSON
+        parts, fine = list(FINE_PART.finditer(text)), True
+    gains = _gains_fine(text, parts, weights) if fine else _gains(text, [part[0] for part in parts], weights)
+    if not any(gains):
+        return _first_words(text, limit)
+    # Two unspaced characters make a word.
+    costs = [0.5 if fine and is_lone(part[0][-1]) else max(1, words(part[0])) for part in parts]
+    first, last = _window(costs, gains, limit)
+    before, behind = "… " if first else "", " …" if last < len(parts) else ""
+    end = parts[last].start() if last < len(parts) else len(text)
+    return f"{before}{text[parts[first].start() : end].strip()}{behind}"
+
+
+def _window(costs: Sequence[float], gains: Sequence[float], limit: int) -> tuple[int, int]:
+    """(first, one behind the last) part of the run within `limit` that gains most; of equals that in their middle."""
+    runs: list[tuple[int, int]] = []
+    best = total = held = 0.0
+    end = 0
+    for first in range(len(costs)):
+        while end < len(costs) and held + costs[end] <= limit:
+            held, total, end = held + costs[end], total + gains[end], end + 1
         if total > best + 1e-9:
-            best, first, last = total, n, n
-        elif last == n - 1 and total > best - 1e-9:
-            last = n
-    start = max(0, min((first + last) // 2, len(parts) - size)) if best else 0
-    cut = joint.join(parts[start : start + size])
-    return f"{'… ' if start else ''}{cut}{' …' if start + size < len(parts) else ''}"
-
-
-def _gains_unspaced(text: str, weights: dict[str, float]) -> list[float]:
-    """What each character of `text` has of the weights: a term's stand where it begins."""
-    gains, said = [0.0] * len(text), simplified(text)
-    for term, weight in weights.items():
-        for found in re.finditer(re.escape(term), said):
-            gains[found.start()] += weight
-    return gains
+            best, runs = total, [(first, end)]
+        elif runs and runs[-1][0] == first - 1 and total > best - 1e-9:
+            runs.append((first, end))
+        if end == len(costs):
+            break
+        if end > first:
+            held, total = held - costs[first], total - gains[first]
+        else:
+            end = first + 1  # one part that is longer than the limit by itself
+    return runs[len(runs) // 2] if runs else (0, max(1, end))
 
 
 def _gains(text: str, parts: Sequence[str], weights: dict[str, float]) -> list[float]:
@@ -221,6 +232,18 @@ def _gains(text: str, parts: Sequence[str], weights: dict[str, float]) -> list[f
     near = [n for n, part in enumerate(parts) if not ascii_only or any(word in part for word in hot)]
     for n, found in zip(near, terms_each(parts[n] for n in near), strict=True):
         gains[n] = sum(weights.get(term, 0.0) for term in found)
+    return gains
+
+
+def _gains_fine(text: str, parts: Sequence[re.Match[str]], weights: dict[str, float]) -> list[float]:
+    """The same of parts that are words or single characters: a pair of these counts where it begins."""
+    gains = _gains(text, [part[0] for part in parts], {term: w for term, w in weights.items() if not is_lone(term)})
+    place = {part.end() - 1: n for n, part in enumerate(parts)}
+    said = simplified(text)
+    for term, weight in weights.items():
+        for found in re.finditer(re.escape(term), said) if is_lone(term[0]) else ():
+            if (n := place.get(found.start())) is not None:
+                gains[n] += weight
     return gains
 
 
@@ -242,8 +265,18 @@ def extract(page: Reading, goal: Sequence[str], idf: Idf, budget: int) -> tuple[
     if len(chosen) == 1:  # which may be longer than the budget: a row, an item, a block of code
         one = pieces[chosen[0]]
         room = budget - words(f"{one.heading} {one.header}")
-        pieces[chosen[0]] = one._replace(text=_shorten(one.text, weights, max(room, budget // 2)))
+        pieces[chosen[0]] = one._replace(text=_part_of(one, weights, max(room, budget // 2)))
     return _render(pieces, chosen, budget), summary
+
+
+def _part_of(passage: Passage, weights: dict[str, float], limit: int) -> str:
+    """Up to `limit` words of a passage's text; code stays fenced."""
+    if passage.kind != "code" or words(passage.text) <= limit:
+        return _shorten(passage.text, weights, limit)
+    fence, _, code = passage.text.partition("\n")
+    mark = fence.strip()[:3]
+    code = code.rstrip().removesuffix(mark).rstrip()
+    return f"{fence}\n{_shorten(code, weights, limit)}\n{mark}"
 
 
 def _within(pieces: Sequence[Passage], ranked: Iterable[int], budget: int) -> list[int]:

@@ -152,7 +152,7 @@ class LexicalIndex:
             (start, first), *inner, (end, last) = words
             before, after = ".?" * is_lone(first), ".?" * is_lone(last)
             patterns = [(start, f"{before}{first}"), *inner, (end, f"{last}{after}")]
-            return tantivy.Query.regex_phrase_query(self._schema, field, patterns)
+            return tantivy.Query.regex_phrase_query(self._schema, field, patterns)  # pyright: ignore[reportArgumentType]
         return tantivy.Query.phrase_query(self._schema, field, words)  # pyright: ignore[reportArgumentType]
 
     def _ranked(self, any_of: list[Any], k: int, hidden: Collection[int]) -> list[tuple[int, float]]:

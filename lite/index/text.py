@@ -17,44 +17,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# Han (with extensions and compatibility forms), hiragana, katakana; Thai, Lao, Burmese, Khmer.
-_UNSPACED = (
-    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u1000-\u103f\u1780-\u17d3"
-)
-_INDIC = "\u0900-\u0963\u0971-\u0dff"  # of which some vowels are marks, no letters to a pattern
-_WORD = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|[{_INDIC}])+")
+from lite.index.scripts import FOLDING, INDIC, MARKED, UNSPACED
+
+_WORD = re.compile(rf"[{UNSPACED}]+|(?:[^\W_{UNSPACED}]|[{INDIC}])+")
 _SPACED_WORD = re.compile(r"[^\W_]+")
-_MARKED = re.compile("[\u0130\u0300-\u0e4e\u0e80-\u103f\u1780-\u17d3\u1f00-\u1fff]")  # where marks stand that fold away
-# Accents and stress marks, the points of Hebrew and Arabic; of the others what the analyzer would cut a word at.
-_MARKS = frozenset(
-    code
-    for first, last in (
-        (0x300, 0x36F), (0x591, 0x5BD), (0x5BF, 0x5BF), (0x5C1, 0x5C2), (0x5C4, 0x5C5), (0x5C7, 0x5C7), (0x610, 0x61A),
-        (0x640, 0x640), (0x64B, 0x65F), (0x670, 0x670), (0x6D6, 0x6DC), (0x6DF, 0x6E8), (0x6EA, 0x6ED),
-        (0xE47, 0xE4E), (0xEBA, 0xEBA), (0xEC8, 0xECD), (0x1037, 0x1037), (0x1039, 0x103A), (0x17C9, 0x17D3),
-        *((block + 0x3C, block + 0x3C) for block in range(0x900, 0xD00, 0x80)),
-        *((block + 0x4D, block + 0x4D) for block in range(0x900, 0xD80, 0x80)),
-        (0xDCA, 0xDCA),
-    )
-    for code in range(first, last + 1)
-)  # fmt: skip
-
-
-class _Folding(dict[int, str]):
-    """A character -> what is left of it without marks; filled as they are met. Of Latin the analyzer does it."""
-
-    def __missing__(self, code: int) -> str:
-        one = chr(code)
-        parts = unicodedata.normalize("NFD", one) if _MARKED.match(one) else one
-        self[code] = "".join(part for part in parts if ord(part) not in _MARKS)
-        return self[code]
-
-
-_folding = _Folding()
 _LONG = 160  # bytes of UTF-8, from which on a word is none: 40 of the widest letters
 _BLANKED = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
-_UNSPACED_CHAR = re.compile(rf"[{_UNSPACED}]")
+_UNSPACED_CHAR = re.compile(rf"[{UNSPACED}]")
+FINE_PART = re.compile(rf"\W*(?:[{UNSPACED}]|[^\W{UNSPACED}]+)")  # a word or an unspaced character, and what is before
 
 # Words that carry no topic. Only ever dropped from queries: the index keeps them.
 STOPWORDS = frozenset(
@@ -78,8 +48,8 @@ def words_of(text: str) -> list[str]:
     if text.isascii():
         return _blanked(text).decode().split()
     text = unicodedata.normalize("NFKC", text)
-    if _MARKED.search(text):
-        text = text.translate(_folding)
+    if MARKED.search(text):
+        text = text.translate(FOLDING)
     elif not _UNSPACED_CHAR.search(text):
         return _SPACED_WORD.findall(text)
     out: list[str] = []

@@ -49,9 +49,11 @@ def export_tasks(tasks: Sequence[Task], out: Path, date: str) -> None:
         UsageError: the name of `out` ends in neither, or the date is none.
     """
     try:
-        day.fromisoformat(date)
+        known = day.fromisoformat(date).isoformat() == date
     except ValueError:
-        raise UsageError(f"{date} is no date: write it as YYYY-MM-DD") from None
+        known = False
+    if not known:
+        raise UsageError(f"{date} is no date: write it as YYYY-MM-DD")
     if out.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst")):
         write_tasks(tasks, out)
     elif out.suffix == ".parquet":

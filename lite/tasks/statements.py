@@ -67,7 +67,7 @@ _SUBJECT = re.compile(r"(?:It|He|She|They|The [a-z]+(?: [a-z]+)?|Born)\b")
 _PART = re.compile(r"The ([a-z' -]+?) (?:was|were)\b")
 # What the first sentence says that the subject is: "is a Gothic parish church in" is a church.
 _IS = re.compile(
-    r"\b(?:is|was|are|were) (?:an?|the|one of the)((?: (?!(?:in|of|on|at|by|for|from|with|near|that|which|who|where|and|[a-z]+ed)\b)[\w'’-]+)+)"
+    r"\b(?:is|was|are|were) (?:an?|the|one of the)((?: (?!(?:in|of|on|at|by|for|from|with|near|that|which|who|where|and)\b|[a-z]+ed (?:in|by|on|at|as|to)\b)[\w'’-]+)+)"
 )
 # What "the population" of a sentence may be that of, beside or instead of the page's subject.
 _WIDER = re.compile(r"\b(?:ward|area|region|metropolitan|urban|suburban|agglomeration|surrounding|combined)\b")
@@ -152,7 +152,7 @@ def _prose(text: str, subject: str) -> Iterator[Statement]:
                 continue
             found = pattern.search(sentence)
             part = _PART.match(sentence) if relation == "opened" and not sentence.startswith(name) else None
-            if part and part[1].split()[-1] not in called:
+            if part and part[1].split()[-1] not in called | {word.removesuffix("s") for word in called}:
                 continue  # "The tower was opened in 1950" says nothing of the cathedral
             if found and not _of_another(relation, sentence[: found.start()]) and _whole(relation, found):
                 yield from _said(relation, found, start + place)

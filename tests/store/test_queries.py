@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lite.index.text import _INDIC, _UNSPACED, _folding
+from lite.index.scripts import FOLDING, INDIC, UNSPACED
 from lite.records import Results
 from lite.world import World
 
@@ -30,7 +30,7 @@ def only_words(query: str) -> str:
     """
     text = unicodedata.normalize("NFKC", query.encode("utf-8", "replace").decode())
     return "".join(
-        char if char.isalnum() or re.match(f"[{_UNSPACED}{_INDIC}]", char) else " " for char in text.translate(_folding)
+        char if char.isalnum() or re.match(f"[{UNSPACED}{INDIC}]", char) else " " for char in text.translate(FOLDING)
     )
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lite.errors import UsageError
 from lite.evaluate import read_tasks
+from lite.index.text import words
 from lite.records import Results, Visit
 from lite.world import World
 
@@ -368,6 +369,20 @@ def test_the_part_of_a_long_passage_that_serves_the_goal_is_shown(world_of: Worl
     assert len(seen.evidence.split()) < 120
     (hit,) = world.search("default port of walrus")
     assert "walrus is 4711 today line" in " ".join(hit.snippet.split())
+
+
+def test_a_long_program_fills_its_budget_and_stays_fenced(world_of: WorldOf) -> None:
+    lines = [f"{' ' * 12}call_number_{n}(argument)" for n in range(1500)]
+    records = ",".join(f'{{"name":"n{n}","of":{n}}}' for n in range(900))
+    world = world_of({"py": "```\n" + "\n".join(lines) + "\n```", "json": f"```\n[{records}]\n```"})
+    for goal in ("", "call_number_700"):
+        evidence = world.visit("https://w.test/py", goal, words=400).evidence
+        assert 300 < words(evidence) <= 400
+        assert evidence.startswith("```\n")
+        assert goal in evidence
+    evidence = world.visit("https://w.test/json", "n700", words=200).evidence
+    assert '"name":"n700","of":700' in evidence
+    assert 150 < words(evidence) <= 200
 
 
 def test_a_long_line_of_chinese_is_shown_where_it_answers(world_of: WorldOf) -> None:

@@ -54,9 +54,15 @@ def md(html: str | bytes, url: str = URL) -> str:
         ("<math><annotation encoding='application/x-tex'>x^2</annotation></math>", "$x^2$"),
         ("<details><summary>More</summary>inside</details>", "More\n\ninside"),
         ("<h3><button>How?</button></h3><p>So.<button>Close</button>", "### How?\n\nSo."),
-        ("<header><nav>menu</nav><h1>T</h1><p class=author>Ann</header>x", "# T\n\nAnn\n\nx"),
+        ("<title>T - S</title><body><header><nav>menu</nav><h1>T</h1><p class=author>Ann</header>x", "# T\n\nAnn\n\nx"),
+        ("<title>P - Site</title><header><h1>Site</h1><ul><li>menu</ul></header>x", "x"),
+        ("<title>Site</title><header><a href='/'><h1>Site</h1></a>menu</header>x", "x"),
+        ("<h2>Install<button>Copy</button></h2><h2><span><button>Q?</button></span></h2>", "## Install\n\n## Q?"),
         ("<header><h1><a href='https://a.org/'>Site</a></h1>of all things</header>x", "x"),
         ("<ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp>字<rt>じ</rt></ruby>の本", "漢字の本"),
+        ("<title>T</title><main>a<p>b</main>c", "a\n\nb\n\nc"),
+        ("<title>T</title><section>a</section><article>b</article>", "a\n\nb"),
+        ("<title>T</title><header><nav>n</nav></header><main>a</main>", "a"),
         ("<html><body><p>a</p></body><p>b</p></html><p>c</p><html><body><p>d", "a\n\nb\n\nc\n\nd"),
         ("<a href=/x><h3>Card</h3><p>text</a>", "### [Card](https://a.org/x)\n\ntext"),
     ],
@@ -220,6 +226,7 @@ def test_title_and_canonical_link() -> None:
     assert Document(b"<title>Whole</title><h1>Other</h1>").title == "Whole"
     for home in (b"/", b"//a.org", b"https://a.org/index.html", b"../"):
         assert Document(b"<title>Blog: How to</title><h1><a href='%s'>Blog</a></h1>" % home).title == "Blog: How to"
+    assert Document(b"<title>How to | Blog</title><h1><a href='./'>How to</a></h1>").title == "How to"
     assert Document(b"<title>How to | Blog</title><h1><a href='/how'>How to</a></h1>").title == "How to"
     assert Document(b"<h1>Only <i>heading</i></h1>").title == "Only heading"
     assert Document(b"<p>x").title == ""

@@ -69,6 +69,9 @@ def test_html_responses_resources_and_conversions_become_pages(tmp_path: Path, s
         record("https://a.org/7", b"<title>Sieben</title><p>sieben", kind="resource", media="text/html"),
         record("https://a.org/8", "Plain text é".encode(), kind="conversion", media="text/plain"),
         record("https://a.org/8b", "中国".encode("gbk"), kind="resource", media="text/plain; charset=gbk"),
+        record("dns:a.org", b"a.org. 1 IN A 10.0.0.1", kind="resource", media="text/dns").replace(
+            b"resource", b"response"
+        ),
         record("https://a.org/9", b"{}", kind="metadata", media="application/json"),
     )
     pages, broken = split(path)
@@ -91,7 +94,8 @@ def test_html_responses_resources_and_conversions_become_pages(tmp_path: Path, s
         ("Content-Encoding: gzip\r\n", b"<p>was unpacked by the crawler", "was unpacked by the crawler"),
         ("Content-Encoding: br\r\n", b"<p>was unpacked by the crawler", "was unpacked by the crawler"),
         ("Content-Encoding: zzz\r\n", b"<p>as it is", "as it is"),
-        ("Content-Encoding: zzz\r\n", b"\x01\x02\x03", None),
+        ("Content-Encoding: compress\r\n", b"\x01\x02\x03", None),
+        ("Content-Encoding: utf8\r\n", b"Hello <b>x</b>", "Hello x"),
         ("Content-Encoding: zstd\r\n", zstandard.compress(b"<p>packed"), "packed"),
         ("Content-Encoding: zstd\r\n", zstandard.compress(b"<p>packed" * 99)[:20], None),
         ("Content-Encoding: zstd\r\n", zstandard.compress(b"x" * (MAX_HTML + 10)), None),

@@ -129,6 +129,14 @@ def test_curly_quotes_in_a_string_stay_where_something_else_is_mended() -> None:
     assert parsed.repairs == ("missing_brace",)
 
 
+def test_quoted_phrases_in_a_string_are_no_two_strings() -> None:
+    parsed = parse_turn(
+        """<tool_call>{'name': 'search', 'arguments': {'query': ['"Marie Curie" "Nobel Prize"']}}</tool_call>"""
+    )
+    assert parsed.call == Call(tool="search", arguments={"query": ['"Marie Curie" "Nobel Prize"']})
+    assert parsed.repairs == ("single_quotes",)
+
+
 def test_single_quotes_with_jsons_constants_are_read() -> None:
     parsed = parse_turn("<tool_call>{'name': 'search', 'arguments': {'query': 'it\\'s', 'all': true}}</tool_call>")
     assert parsed.call == Call(tool="search", arguments={"query": "it's", "all": True})

@@ -270,6 +270,9 @@ def test_a_population_of_something_wider_is_not_the_subjects(sentence):
         ("Alba is a large public hospital near Bor. The hospital was founded in 1931.", {"founded": "1931"}),
         ("Alba is a large public hospital near Bor. The nursing school was founded in 1931.", {}),
         ("Alba is a village. It was founded in 1931.", {"founded": "1931"}),
+        ("Alba is an elevated railway station. The station was opened in 1931.", {"opened": "1931"}),
+        ("Alba is one of the largest airports in Bor. The airport was opened in 1931.", {"opened": "1931"}),
+        ("Alba is a mill listed in Bor. The mill was opened in 1931.", {"opened": "1931"}),
     ],
 )
 def test_the_date_of_a_part_is_not_that_of_the_whole(lead, stated_of_it):
