@@ -143,7 +143,7 @@ def _out_of_head(root: Any) -> None:
     stray = [one for one in head if isinstance(one.tag, str) and one.tag not in _OF_HEAD] if head is not None else []
     if not stray:
         return
-    body = next(root.iter("body"), None)
+    body = root.find("body")  # not one that stands in such an element
     if body is None:
         body = etree.SubElement(root, "body")
     stray[-1].tail, body.text = f"{stray[-1].tail or ''}{body.text or ''}", None

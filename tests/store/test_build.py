@@ -429,7 +429,7 @@ def test_a_world_of_another_format_is_refused(tmp_path: Path, corpus: Corpus) ->
     account = tmp_path / "w" / manifest.FILE
     value = json.loads(account.read_text())
     account.write_text(json.dumps(value | {"format": 99}))
-    with pytest.raises(WorldError, match="has format 99, this one reads 3: remove it"):
+    with pytest.raises(WorldError, match="has format 99, this one reads 4: remove it"):
         World.open(tmp_path / "w")
     for damaged in ("", "{}", "[1]", json.dumps(value | {"pages": "many"}), "\0"):
         account.write_text(damaged)

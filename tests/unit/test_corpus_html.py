@@ -63,6 +63,7 @@ def md(html: str | bytes, url: str = URL) -> str:
         ("<title>T</title><main>a<p>b</main>c", "a\n\nb\n\nc"),
         ("<title>T</title><section>a</section><article>b</article>", "a\n\nb"),
         ("<title>T</title><header><nav>n</nav></header><main>a</main>", "a"),
+        ("<head><main>a<body>b</main>c", "a\n\nbc"),
         ("<html><body><p>a</p></body><p>b</p></html><p>c</p><html><body><p>d", "a\n\nb\n\nc\n\nd"),
         ("<a href=/x><h3>Card</h3><p>text</a>", "### [Card](https://a.org/x)\n\ntext"),
     ],
