@@ -12,6 +12,14 @@ _MDY = re.compile(r"([A-Za-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})")
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 
 
+def iso_date(text: str) -> str | None:
+    """The day that `text` is in ISO 8601, as YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return None
+
+
 def read_date(text: str) -> date | None:
     """The day that `text` is, where it can be read in one way only."""
     try:

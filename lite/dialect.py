@@ -302,12 +302,13 @@ _MENDS: tuple[_Mend, ...] = (
     ("trailing_comma", lambda text: _TRAILING_COMMA.sub(r"\1", text)),
     ("missing_brace", _closed),
 )
+_SPARING = tuple(mend for mend in _MENDS if mend[0] != "curly_quotes")
 
 
 def _read_json(text: str, repairs: list[str]) -> Any:
     """`text` as JSON, after as few repairs as it takes, one on top of the other; None when none of them help."""
     # Quotes that are curly may be meant, in a string: they are straightened only where nothing else helps.
-    for mends in ([mend for mend in _MENDS if mend[0] != "curly_quotes"], _MENDS):
+    for mends in (_SPARING, _MENDS) if text.translate(_CURLY) != text else (_MENDS,):
         value, applied = _mended(text, mends)
         if value is not None:
             repairs += applied

@@ -59,7 +59,7 @@ class Report(Record):
     answered: int
     stops: dict[str, int]
     failed: dict[str, int]
-    failure: str = ""  # what the last that failed did of
+    failure: str = ""  # why the last that failed did
     unseen: int = 0  # trajectories whose last turn names a URL that nothing had shown
     turns: float  # mean a trajectory
     malformed_turns: int

@@ -201,9 +201,8 @@ def _singular(text: str) -> list[str]:
 def _same_signs(one: str, other: str) -> bool:
     """Whether numbers in two texts of the same words have the same signs. A hyphen may be one (UTC-1) or not (F-16)."""
     alike = ({"", "+"}, {"", "?"}, {"-", "?"})
-    if len(_signs(one)) != len(_signs(other)):
-        return False
-    return all(a == b or {a, b} in alike for a, b in zip(_signs(one), _signs(other), strict=False))
+    signs, others = _signs(one), _signs(other)
+    return len(signs) == len(others) and all(a == b or {a, b} in alike for a, b in zip(signs, others, strict=True))
 
 
 def _signs(text: str) -> list[str]:

@@ -153,7 +153,8 @@ def evaluate_command(
         console.show_json(report.model_dump(mode="json"))
     else:
         console.table(rows(report), title=f"{report.model} in world {report.world[:12]}")
-    if sum(report.failed.values()) == report.trajectories > 0:
+    failed = sum(report.failed.values())
+    if failed == report.trajectories > 0:
         raise ModelError(f"every task failed ({report.failure}): mend that, then run the same command")
-    if report.failed:
-        console.note(f"{sum(report.failed.values())} tries failed; the same command makes them again")
+    if failed:
+        console.note(f"{failed} tries failed; the same command makes them again")

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]  # lxml ships no types
 
-from lite.corpus.markdown import Links, Renderer, has_token, leads_home
+from lite.corpus.markdown import Links, Renderer, has_token, leads_home, words_in
 from lite.corpus.page import NotAPage
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
@@ -85,7 +85,7 @@ class Document:
 
     def _title(self) -> str:
         first = next(self._root.iter("h1"), None)
-        title, heading = _words(next(self._root.iter("title"), None)), _words(first)
+        title, heading = words_in(next(self._root.iter("title"), None)), words_in(first)
         if title and first is not None and leads_home(first):
             return title
         return heading if heading and (not title or title.startswith(heading)) else title
@@ -149,7 +149,3 @@ def _out_of_head(root: Any) -> None:
     stray[-1].tail, body.text = f"{stray[-1].tail or ''}{body.text or ''}", None
     for place, element in enumerate(stray):
         body.insert(place, element)
-
-
-def _words(element: Any) -> str:
-    return "" if element is None else " ".join("".join(element.itertext()).split())

@@ -52,6 +52,11 @@ def has_token(value: str | None, token: str) -> bool:
     return value is not None and token in value.lower().split()
 
 
+def words_in(element: Element | None) -> str:
+    """All that an element says, on one line; nothing where there is none."""
+    return "" if element is None else " ".join("".join(element.itertext()).split())
+
+
 def leads_home(heading: Element) -> bool:
     """Whether a heading is the name of the site: it links to the front page."""
     links = (*heading.iter("a"), *heading.iterancestors("a"))
@@ -290,7 +295,7 @@ class Renderer:
     def _formula(self, element: Element) -> None:
         source = next((a.text for a in element.iter("annotation") if "tex" in (a.get("encoding") or "")), None)
         source = source or element.get("alttext")
-        self.write(f" ${source.strip()}$ " if source else " ".join("".join(element.itertext()).split()))
+        self.write(f" ${source.strip()}$ " if source else words_in(element))
 
     def _superscript(self, element: Element) -> bool:
         """A footnote mark is left out; a power keeps its meaning on one line (10^6, km^2); else as running text."""
@@ -366,7 +371,7 @@ def _leads_nowhere(element: Element) -> bool:
 def _is_heading(button: Element) -> bool:
     """Whether a button is all that a heading says: what it opens stands below it."""
     heading = next((one for one in button.iterancestors() if one.tag in _HEADINGS or one.tag == "summary"), None)
-    return heading is not None and "".join(heading.itertext()).split() == "".join(button.itertext()).split()
+    return heading is not None and words_in(heading) == words_in(button)
 
 
 def _is_page_frame(element: Element) -> bool:
@@ -378,9 +383,8 @@ def _is_page_frame(element: Element) -> bool:
     heading = next(element.iter("h1"), None) if element.tag == "header" else None
     if heading is None or leads_home(heading):
         return True
-    title = next(element.getroottree().iter("title"), None)
-    said = ["" if one is None else " ".join("".join(one.itertext()).split()) for one in (title, heading)]
-    return not said[1] or not said[0].startswith(said[1])
+    said = words_in(heading)
+    return not said or not words_in(next(element.getroottree().iter("title"), None)).startswith(said)
 
 
 def _number(text: str | None) -> int:

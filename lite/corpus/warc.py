@@ -144,7 +144,7 @@ def _decoded(body: bytes, coding: str) -> bytes:
         if coding == "br":
             return _unbrotli(body)
         if coding == "zstd" and body.startswith(_ZSTD):
-            return whole(unpacked(iter([body])), MAX_HTML) or b""
+            return _unzstd(body)
     except (zlib.error, DamagedArchive, NotAPage) as error:
         if body.lstrip()[:1] == b"<":
             return body
@@ -170,6 +170,13 @@ def _unbrotli(body: bytes) -> bytes:
         raise NotAPage(str(error)) from None
     if not decoder.is_finished() and len(out) <= MAX_HTML:
         raise NotAPage("it is cut")
+    return out
+
+
+def _unzstd(body: bytes) -> bytes:
+    out = whole(unpacked(iter([body])), MAX_HTML)
+    if out is None:
+        raise NotAPage(f"longer than {MAX_HTML >> 20} MB")
     return out
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import zstandard
 
+from lite.dates import iso_date
 from lite.errors import CorpusError, UsageError, WorldError, one_line
 from lite.index import generation, lock, manifest
 from lite.index.account import account
@@ -40,10 +41,10 @@ def build_date(given: str | None) -> str:
         except (ValueError, OverflowError, OSError):
             raise UsageError(f"SOURCE_DATE_EPOCH={epoch} is no date: give seconds since 1970, or a --date") from None
         return day.isoformat()
-    try:
-        return date.fromisoformat(given).isoformat()
-    except ValueError:
-        raise UsageError(f"{given!r} is not a date: write it as YYYY-MM-DD") from None
+    day = iso_date(given)
+    if day is None:
+        raise UsageError(f"{given!r} is not a date: write it as YYYY-MM-DD")
+    return day
 
 
 def build(

@@ -261,10 +261,11 @@ def extract(page: Reading, goal: Sequence[str], idf: Idf, budget: int) -> tuple[
     ranked = [n for _, n in sorted(matches.scores(weights), key=lambda pair: (-pair[0], pair[1]))]
     chosen = _within(page.passages, ranked, budget)
     summary = _summary([(page.passages[n], matches.around[n]) for n in chosen], weights)
-    pieces = [*page.passages]
+    pieces = page.passages
     if len(chosen) == 1:  # which may be longer than the budget: a row, an item, a block of code
         one = pieces[chosen[0]]
         room = budget - words(f"{one.heading} {one.header}")
+        pieces = [*pieces]
         pieces[chosen[0]] = one._replace(text=_part_of(one, weights, max(room, budget // 2)))
     return _render(pieces, chosen, budget), summary
 

@@ -9,7 +9,6 @@ lost; a file without it is read too.
 
 import json
 from collections.abc import Sequence
-from datetime import date as day
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 from lite.agent import system_prompt
 from lite.corpus.export import packed
 from lite.corpus.rows import read_rows, write_rows
+from lite.dates import iso_date
 from lite.errors import UsageError
 from lite.evaluate import read_tasks
 from lite.records import Task
@@ -48,11 +48,7 @@ def export_tasks(tasks: Sequence[Task], out: Path, date: str) -> None:
     Raises:
         UsageError: the name of `out` ends in neither, or the date is none.
     """
-    try:
-        known = day.fromisoformat(date).isoformat() == date
-    except ValueError:
-        known = False
-    if not known:
+    if iso_date(date) != date:
         raise UsageError(f"{date} is no date: write it as YYYY-MM-DD")
     if out.name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst")):
         write_tasks(tasks, out)

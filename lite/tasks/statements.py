@@ -140,10 +140,8 @@ def _prose(text: str, subject: str) -> Iterator[Statement]:
         return  # places in marked-up text are those of the Markdown: the patterns are for plain leads
     place = 0
     name = bare_name(subject)
-    called = {
-        name.rpartition(" ")[2].lower(),
-        *(found[1].split()[-1].lower() for found in _IS.finditer(lead.partition(". ")[0])),
-    }
+    called = [name.rpartition(" ")[2], *(found[1].split()[-1] for found in _IS.finditer(lead.partition(". ")[0]))]
+    called = {one for word in called for one in (word.lower(), word.lower().removesuffix("s"))}
     for number, sentence in enumerate(sentences(lead)[:5]):
         place = lead.find(sentence, place)
         about = number == 0 or sentence.startswith(name) or _SUBJECT.match(sentence)
@@ -152,7 +150,7 @@ def _prose(text: str, subject: str) -> Iterator[Statement]:
                 continue
             found = pattern.search(sentence)
             part = _PART.match(sentence) if relation == "opened" and not sentence.startswith(name) else None
-            if part and part[1].split()[-1] not in called | {word.removesuffix("s") for word in called}:
+            if part and part[1].split()[-1] not in called:
                 continue  # "The tower was opened in 1950" says nothing of the cathedral
             if found and not _of_another(relation, sentence[: found.start()]) and _whole(relation, found):
                 yield from _said(relation, found, start + place)
