@@ -115,7 +115,7 @@ def test_where_nothing_can_be_written_is_said_before_the_work(
 def test_a_question_where_a_path_belongs(lite_here, world: Path, script: Path) -> None:
     long = "What is the population of the city? " * 10
     assert "order of the arguments" in lite_here("ask", long, world, "--model", f"scripted:{script}").error
-    assert "name" in lite_here("visit", f"x{'y' * 300}", "https://a.test/").error
+    assert "too long" in lite_here("visit", f"x{'y' * 300}", "https://a.test/").error
 
 
 def test_an_evaluation_in_which_all_failed_fails_and_says_why(
